@@ -1,0 +1,154 @@
+"""The commands: parse, call, print."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+from rich.console import Console
+
+from jobs.config import load_config
+from jobs.engine.errors import Interrupted, JobError, UserError
+from mtcnn_core.images import ImageError
+from mtcnn_core.weights import WeightsError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Turns collections of photos into a Parquet dataset of aligned faces.",
+)
+# click's class for everything that is wrong with a command line; newer typer carries its own copy.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+# Optional, not `| None`: typer's oldest supported release evaluates these on Python 3.10.
+ConfigOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--config", metavar="FILE|PRESET", help="YAML file or preset name."),
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as crop.size=112."),
+]
+MinFaceOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--min-face", help="Side of the smallest face to find, in pixels."),
+]
+OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def extract(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT", help="Folder, glob or file (path or fsspec URL), or demo:."
+        ),
+    ],
+    output: OutputArgument,
+    config: ConfigOption = None,
+    workers: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--workers", help="Worker processes; one a CPU by default."),
+    ] = None,
+    min_face: MinFaceOption = None,
+    ray_address: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
+    ] = None,
+    sets: SetOption = [],  # noqa: B006 - typer copies it
+) -> int:
+    """Finds, aligns and stores the faces of every photo; run it again to resume."""
+    from jobs.extract import extract
+    from jobs.report import summary_table
+
+    flags = {
+        "run.workers": workers,
+        "detect.min_face": min_face,
+        "run.ray_address": ray_address,
+    }
+    summary = extract(source, output, load_config(config, flags, sets))
+    Console().print(summary_table(summary, output))
+    return summary.exit_code
+
+
+@app.command()
+def detect(
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Path or fsspec URL.")],
+    draw: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--draw", metavar="FILE", help="Write an annotated copy."),
+    ] = None,
+    config: ConfigOption = None,
+    min_face: MinFaceOption = None,
+    sets: SetOption = [],  # noqa: B006
+) -> int:
+    """Finds the faces of one photo and prints them as JSON."""
+    from jobs.detect import detect_photo, write_drawing
+
+    found = detect_photo(photo, load_config(config, {"detect.min_face": min_face}, sets))
+    if draw is not None:
+        write_drawing(found, draw)
+    print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+    return 0
+
+
+@app.command()
+def status(output: OutputArgument, config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Tells how far a job is: while it runs, and after."""
+    from jobs.engine.status import status
+    from jobs.report import status_json, status_table
+
+    found = status(output, _output_options(config))
+    if as_json:
+        print(json.dumps(status_json(found), indent=1))
+    else:
+        Console().print(status_table(found, output))
+    return 0
+
+
+@app.command()
+def verify(output: OutputArgument, config: ConfigOption = None) -> int:
+    """Checks every commit record against its files."""
+    from jobs.engine.verify import verify
+
+    problems = verify(output, _output_options(config))
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{output}: every shard is committed and its files are as recorded.")
+    return int(bool(problems))
+
+
+def _output_options(config: str | None) -> dict[str, object]:
+    return load_config(config).output.storage_options if config else {}
+
+
+def main() -> None:
+    """Runs the command line; exits with the code that the README lists."""
+    logging.basicConfig(format="mtcnn-ray: %(message)s", level=logging.WARNING)
+    try:
+        code = typer.main.get_command(app).main(prog_name="mtcnn-ray", standalone_mode=False)
+    except _UsageError as error:
+        code = _fail(f"{_sentence(error)} Try 'mtcnn-ray --help'.", 2)
+    except (UserError, WeightsError) as error:
+        code = _fail(str(error), 2)
+    except (ImageError, JobError) as error:
+        code = _fail(str(error), 1)
+    except (Interrupted, KeyboardInterrupt, typer.Abort):
+        code = _fail("interrupted; run the same command again to resume", 130)
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"mtcnn-ray: {message}", file=sys.stderr)
+    return code
+
+
+def _sentence(error: Exception) -> str:
+    return str(error.format_message())  # type: ignore[attr-defined]

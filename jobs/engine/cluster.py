@@ -1,0 +1,123 @@
+"""Ray itself: started on this machine or joined, quietly, and left behind cleanly."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+
+from jobs.engine.errors import UserError
+from jobs.engine.settings import RunSettings
+
+# Descriptors only pass through the object store; Ray asks for 75 MiB at least.
+_OBJECT_STORE_BYTES = 100 * 2**20
+_ANSWER_S = 10.0
+
+
+class Cluster:
+    """A connection to Ray.
+
+    Args:
+        workers: Workers asked for; None is one for every CPU there is at the moment.
+        local: Whether Ray runs on this machine only, for this run only.
+    """
+
+    def __init__(self, workers: int | None, local: bool) -> None:
+        """Notes what was asked for."""
+        self._workers = workers
+        self.local = local
+
+    def target(self) -> int:
+        """How many workers there should be now; a cluster may grow and shrink."""
+        if self._workers is not None:
+            return self._workers
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return max(1, int(resources.get("CPU", 1)))
+
+    def is_alive(self, node: str) -> bool:
+        """Whether a node is still part of the cluster."""
+        nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return any(entry["NodeID"] == node and entry["Alive"] for entry in nodes)
+
+
+@contextlib.contextmanager
+def connect(settings: RunSettings) -> Iterator[Cluster]:
+    """Starts or joins Ray for the block.
+
+    Raises:
+        UserError: The address given leads to no cluster.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    address = settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
+    if address == "local":
+        workers = settings.workers or usable_cpus()
+        cluster = Cluster(workers, local=True)
+        arguments: dict[str, Any] = {
+            # By name: without it Ray joins whatever a stale file points to.
+            "address": "local",
+            "num_cpus": workers,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+    else:
+        cluster = Cluster(settings.workers, local=False)
+        arguments = {"address": address}
+        _ask(address)
+    try:
+        with _import_path_for_workers(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
+    except (ConnectionError, ValueError) as error:
+        if cluster.local:
+            raise
+        raise _no_cluster(address) from error
+    try:
+        yield cluster
+    finally:
+        ray.shutdown()
+
+
+def _ask(address: str) -> None:
+    """Fails at once where Ray would try an address in vain for minutes."""
+    host, _, port = address.rpartition(":")
+    if address.startswith("ray://") or not (host and port.isdigit()):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
+    except OSError as error:
+        raise _no_cluster(address) from error
+
+
+def _no_cluster(address: str) -> UserError:
+    return UserError(
+        f"There is no Ray cluster at '{address}'; "
+        "correct --ray-address or RAY_ADDRESS, or leave both out."
+    )
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _import_path_for_workers() -> Iterator[None]:
+    """Lets local workers import what this process can, installed or not."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before

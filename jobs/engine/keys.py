@@ -1,0 +1,60 @@
+"""Sets of keys too large for Python strings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+_BYTES = 16
+_DTYPE = np.dtype(("S", _BYTES))
+
+
+def digest(key: str) -> bytes:
+    """The key's 128-bit hash."""
+    return hashlib.blake2b(key.encode(), digest_size=_BYTES).digest()
+
+
+class KeySet:
+    """Keys as a sorted array of 128-bit hashes: 16 bytes each, whatever their length."""
+
+    def __init__(self) -> None:
+        self._chunks: list[npt.NDArray[np.bytes_]] = []
+        self._sorted: npt.NDArray[np.bytes_] | None = None
+
+    def __len__(self) -> int:
+        return sum(len(chunk) for chunk in self._chunks)
+
+    def add(self, keys: Iterable[str]) -> None:
+        """Adds keys."""
+        self._chunks.append(_hashes(keys))
+        self._sorted = None
+
+    def contains(self, keys: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which of the keys are in the set, shape `(keys,)`."""
+        wanted = _hashes(keys)
+        known = self._in_order()
+        if not len(known):
+            return np.zeros(len(wanted), dtype=np.bool_)
+        places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        return np.asarray(known[places] == wanted, dtype=np.bool_)
+
+    def repeated(self) -> KeySet:
+        """The keys that were added more than once."""
+        known = self._in_order()
+        result = KeySet()
+        result._chunks = [known[1:][known[1:] == known[:-1]]]
+        return result
+
+    def _in_order(self) -> npt.NDArray[np.bytes_]:
+        if self._sorted is None:
+            chunks = self._chunks or [np.empty(0, dtype=_DTYPE)]
+            self._sorted = np.sort(np.concatenate(chunks))
+            self._chunks = [self._sorted]
+        return self._sorted
+
+
+def _hashes(keys: Iterable[str]) -> npt.NDArray[np.bytes_]:
+    return np.frombuffer(b"".join(map(digest, keys)), dtype=_DTYPE)

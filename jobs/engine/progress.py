@@ -1,0 +1,165 @@
+"""Progress: a bar on a terminal, a line now and then elsewhere, and Ray metrics."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TextIO
+
+from ray.util.metrics import Counter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from jobs.engine.shards import ShardReport
+
+# Rates are over the last minutes: the first shards are small and the caches cold.
+_RATE_OVER_S = 300.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the job calls things.
+
+    Attributes:
+        members: The members of the input, as in "photos".
+        rows: The rows of the secondary outputs, as in "faces".
+    """
+
+    members: str = "items"
+    rows: str = "rows"
+
+
+class Reporter:
+    """Tells how far a run is, on standard error.
+
+    Args:
+        labels: What the job calls things.
+        line_every_s: Seconds between lines where there is no terminal.
+        stream: Where to; None is standard error.
+    """
+
+    def __init__(self, labels: Labels, line_every_s: float, stream: TextIO | None = None) -> None:
+        """Shows nothing yet."""
+        self._labels = labels
+        self._line_every_s = line_every_s
+        self._stream = stream or sys.stderr
+        self._total = self._done = self._failed = self._rows = self._quarantined = 0
+        self._workers = 0
+        self._times: deque[tuple[float, int]] = deque()
+        self._next_line = time.monotonic() + line_every_s
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._counters: dict[str, Counter] = {}
+
+    def __enter__(self) -> Reporter:
+        if self._stream.isatty():
+            console = Console(file=self._stream)
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), console=console, transient=True
+            )
+            self._task = self._bar.add_task("starting", total=None)
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        if self._total:
+            self._print(self._text(running=False))
+
+    def listed(self, count: int) -> None:
+        """The listing of the input has come to `count` members."""
+        self._show(f"{count:,} {self._labels.members} listed")
+
+    def begin(self, members: int) -> None:
+        """A run over `members` members begins; Ray is up."""
+        self._total = members
+        self._times.append((time.monotonic(), 0))
+        for name, what in {
+            "members": self._labels.members,
+            "failed": f"failed {self._labels.members}",
+            "rows": self._labels.rows,
+            "bytes": "input bytes",
+        }.items():
+            self._counters[name] = Counter(f"mtcnn_ray_{name}", f"{what} done by this run")
+
+    def committed(self, report: ShardReport) -> None:
+        """A shard is done."""
+        rows = sum(n for name, n in report.rows.items() if name != report.primary)
+        self._done += report.members
+        self._failed += report.failed
+        self._rows += rows
+        self._times.append((time.monotonic(), self._done))
+        counts = {
+            "members": report.members,
+            "failed": report.failed,
+            "rows": rows,
+            "bytes": report.bytes,
+        }
+        for name, count in counts.items():
+            if count:
+                self._counters[name].inc(count)
+
+    def quarantined(self) -> None:
+        """A shard went into quarantine."""
+        self._quarantined += 1
+
+    def tick(self, workers: int) -> None:
+        """Shows the state, if it is time to."""
+        self._workers = workers
+        self._show(self._text())
+
+    def _show(self, text: str) -> None:
+        if self._bar is not None:
+            total = self._total or None
+            self._bar.update(self._task, description=text, total=total, completed=self._done)
+        elif time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + self._line_every_s
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def _text(self, running: bool = True) -> str:
+        parts = [
+            f"{self._done:,} of {self._total:,} {self._labels.members}",
+            f"{self._rows:,} {self._labels.rows}",
+            f"{self._failed:,} failed",
+        ]
+        if self._quarantined:
+            parts.append(f"{self._quarantined:,} in quarantine")
+        if rate := self._rate():
+            parts.append(f"{rate:,.1f} {self._labels.members}/s")
+        if rate and running:
+            parts.append(f"{_duration((self._total - self._done) / rate)} left")
+        if running:
+            parts.append(f"{self._workers} workers")
+        return ", ".join(parts)
+
+    def _rate(self) -> float:
+        now = time.monotonic()
+        while len(self._times) > 2 and self._times[1][0] < now - _RATE_OVER_S:
+            self._times.popleft()
+        if not self._done:
+            return 0.0
+        since, done = self._times[0]
+        return (self._done - done) / max(now - since, 1e-3)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -1,0 +1,46 @@
+"""How a run goes about its work, as opposed to what it computes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ShardSizes(BaseModel):
+    """How members are cut into shards; part of what determines the output's bytes.
+
+    Shards start at `first` members, double every `step` shards up to `max_members`, and are
+    closed early at `max_bytes`. The first results are there soon, and a small input still keeps
+    many workers busy, without knowing the size of the input in advance.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first: int = Field(default=16, ge=1)
+    step: int = Field(default=16, ge=1)
+    max_members: int = Field(default=1024, ge=1)
+    max_bytes: int = Field(default=256 * 2**20, ge=1)
+
+
+class RunSettings(BaseModel):
+    """Workers, attempts and reporting of one run.
+
+    Attributes:
+        workers: Worker processes, one CPU each; None is one for every usable CPU.
+        ray_address: Cluster to join; None starts Ray on this machine unless RAY_ADDRESS is set.
+        max_failed_fraction: Failed members the exit code tolerates, as a fraction of all.
+        max_attempts: Attempts at a shard that keeps losing its worker before it is given up.
+        max_worker_bytes: Resident memory past which a worker is replaced after its shard;
+            None is never.
+        line_every_s: Seconds between progress lines where there is no terminal.
+        shards: How members are cut into shards.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int | None = Field(default=None, ge=1)
+    ray_address: str | None = None
+    max_failed_fraction: float = Field(default=0.1, ge=0.0, le=1.0)
+    max_attempts: int = Field(default=4, ge=1)
+    max_worker_bytes: int | None = Field(default=4 * 2**30, ge=1)
+    line_every_s: float = Field(default=30.0, gt=0.0)
+    shards: ShardSizes = ShardSizes()

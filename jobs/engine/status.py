@@ -1,0 +1,107 @@
+"""How far a job is, from what is stored: works while it runs and after the driver is gone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.engine.commit import committed, quarantined, read_commits
+from jobs.engine.errors import UserError
+from jobs.engine.plan import Plan
+from jobs.engine.storage import Storage
+
+SUCCESS = "_SUCCESS"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a job is.
+
+    Attributes:
+        shards: Planned shards.
+        shards_done: Committed ones.
+        shards_quarantined: Shards given up, to be tried again by the next run.
+        members: Planned members.
+        members_done: Members of committed shards.
+        failed: Those with a status that counts as failed.
+        statuses: Status -> members, most frequent first.
+        rows: Output -> rows.
+        bytes: Output -> bytes.
+        generations: Number of generations.
+        success: Whether all was committed when the last run ended.
+    """
+
+    shards: int
+    shards_done: int
+    shards_quarantined: int
+    members: int
+    members_done: int
+    failed: int
+    statuses: Mapping[str, int]
+    rows: Mapping[str, int]
+    bytes: Mapping[str, int]
+    generations: int
+    success: bool
+
+    @property
+    def members_left(self) -> int:
+        """Members of shards that are not committed."""
+        return self.members - self.members_done
+
+    @property
+    def complete(self) -> bool:
+        """Whether every shard is committed."""
+        return self.shards_done == self.shards
+
+    @property
+    def failed_fraction(self) -> float:
+        """Failed members as a fraction of those done."""
+        return self.failed / self.members_done if self.members_done else 0.0
+
+
+def status(output: str, options: Mapping[str, Any] | None = None) -> Status:
+    """How far the job in an output is.
+
+    Args:
+        output: Local path or fsspec URL.
+        options: Keyword arguments of the fsspec file system.
+
+    Raises:
+        UserError: There is no job.
+    """
+    storage = Storage(output, options)
+    plan = Plan(storage)
+    if not plan.generations:
+        raise UserError(f"There is no job in '{output}'; check the path.")
+    return take_stock(storage, plan)
+
+
+def take_stock(storage: Storage, plan: Plan) -> Status:
+    """How far the job with this plan is."""
+    shards = [spec.shard for spec in plan.shards()]
+    done = committed(storage).intersection(shards)
+    statuses: Counter[str] = Counter()
+    rows: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    members_done = failed = 0
+    for report in read_commits(storage, sorted(done)):
+        statuses.update(report.statuses)
+        rows.update(report.rows)
+        sizes.update({name: part.bytes for name, part in report.parts.items()})
+        members_done += report.members
+        failed += report.failed
+    return Status(
+        shards=len(shards),
+        shards_done=len(done),
+        shards_quarantined=len(quarantined(storage).intersection(shards) - done),
+        members=plan.members,
+        members_done=members_done,
+        failed=failed,
+        statuses=dict(statuses.most_common()),
+        rows=dict(rows),
+        bytes=dict(sizes),
+        generations=plan.generations,
+        success=storage.exists(SUCCESS),
+    )

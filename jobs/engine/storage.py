@@ -1,0 +1,249 @@
+"""Where the output lives: a folder on any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import posixpath
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar, cast
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from jobs.engine.errors import OutputError, UserError
+from jobs.engine.retry import retrying
+
+_EXTRAS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gcs",
+    "gcs": "gcs",
+    "abfs": "azure",
+    "abfss": "azure",
+    "adl": "azure",
+    "az": "azure",
+    "http": "http",
+    "https": "http",
+}
+_READ_TOGETHER = 256
+_NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+
+T = TypeVar("T")
+
+
+def open_filesystem(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it.
+
+    Raises:
+        UserError: The scheme is unknown, or the package for it is not installed.
+    """
+    scheme = url.split("::")[-1].partition("://")[0] if "://" in url else "file"
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url, **(options or {}))
+    except ImportError as error:
+        if scheme in _EXTRAS:
+            fix = f"pip install 'mtcnn-ray[{_EXTRAS[scheme]}]'"
+            raise UserError(f"Reading {scheme}:// needs another package: {fix}") from error
+        raise UserError(f"Reading {scheme}:// needs another package: {error}") from error
+    except ValueError as error:
+        if scheme in fsspec.available_protocols():
+            raise UserError(f"The URL '{url}' cannot be opened ({error}); correct it.") from error
+        raise UserError(
+            f"'{scheme}://' in '{url}' is not a known kind of storage; "
+            "use a local path, s3://, gs://, az:// or another fsspec URL."
+        ) from error
+    return filesystem, str(path)
+
+
+class Storage:
+    """The output folder; paths are relative to it, with forward slashes.
+
+    What is published appears whole or not at all, also when the process is killed. Calls to
+    remote storage are repeated on transient errors.
+
+    Args:
+        url: Local path or fsspec URL.
+        options: Keyword arguments of the fsspec file system.
+
+    Raises:
+        UserError: The scheme is unknown, or the package for it is not installed.
+    """
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
+        """Opens the file system; touches no file."""
+        self.url = url
+        self.options = dict(options or {})
+        self._filesystem, self._root = open_filesystem(url, self.options)
+        self.local = isinstance(self._filesystem, LocalFileSystem)
+
+    def spool(self, path: str) -> Path:
+        """A new local file name to write `path` to before it is published.
+
+        Raises:
+            OutputError: There is no place for it.
+        """
+        with self.writing():
+            if self.local:
+                return self._temporary_sibling(path)
+            handle, name = tempfile.mkstemp(suffix=".tmp", prefix="mtcnn-ray-")
+            os.close(handle)
+            return Path(name)
+
+    def publish_file(self, spool: Path, path: str) -> None:
+        """Makes a spooled file appear as `path`, replacing what was there, and consumes it.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+        with self.writing():
+            if self.local:
+                self._replace(spool, path)
+                return
+            self._call(lambda: self._filesystem.put_file(str(spool), self._full(path)))
+            spool.unlink()
+
+    def publish_bytes(self, data: bytes, path: str) -> None:
+        """Makes `data` appear as the file `path`, replacing what was there.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+        with self.writing():
+            if not self.local:
+                self._call(lambda: self._filesystem.pipe_file(self._full(path), data))
+                return
+            spool = self._temporary_sibling(path)
+            try:
+                spool.write_bytes(data)
+                self._replace(spool, path)
+            finally:
+                spool.unlink(missing_ok=True)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return cast(bytes, self._call(lambda: self._filesystem.cat_file(self._full(path))))
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """The contents of many small files, in order, read concurrently where that is remote."""
+        full = [self._full(path) for path in paths]
+        for start in range(0, len(full), _READ_TOGETHER):
+            together = full[start : start + _READ_TOGETHER]
+            if self.local:
+                yield from (Path(path).read_bytes() for path in together)
+                continue
+            contents = self._call(partial(self._filesystem.cat, together))
+            yield from (contents[path] for path in together)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from, seekable."""
+        return cast(BinaryIO, self._call(lambda: self._filesystem.open(self._full(path), "rb")))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return bool(self._fresh(lambda: self._filesystem.exists(self._full(path))))
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the published files in a folder, sorted; none if there is no such folder."""
+        return [name for name in self._all_names(folder) if not _is_temporary(name)]
+
+    def delete(self, path: str) -> None:
+        """Removes a file; it need not be there."""
+        if self.exists(path):
+            with contextlib.suppress(FileNotFoundError):
+                self._call(lambda: self._filesystem.rm_file(self._full(path)))
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Removes what killed writers left behind. Nobody may be writing."""
+        for folder in folders:
+            for name in filter(_is_temporary, self._all_names(folder)):
+                self.delete(posixpath.join(folder, name))
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps a second driver on this machine away; ends with the process, leaves no file.
+
+        Raises:
+            UserError: Another run has the output.
+        """
+        if not self.local:
+            yield
+            return
+        root = Path(self._root)
+        with self.writing():
+            root.mkdir(parents=True, exist_ok=True)
+            handle = os.open(root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"Another run is writing to '{self.url}'; wait for it or use another output."
+                ) from error
+            except OSError as error:
+                # Some network file systems do not lock folders, and runs there go without.
+                if error.errno not in _NO_LOCKS:
+                    raise
+            yield
+        finally:
+            os.close(handle)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns what the operating system or the object store says into an `OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"The output '{self.url}' cannot be written ({error}); "
+                "correct that and run the same command again."
+            ) from error
+
+    def _full(self, path: str) -> str:
+        return posixpath.join(self._root, path)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        return function() if self.local else retrying()(function)
+
+    def _fresh(self, function: Callable[[], T]) -> T:
+        # Other processes write here: a cached listing would hide their files.
+        self._filesystem.invalidate_cache()
+        return self._call(function)
+
+    def _all_names(self, folder: str) -> list[str]:
+        try:
+            entries = self._fresh(lambda: self._filesystem.ls(self._full(folder), detail=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        files = [entry["name"] for entry in entries if entry["type"] != "directory"]
+        return sorted(posixpath.basename(name) for name in files)
+
+    def _temporary_sibling(self, path: str) -> Path:
+        target = Path(self._full(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+
+    def _replace(self, spool: Path, path: str) -> None:
+        target = Path(self._full(path))
+        with spool.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(spool, target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")

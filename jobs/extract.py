@@ -1,0 +1,275 @@
+"""The job `extract`: what its worker does with a shard, and how its driver starts it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from jobs import tables
+from jobs.config import Config
+from jobs.engine.ahead import work_ahead
+from jobs.engine.identity import Identity, package_versions
+from jobs.engine.plan import Member
+from jobs.engine.progress import Labels
+from jobs.engine.run import Summary, run
+from jobs.sources import ReadError, Source, check_apart, open_source
+from mtcnn_core.alignment import crop_matrices, kept_faces
+from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.faces import Faces
+from mtcnn_core.images import ImageError, ImageHeader, read_photo
+from mtcnn_core.weights import WeightsError
+
+# Whatever takes part in turning a photo into rows.
+_PACKAGES = (
+    "mtcnn-ray",
+    "mtcnn",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "pyarrow",
+    "ray",
+)
+
+# What the engine can decide about a photo, as status and reason.
+_VERDICTS: Mapping[str, tuple[tables.Status, str]] = {
+    "crashed": ("crashed", "the worker process died twice with this photo in hand"),
+}
+
+# Decoded photos that wait for the cascade. One is enough to keep it busy; the bound is for
+# neighbours of very different sizes.
+_AHEAD_PHOTOS = 2
+_AHEAD_BYTES = 64 * 2**20
+
+
+def extract(source_url: str, output: str, config: Config) -> Summary:
+    """Runs the job: every photo of an input becomes rows in the output.
+
+    Args:
+        source_url: Folder, glob or file, anywhere fsspec reaches, or ``demo:``.
+        output: Folder for the dataset, local or an fsspec URL.
+        config: All settings.
+
+    Raises:
+        jobs.engine.errors.UserError: Something the user has to change.
+        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        mtcnn_core.weights.WeightsError: The weights are not installed.
+    """
+    check_apart(source_url, output)
+    source = open_source(source_url, config.input)
+    detector = FaceDetector(config.detect)  # fails here, not in a worker, and fills the cache
+    identity = Identity(
+        config=config.identity(),
+        digest=config.digest(),
+        models=dict(detector.weights.digests),
+        packages=package_versions(_PACKAGES),
+        input=source_url,
+    )
+    return run(
+        ExtractJob(source, config, dict(detector.weights.digests)),
+        source.list,
+        output,
+        config.run,
+        identity,
+        labels=Labels(members="photos", rows="faces"),
+        options=config.output.storage_options,
+    )
+
+
+@dataclass(frozen=True)
+class ExtractJob:
+    """Photos -> rows of ``images`` and ``faces``.
+
+    Attributes:
+        source: Where the photos come from.
+        config: All settings.
+        model_digests: Of the networks, for the schemas' metadata.
+    """
+
+    source: Source
+    config: Config
+    model_digests: Mapping[str, str]
+    primary: str = "images"
+    failed_statuses: frozenset[str] = tables.FAILED_STATUSES
+
+    @property
+    def row_group_bytes(self) -> int:
+        """Limit of a row group before compression."""
+        return self.config.output.row_group_bytes
+
+    @property
+    def schemas(self) -> dict[str, pa.Schema]:
+        """Schemas of both tables."""
+        metadata = tables.provenance(self.config.digest(), self.model_digests)
+        return {
+            "images": tables.images_schema(metadata),
+            "faces": tables.faces_schema(metadata),
+        }
+
+    def writer_options(self, name: str) -> dict[str, Any]:
+        """How a table is written."""
+        return tables.writer_options(name, self.config.output.compression)
+
+    def start(self) -> Extractor:
+        """Loads the networks; once in each worker."""
+        return Extractor(self)
+
+
+@dataclass
+class Outcome:
+    """What is known of one photo; it becomes a row of ``images``.
+
+    Attributes:
+        member: The photo's place in the input.
+        status: What became of it.
+        error: Why it is not ``ok``, one sentence.
+        sha256: Of the file, hexadecimal.
+        bytes: Size of the file.
+        header: What the file says about its picture, as far as that could be read.
+        pixels: uint8 ``(h, w, 3)`` RGB, upright; None where there is nothing to detect on.
+        faces: What was found.
+    """
+
+    member: Member
+    status: tables.Status = "no_face"
+    error: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    header: ImageHeader | None = None
+    pixels: NDArray[np.uint8] | None = None
+    faces: Faces = field(default_factory=Faces.empty)
+
+    def row(self) -> dict[str, Any]:
+        """Its row of ``images``."""
+        return {
+            "key": self.member.key,
+            "uri": self.member.uri,
+            "label": self.member.label,
+            "sha256": self.sha256,
+            "bytes": self.bytes,
+            "width": self.header.width if self.header else None,
+            "height": self.header.height if self.header else None,
+            "orientation": self.header.orientation if self.header else None,
+            "status": self.status,
+            "error": self.error,
+            "num_faces": len(self.faces),
+        }
+
+
+class Extractor:
+    """The job inside one worker process.
+
+    Args:
+        job: The job.
+    """
+
+    def __init__(self, job: ExtractJob) -> None:
+        """Loads the networks.
+
+        Raises:
+            WeightsError: They are not those of the driver.
+        """
+        self._source = job.source
+        self._config = job.config
+        self._schemas = job.schemas
+        self._detector = FaceDetector(job.config.detect)
+        if self._detector.weights.digests != job.model_digests:
+            raise WeightsError(
+                "this node has other weights than the driver: install the same mtcnn-ray on both"
+            )
+
+    def process(
+        self,
+        members: Sequence[Member],
+        begin: Callable[[int], None],
+        verdicts: Mapping[int, str],
+        careful: bool,
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yields the rows of one shard; see :class:`jobs.engine.job.Processor`."""
+        rows = []
+        decoded: Iterator[Outcome] = self._decoded(members, begin, verdicts)
+        if not careful:
+            decoded = work_ahead(
+                decoded, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=_AHEAD_PHOTOS
+            )
+        for outcome in decoded:
+            if outcome.pixels is not None:
+                outcome.faces = self._detector.detect(outcome.pixels)
+                if len(outcome.faces):
+                    outcome.status = "ok"
+                    yield "faces", self._face_rows(outcome, outcome.pixels)
+            rows.append(outcome.row())
+        yield "images", pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
+
+    def _decoded(
+        self,
+        members: Sequence[Member],
+        begin: Callable[[int], None],
+        verdicts: Mapping[int, str],
+    ) -> Iterator[Outcome]:
+        """Reads and decodes the members of a shard, in order."""
+        wanted = [member for i, member in enumerate(members) if i not in verdicts]
+        files = self._source.stream(wanted, self._config.limits.max_bytes)
+        for index, member in enumerate(members):
+            if index in verdicts:
+                yield Outcome(member, *_VERDICTS[verdicts[index]])
+                continue
+            begin(index)
+            _, data = next(files)
+            yield self._decode(member, data)
+
+    def _decode(self, member: Member, data: bytes | ReadError) -> Outcome:
+        if isinstance(data, ReadError):
+            return Outcome(member, data.kind, data.message)
+        outcome = Outcome(member, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        try:
+            photo = read_photo(data, limits=self._config.limits, name=member.key)
+        except ImageError as error:
+            outcome.status = cast(tables.Status, error.status)
+            outcome.error = str(error)
+            outcome.header = error.header
+        else:
+            outcome.header, outcome.pixels = photo.header, photo.pixels
+        return outcome
+
+    def _face_rows(self, outcome: Outcome, image: NDArray[np.uint8]) -> pa.RecordBatch:
+        faces, crop = outcome.faces, self._config.crop
+        height, width = image.shape[:2]
+        n = len(faces)
+        matrices = crop_matrices(faces, crop)
+        crops = [cut(image, matrix, crop.size) for matrix in matrices]
+        schema = self._schemas["faces"]
+        columns = {
+            "key": [outcome.member.key] * n,
+            "uri": [outcome.member.uri] * n,
+            "label": [outcome.member.label] * n,
+            "face_index": np.arange(n, dtype=np.int16),
+            "box": _fixed_lists(faces.boxes),
+            "score": faces.scores,
+            "landmarks": _fixed_lists(faces.landmarks),
+            "kept": kept_faces(faces, width, height, crop.keep),
+            "matrix": _fixed_lists(matrices),
+            "sharpness": np.array([sharpness(each) for each in crops], np.float32),
+            "crop": [{"bytes": encode(each, crop), "path": None} for each in crops],
+        }
+        arrays = [
+            values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)
+            for name, values in columns.items()
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _fixed_lists(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
+    """``(n, ...)`` -> n lists of the same length."""
+    return pa.FixedSizeListArray.from_arrays(values.reshape(-1), values[0].size)
+
+
+def _pixel_bytes(outcome: Outcome) -> int:
+    return 0 if outcome.pixels is None else outcome.pixels.nbytes

@@ -1,0 +1,66 @@
+"""What the command line shows of a job: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from jobs.engine.run import Summary
+from jobs.engine.status import Status
+
+_MEANING = {
+    "ok": "with faces",
+    "no_face": "without a face",
+    "undecodable": "broken files",
+    "unsupported": "not an image that is read here",
+    "too_large": "over the limits",
+    "too_small": "under the smallest side",
+    "unreadable": "storage said no",
+    "timeout": "took too long",
+    "crashed": "killed a worker",
+}
+
+
+def summary_table(summary: Summary, output: str) -> Table:
+    """How a run ended, and where the job stands."""
+    table = status_table(summary.status, output)
+    if summary.processed:
+        rate = summary.processed / max(summary.seconds, 1e-3)
+        note = f"photos in {summary.seconds:.1f} s, {rate:.1f} photos/s, start included"
+        table.add_row("this run", f"{summary.processed:,}", note)
+    else:
+        table.add_row("this run", "0", "photos: nothing was left to do")
+    return table
+
+
+def status_table(status: Status, output: str) -> Table:
+    """How far a job is."""
+    table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    done = f"of {status.members:,}"
+    if status.members_left:
+        done += f", {status.members_left:,} left"
+    table.add_row("photos", f"{status.members_done:,}", done)
+    for name, count in status.statuses.items():
+        table.add_row(f"  {name}", f"{count:,}", _MEANING.get(name, ""))
+    megabytes = status.bytes.get("faces", 0) / 1e6
+    table.add_row("faces", f"{status.rows.get('faces', 0):,}", f"{megabytes:,.1f} MB of Parquet")
+    shards = f"of {status.shards:,} committed"
+    if status.shards_quarantined:
+        shards += f", {status.shards_quarantined:,} given up: see _job/quarantine"
+    table.add_row("shards", f"{status.shards_done:,}", shards)
+    return table
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        **asdict(status),
+        "members_left": status.members_left,
+        "complete": status.complete,
+        "failed_fraction": status.failed_fraction,
+    }

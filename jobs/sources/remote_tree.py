@@ -1,0 +1,112 @@
+"""A tree of files behind fsspec, walked in key order and read by key."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.engine.errors import UserError
+from jobs.engine.plan import Member
+from jobs.engine.retry import retrying
+from jobs.sources.entry import Entry
+from jobs.sources.pattern import Pattern
+from jobs.sources.reading import ReadError, changed, over_limit, reason
+
+
+@dataclass(frozen=True)
+class RemoteTree:
+    """Files below a path of any fsspec file system.
+
+    Attributes:
+        fs: The file system.
+        root: A path of that file system, without its protocol and without a trailing slash.
+        inner: For chained URLs what follows the path, such as `::s3://bucket/photos.zip`.
+    """
+
+    fs: Any = field(repr=False)
+    root: str
+    inner: str = ""
+
+    def uri(self, key: str) -> str:
+        """The URL that fsspec opens."""
+        return str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner
+
+    def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
+        """Yield every file in the order of the keys; see `LocalTree.walk`."""
+        levels = [("", iter(self._children("")))]
+        while levels:
+            prefix, children = levels[-1]
+            child = next(children, None)
+            if child is None:
+                levels.pop()
+            elif not child.key.endswith("/"):
+                key = prefix + child.key
+                if pattern is None or pattern.matches(key):
+                    yield Entry(key, child.size, child.version)
+            elif pattern is None or pattern.enters(prefix + child.key[:-1]):
+                folder = prefix + child.key
+                levels.append((folder, iter(self._children(folder[:-1]))))
+
+    def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
+        """Read a whole object, trying again after errors that pass."""
+        wrong = None if member.size is None else over_limit(member.size, max_bytes)
+        if wrong is not None:
+            return wrong
+        path = _joined(self.root, member.key)
+        try:
+            data = bytes(retrying()(self.fs.cat_file, path))
+        except Exception as error:  # each file system has its own classes; the row names them
+            return ReadError("unreadable", reason(error))
+        if member.size is None:  # a web server that does not tell
+            return over_limit(len(data), max_bytes) or data
+        return changed(member.size, len(data)) or data
+
+    def _children(self, folder: str) -> list[Entry]:
+        """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
+        path = _joined(self.root, folder)
+        # Listings that were cached are old, and over a data lake they are gigabytes.
+        self.fs.invalidate_cache()
+        self.fs.dircache.clear()  # which the line above forgets for web servers
+        try:
+            infos = retrying()(self.fs.ls, path, detail=True)
+        except FileNotFoundError:
+            if folder:  # removed since its parent was listed
+                return []
+            shown = self.fs.unstrip_protocol(path)
+            raise UserError(f"there is no folder '{shown}': check the address") from None
+        except Exception as error:  # each file system has its own classes
+            shown = self.fs.unstrip_protocol(path)
+            raise UserError(f"cannot list {shown}: {said(error)}") from error
+        children = []
+        for info in infos:
+            full = str(info["name"]).rstrip("/")
+            name = full.rpartition("/")[2]
+            # Object stores list a folder's own marker, web servers the links that sort a listing.
+            if full == path.rstrip("/") or (full.startswith("http") and "?" in name):
+                continue
+            is_folder = info.get("type") == "directory" or str(info["name"]).endswith("/")
+            size = info.get("size")
+            children.append(
+                Entry(name + "/", None, "")
+                if is_folder
+                else Entry(name, None if size is None else int(size), version_of(info))
+            )
+        return sorted(children, key=lambda child: child.key)
+
+
+def version_of(info: dict[str, Any]) -> str:
+    """ETag, checksum or modification time of an fsspec entry; empty if it has none."""
+    for name in ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created"):
+        value = info.get(name)
+        if value is not None:
+            return value.isoformat() if hasattr(value, "isoformat") else str(value).strip('"')
+    return ""
+
+
+def _joined(root: str, key: str) -> str:
+    return f"{root}/{key}" if root and key else root or key
+
+
+def said(error: Exception) -> str:
+    """The first line of what an error says, or its class."""
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

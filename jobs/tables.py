@@ -1,0 +1,104 @@
+"""The Arrow schemas of the two tables, written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+
+SCHEMA_VERSION = "1"
+
+Status = Literal[
+    "ok",
+    "no_face",
+    "undecodable",
+    "unsupported",
+    "too_large",
+    "too_small",
+    "unreadable",
+    "timeout",
+    "crashed",
+]
+
+# Statuses that tell of the run rather than of the photo: another run may do better.
+FAILED_STATUSES: frozenset[str] = frozenset({"unreadable", "timeout", "crashed"})
+
+# The Hugging Face `Image` layout: readers that know it show the bytes as a picture.
+CROP = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+_IMAGES = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("label", pa.string()),
+    pa.field("sha256", pa.string()),
+    pa.field("bytes", pa.int64()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("orientation", pa.int8()),
+    pa.field("status", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+    pa.field("error", pa.string()),
+    pa.field("num_faces", pa.int32(), nullable=False),
+]
+
+_FACES = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("label", pa.string()),
+    pa.field("face_index", pa.int16(), nullable=False),
+    pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
+    pa.field("score", pa.float32(), nullable=False),
+    pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),
+    pa.field("kept", pa.bool_(), nullable=False),
+    pa.field("matrix", pa.list_(pa.float32(), 6), nullable=False),
+    pa.field("sharpness", pa.float32(), nullable=False),
+    # Nullable, since `datasets` takes the feature only where the field is as it would write it.
+    pa.field("crop", CROP),
+]
+
+
+def images_schema(metadata: Mapping[str, str]) -> pa.Schema:
+    """The schema of `images`: one row for every input, whatever became of it."""
+    return _schema(_IMAGES, metadata)
+
+
+def faces_schema(metadata: Mapping[str, str]) -> pa.Schema:
+    """The schema of `faces`: one row a face."""
+    return _schema(_FACES, metadata)
+
+
+def provenance(config_digest: str, model_digests: Mapping[str, str]) -> dict[str, str]:
+    """What both schemas say about how their rows were made."""
+    return {
+        "mtcnn_ray.schema_version": SCHEMA_VERSION,
+        "mtcnn_ray.config_digest": config_digest,
+        "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
+    }
+
+
+def writer_options(name: str, compression: str) -> dict[str, Any]:
+    """How a table is written: no dictionary where values do not repeat, no compression of JPEGs."""
+    schema = {"images": _IMAGES, "faces": _FACES}[name]
+    repeating = [field.name for field in schema if field.name in {"label", "status", "error"}]
+    return {"compression": compression, "use_dictionary": repeating, "write_statistics": True}
+
+
+def _schema(fields: list[pa.Field], metadata: Mapping[str, str]) -> pa.Schema:
+    features = {field.name: _feature(field.name, field.type) for field in fields}
+    hugging_face = json.dumps({"info": {"features": features}})
+    return pa.schema(fields, metadata={**metadata, "huggingface": hugging_face})
+
+
+def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+    if name == "crop":
+        return {"_type": "Image"}
+    if pa.types.is_fixed_size_list(kind):
+        # "Sequence" is what every release of `datasets` reads; later ones call it "List".
+        value = _value(kind.value_type)
+        return {"feature": value, "length": kind.list_size, "_type": "Sequence"}
+    return _value(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _value(kind: pa.DataType) -> dict[str, Any]:
+    return {"dtype": "float32" if kind == pa.float32() else str(kind), "_type": "Value"}

@@ -1,0 +1,139 @@
+"""Where each crop lies: from boxes or landmarks to the matrix that takes the image to the crop.
+
+A matrix takes a point of the image to a point of the crop, both in continuous pixels (pixel ``i``
+covers ``[i, i + 1)``). With the size it is all that is needed to cut the same crop again.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from mtcnn_core.faces import Faces
+
+Mode = Literal["margin", "similarity"]
+Keep = Literal["all", "largest", "center", "best"]
+
+# Where the landmarks lie in a 112x112 ArcFace crop: the values published with InsightFace, which
+# count from pixel centres, plus half a pixel.
+_ARCFACE_SIZE = 112
+_ARCFACE_POINTS = 0.5 + np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ]
+)
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class CropSettings:
+    """How faces become crops.
+
+    Attributes:
+        size: Side of the square crop in pixels.
+        mode: ``margin`` maps the box with its margin onto the crop, so width and height are
+            scaled separately, as for FaceNet's training crops. ``similarity`` moves, turns and
+            scales the face until its landmarks fall on the ArcFace template, and keeps its shape.
+        margin: For ``margin``: what is added to the box, as a fraction of its width and height,
+            half on each side. 0.25 gives the box 128 of 160 pixels.
+        keep: Which faces of a photo are kept, see :func:`kept_faces`.
+        format: File format of a stored crop.
+        quality: Of a stored JPEG; chroma is not subsampled.
+    """
+
+    size: Annotated[int, Field(ge=8, le=4096)] = 160
+    mode: Mode = "margin"
+    margin: Annotated[float, Field(ge=0, le=4)] = 0.25
+    keep: Keep = "all"
+    format: Literal["jpeg", "png"] = "jpeg"
+    quality: Annotated[int, Field(ge=1, le=100)] = 95
+
+
+PRESETS = MappingProxyType(
+    {
+        "facenet160": CropSettings(size=160, mode="margin", margin=0.25),
+        "arcface112": CropSettings(size=112, mode="similarity"),
+    }
+)
+
+
+def crop_matrices(faces: Faces, settings: CropSettings) -> NDArray[np.float32]:
+    """Returns where the crop of each face lies.
+
+    Returns:
+        float32 ``(n, 2, 3)``, image -> crop.
+    """
+    if settings.mode == "margin":
+        return _box_matrices(faces.boxes.astype(np.float64), settings)
+    template = _ARCFACE_POINTS * (settings.size / _ARCFACE_SIZE)
+    matrices = [similarity_matrix(points, template) for points in faces.landmarks]
+    return np.array(matrices, np.float32).reshape(-1, 2, 3)
+
+
+def _box_matrices(boxes: NDArray[np.float64], settings: CropSettings) -> NDArray[np.float32]:
+    low, high = boxes[:, :2], boxes[:, 2:]
+    scale = settings.size / ((high - low) * (1 + settings.margin))
+    matrices = np.zeros((len(boxes), 2, 3))
+    matrices[:, [0, 1], [0, 1]] = scale
+    matrices[:, :, 2] = settings.size / 2 - scale * (low + high) / 2
+    return matrices.astype(np.float32)
+
+
+def similarity_matrix(
+    source: NDArray[np.floating], target: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Fits the rotation, scale and shift that take points closest to others.
+
+    The least-squares solution of Umeyama (1991); in the plane and without reflection it is two
+    sums.
+
+    Args:
+        source: ``(n, 2)`` points. If all are equal, everything is taken to the target's centre.
+        target: ``(n, 2)`` points.
+
+    Returns:
+        float64 ``(2, 3)``.
+    """
+    source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+    p, q = source - source_mean, target - target_mean
+    norm = max((p**2).sum(), np.finfo(np.float64).tiny)
+    cos = (p * q).sum() / norm
+    sin = (p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / norm
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def kept_faces(faces: Faces, width: int, height: int, policy: Keep) -> NDArray[np.bool_]:
+    """Tells which faces of one photo are kept.
+
+    Args:
+        faces: Faces of the photo.
+        width: Of the photo.
+        height: Of the photo.
+        policy: ``all``; ``largest`` box; ``center``: largest area minus twice the squared
+            distance of the box's centre from the photo's (davidsandberg/facenet); ``best`` score.
+            The first of equals.
+
+    Returns:
+        bool ``(n,)``.
+    """
+    if policy == "all" or len(faces) == 0:
+        return np.ones(len(faces), np.bool_)
+    boxes = faces.boxes.astype(np.float64)
+    value = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    if policy == "center":
+        offset = (boxes[:, :2] + boxes[:, 2:]) / 2 - (width / 2, height / 2)
+        value = value - 2 * (offset**2).sum(axis=1)
+    elif policy == "best":
+        value = faces.scores.astype(np.float64)
+    chosen: NDArray[np.bool_] = np.arange(len(faces)) == value.argmax()
+    return chosen

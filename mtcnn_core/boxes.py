@@ -1,0 +1,81 @@
+"""Box arithmetic on arrays: pure functions.
+
+Boxes are float32 ``(n, 4)``: x1, y1, x2, y2 in continuous pixels, so a width is ``x2 - x1``.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float32]
+Scores = NDArray[np.float32]
+
+
+def regress(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
+    """Moves each edge by its offset, a fraction of the box's width or height.
+
+    Args:
+        boxes: ``(n, 4)``.
+        offsets: ``(n, 4)`` as the networks return them: of x1, y1, x2, y2.
+    """
+    size = boxes[:, 2:] - boxes[:, :2]
+    moved: Boxes = boxes + offsets * np.concatenate([size, size], axis=1)
+    return moved
+
+
+def square(boxes: Boxes) -> Boxes:
+    """Grows the shorter side about the centre until each box is a square."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def visible(boxes: Boxes, width: int, height: int) -> NDArray[np.bool_]:
+    """Tells which boxes have an area and share some of it with the image.
+
+    Returns:
+        bool ``(n,)``.
+    """
+    overlap = np.minimum(boxes[:, 2:], (width, height)) - np.maximum(boxes[:, :2], 0)
+    shared: NDArray[np.bool_] = np.all(overlap > 0, axis=1)
+    return shared
+
+
+def nms(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:
+    """Greedy non-maximum suppression by intersection over union.
+
+    Args:
+        boxes: ``(n, 4)``.
+        scores: ``(n,)``, positive.
+        threshold: A box goes when its overlap with a better one is larger than this.
+
+    Returns:
+        Indices of the boxes that stay, by descending score; equal scores in their order.
+    """
+    if len(boxes) == 0:
+        return np.empty(0, np.intp)
+    corner_and_size = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    # 3 ms where a Python loop over the boxes of a 1024 px photo takes 17.
+    kept = cv2.dnn.NMSBoxes(corner_and_size.astype(np.float64), scores, 0.0, threshold)  # type: ignore[arg-type]
+    return np.asarray(kept, np.intp).reshape(-1)
+
+
+def nms_minimum(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:
+    """As :func:`nms`, by intersection over the smaller of the two areas.
+
+    That also removes a box inside another one, however small. For the few boxes of the last
+    stage; the loop is over the boxes that stay.
+    """
+    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        low = np.maximum(boxes[rest, :2], boxes[best, :2])
+        high = np.minimum(boxes[rest, 2:], boxes[best, 2:])
+        shared = np.maximum(high - low, 0).prod(axis=1)
+        order = rest[shared <= threshold * np.minimum(area[rest], area[best])]
+    return np.array(kept, np.intp)

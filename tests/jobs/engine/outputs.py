@@ -1,0 +1,49 @@
+"""Finished outputs of the stand-in job, made in this process without Ray."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+
+from jobs.engine.identity import Identity
+from jobs.engine.plan import Plan
+from jobs.engine.settings import ShardSizes
+from jobs.engine.shards import ShardReport
+from jobs.engine.storage import Storage
+from jobs.engine.worker import Worker
+from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
+
+IDENTITY = Identity({"detect": {"min_face": 20}}, "digest", packages={"pyarrow": "0"}, input="in")
+
+
+def plan_folder(output: Path, folder: Path, sizes: ShardSizes | None = None) -> Plan:
+    """The plan of an output, extended by the files of a folder."""
+    plan = Plan(Storage(str(output)))
+    plan.extend(list_folder(folder), sizes or ShardSizes())
+    return plan
+
+
+def start_worker(output: Path, job: ChecksumJob | None = None) -> Worker:
+    """A worker in this process."""
+    worker = Worker(str(output), {}, ["pyarrow"])
+    worker.start(pickle.dumps(job or ChecksumJob()))
+    return worker
+
+
+def finished_output(tmp_path: Path, members: int = 20) -> Path:
+    """An output with every shard committed."""
+    output = tmp_path / "out"
+    plan = plan_folder(output, make_folder(tmp_path / "in", members))
+    worker = start_worker(output)
+    for spec in plan.shards():
+        assert isinstance(worker.run(spec), ShardReport)
+    return output
+
+
+def part_digests(output: Path) -> dict[str, str]:
+    """Relative path -> SHA-256 of all Parquet parts."""
+    return {
+        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(output.glob("*/part-*.parquet"))
+    }

@@ -1,0 +1,122 @@
+"""A small job to run the engine with: the size and checksum of local files, and their lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.engine.plan import Member
+
+FILES = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("status", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+        pa.field("crc", pa.int64()),
+    ]
+)
+LINES = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("line", pa.binary())])
+
+
+@dataclass(frozen=True)
+class ChecksumJob:
+    """The content decides: `exit`, `segfault` and `bug` do what they say, `once` exits once.
+
+    Attributes:
+        delay_s: Time to take over each file.
+        notes: Folder in which each process leaves a file named after its id.
+        start_error: Exception to raise when a worker starts.
+        dies_early: Whether processes exit before they have touched a file.
+        dropped: Key to forget the row of.
+    """
+
+    delay_s: float = 0.0
+    notes: Path | None = None
+    start_error: Exception | None = None
+    dies_early: bool = False
+    dropped: str | None = None
+    primary: str = "files"
+    failed_statuses: frozenset[str] = frozenset({"unreadable", "crashed"})
+    row_group_bytes: int = 2000
+    schemas: Mapping[str, pa.Schema] = field(
+        default_factory=lambda: {"files": FILES, "lines": LINES}
+    )
+
+    def writer_options(self, name: str) -> dict[str, Any]:
+        return {"compression": "zstd", "use_dictionary": name == "files"}
+
+    def start(self) -> ChecksumProcessor:
+        if self.start_error is not None:
+            raise self.start_error
+        if self.notes is not None:
+            (self.notes / str(os.getpid())).touch()
+        return ChecksumProcessor(self)
+
+
+class ChecksumProcessor:
+    def __init__(self, job: ChecksumJob) -> None:
+        self._job = job
+
+    def process(
+        self,
+        members: Sequence[Member],
+        begin: Callable[[int], None],
+        verdicts: Mapping[int, str],
+        careful: bool,
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        if self._job.dies_early:
+            os._exit(7)
+        for index, member in enumerate(members):
+            if member.key == self._job.dropped:
+                continue
+            if index in verdicts:
+                yield "files", _row(member.key, verdicts[index], None)
+                continue
+            begin(index)
+            time.sleep(self._job.delay_s)
+            path = Path(member.uri)
+            if not path.exists():
+                yield "files", _row(member.key, "unreadable", None)
+                continue
+            data = path.read_bytes()
+            if data == b"exit":
+                os._exit(7)
+            if data == b"once":
+                path.write_bytes(b"line of text\n")
+                os.kill(os.getpid(), signal.SIGKILL)
+            if data == b"segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if data == b"bug":
+                raise ZeroDivisionError("a bug in the job")
+            yield "files", _row(member.key, "ok", zlib.crc32(data))
+            lines = data.splitlines()
+            columns = {"key": [member.key] * len(lines), "line": lines}
+            yield "lines", pa.RecordBatch.from_pydict(columns, schema=LINES)
+
+
+def _row(key: str, status: str, crc: int | None) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pydict(
+        {"key": [key], "status": [status], "crc": [crc]}, schema=FILES
+    )
+
+
+def list_folder(folder: Path) -> Iterator[Member]:
+    """All files of a folder, by name."""
+    for path in sorted(folder.iterdir()):
+        stat = path.stat()
+        yield Member(path.name, str(path), stat.st_size, str(stat.st_mtime_ns), None)
+
+
+def make_folder(folder: Path, count: int, start: int = 0) -> Path:
+    """Files of a few lines each."""
+    folder.mkdir(exist_ok=True)
+    for number in range(start, start + count):
+        (folder / f"{number:05d}.txt").write_bytes(b"line of text\n" * (number % 7))
+    return folder

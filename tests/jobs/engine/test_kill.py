@@ -1,0 +1,93 @@
+"""Drivers that are killed or interrupted halfway, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.engine.run import run
+from jobs.engine.settings import RunSettings
+from jobs.engine.verify import verify
+from tests.jobs.engine.outputs import IDENTITY, finished_output, part_digests
+from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
+
+MEMBERS = 200
+SETTINGS = RunSettings(workers=2)
+DRIVER = """
+import sys
+from pathlib import Path
+from jobs.engine.errors import Interrupted
+from jobs.engine.run import run
+from tests.jobs.engine.stand_in import ChecksumJob, list_folder
+from tests.jobs.engine.test_kill import IDENTITY, SETTINGS
+
+folder, output = map(Path, sys.argv[1:])
+try:
+    run(ChecksumJob(delay_s=0.05), lambda: list_folder(folder), str(output), SETTINGS, IDENTITY)
+except Interrupted:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return part_digests(finished_output(tmp_path_factory.mktemp("expected"), MEMBERS))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "in", MEMBERS)
+
+
+def stop_halfway(folder: Path, output: Path, number: signal.Signals) -> tuple[int, str]:
+    """Sends the signal after the second commit; exit code and what the driver printed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(folder), str(output)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as driver:
+        while len(list(output.glob("_job/commits/*.json"))) < 2:
+            assert driver.poll() is None, driver.communicate()[0]
+            time.sleep(0.05)
+        driver.send_signal(number)
+        driver.wait()
+        assert driver.stdout is not None
+        return driver.returncode, driver.stdout.read()
+
+
+def resume(folder: Path, output: Path) -> None:
+    run(ChecksumJob(), lambda: list_folder(folder), str(output), SETTINGS, IDENTITY)
+
+
+def test_killed_driver_is_resumed_to_the_same_bytes(
+    tmp_path: Path, folder: Path, expected: dict[str, str]
+) -> None:
+    output = tmp_path / "out"
+    stop_halfway(folder, output, signal.SIGKILL)
+    assert len(part_digests(output)) < len(expected)
+    resume(folder, output)
+    assert part_digests(output) == expected
+    assert verify(str(output)) == []
+    assert [path.name for path in output.rglob(".*")] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_driver_says_so_and_leaves_a_resumable_job(
+    tmp_path: Path, folder: Path, expected: dict[str, str], number: signal.Signals
+) -> None:
+    output = tmp_path / "out"
+    code, printed = stop_halfway(folder, output, number)
+    assert code == 130
+    assert "Traceback" not in printed
+    assert not (output / "_SUCCESS").exists()
+    resume(folder, output)
+    assert part_digests(output) == expected

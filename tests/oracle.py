@@ -1,0 +1,332 @@
+"""The cascade once more: plain, slow, obviously right. What the fast one is compared with.
+
+It shares nothing with the package but the weights and the result type. Every number is float64,
+every convolution is the sum over its kernel's positions, every PReLU, pooling window and softmax
+is written out, boxes are handled one at a time. Only the two resampling operations, which define
+the pixels the networks see, are OpenCV's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcnn_core.faces import Faces
+from mtcnn_core.weights import NETWORKS, Network, Weights, load_default
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+Overlap = Callable[[Floats, Floats], Floats]
+
+_PNET_STRIDE, _PNET_CELL = 2, 12
+_BLOCK_ROWS = 256  # of P-Net cells: bounds the memory of a large level
+
+
+@dataclass(frozen=True)
+class Settings:
+    """As the paper's, with the design's defaults."""
+
+    min_face: float = 20
+    factor: float = 0.709
+    thresholds: tuple[float, float, float] = (0.6, 0.7, 0.7)
+    nms_level: float = 0.5
+    nms_proposals: float = 0.7
+    nms_refined: float = 0.7
+    nms_output: float = 0.7
+    # Moves every crop by so many pixels, as rounding does: a sound decision survives it.
+    nudge: float = 0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A box (x1, y1, x2, y2) on its way through the cascade."""
+
+    box: Floats
+    score: float
+    offsets: Floats
+    landmarks: Floats
+
+
+class Oracle:
+    """The three networks and the cascade around them."""
+
+    def __init__(self, weights: Weights | None = None) -> None:
+        weights = weights or load_default()
+        self.networks = {n.name: PlainNetwork(n, weights) for n in NETWORKS}
+
+    def detect(self, photo: Pixels, settings: Settings | None = None) -> Faces:
+        """Finds the faces of an RGB photo ``(h, w, 3)``."""
+        s = settings or Settings()
+        scanned, ladder = pyramid(photo, s.min_face, s.factor)
+
+        proposals: list[Candidate] = []
+        for level in scanned:
+            proposals += self._scan(level, photo, s.thresholds[0], s.nms_level)
+        proposals = suppress(proposals, s.nms_proposals, intersection_over_union)
+        boxes = [square(regress(p.box, p.offsets)) for p in proposals]
+        boxes = [box + s.nudge for box in boxes if touches(box, photo)]
+
+        refined = self._look(boxes, "rnet", ladder, photo, s.thresholds[1])
+        refined = suppress(refined, s.nms_refined, intersection_over_union)
+        boxes = [square(regress(r.box, r.offsets)) for r in refined]
+        boxes = [box + s.nudge for box in boxes if touches(box, photo)]
+
+        faces = self._look(boxes, "onet", ladder, photo, s.thresholds[2])
+        faces = [
+            Candidate(regress(f.box, f.offsets), f.score, f.offsets, f.landmarks) for f in faces
+        ]
+        faces = suppress(faces, s.nms_output, intersection_over_smaller)
+        if not faces:
+            return Faces.empty()
+        return Faces(
+            np.array([f.box for f in faces], np.float32),
+            np.array([f.score for f in faces], np.float32),
+            np.array([f.landmarks for f in faces], np.float32),
+        )
+
+    def _scan(self, level: Pixels, photo: Pixels, threshold: float, nms: float) -> list[Candidate]:
+        """P-Net and NMS on one level.
+
+        NMS is done in pixels of the level, where it is exact: cells two strides apart share
+        exactly half of their union, so in pixels of the photo rounding would decide.
+        """
+        found = []
+        for start, heads in self.networks["pnet"].row_blocks(level):
+            probability = softmax(heads["score"])[0, :, :, 1]
+            for row, column in np.argwhere(probability >= threshold):
+                corner = _PNET_STRIDE * np.array([column, start + row])
+                box = np.concatenate([corner, corner + _PNET_CELL]).astype(np.float64)
+                offsets = heads["boxes"][0, row, column]
+                found.append(
+                    Candidate(box, float(probability[row, column]), offsets, np.empty((0, 2)))
+                )
+        scale = np.tile(exact_scale(level, photo), 2)
+        return [
+            replace(c, box=c.box / scale) for c in suppress(found, nms, intersection_over_union)
+        ]
+
+    def _look(
+        self, boxes: list[Floats], name: str, ladder: list[Pixels], photo: Pixels, threshold: float
+    ) -> list[Candidate]:
+        network = self.networks[name]
+        found = []
+        for box in boxes:
+            heads = network(crop(ladder, photo, box, network.side)[None])
+            score = float(softmax(heads["score"])[0, 1])
+            if score < threshold:
+                continue
+            fractions = heads.get("landmarks", np.zeros((1, 10)))[0]  # five x, then five y
+            width, height = box[2] - box[0], box[3] - box[1]
+            points = [
+                (box[0] + fractions[i] * width, box[1] + fractions[5 + i] * height)
+                for i in range(5)
+            ]
+            found.append(Candidate(box, score, heads["boxes"][0], np.array(points)))
+        return found
+
+
+class PlainNetwork:
+    """One network, layer after layer as in the paper's Caffe files."""
+
+    def __init__(self, network: Network, weights: Weights) -> None:
+        self.network = network
+        self.side = network.side
+        self.arrays = {k: v.astype(np.float64) for k, v in weights[network.name].items()}
+
+    def __call__(self, images: Pixels) -> dict[str, Floats]:
+        """Computes the heads (raw scores, box offsets, landmarks) of images ``(n, h, w, 3)``."""
+        x = (images.astype(np.float64) - 127.5) / 128
+        for layer in self.network.body:
+            x = self._linear(x, layer.name)
+            slope = self.arrays[f"{layer.name}.slope"]
+            x = np.where(x > 0, x, slope * x)
+            if layer.pool:
+                x = max_pool(x, layer.pool)
+        return {head.name: self._linear(x, head.name) for head in self.network.heads}
+
+    def row_blocks(self, level: Pixels) -> list[tuple[int, dict[str, Floats]]]:
+        """P-Net over a level in blocks of cell rows: the first row and the heads of each.
+
+        Row ``r`` of cells sees the pixel rows ``2 r`` to ``2 r + 12``, cut at the lower edge.
+        """
+        blocks = []
+        rows = math.ceil((level.shape[0] - 2) / 2) - 4
+        for start in range(0, rows, _BLOCK_ROWS):
+            end = min(start + _BLOCK_ROWS, rows)
+            pixels = level[_PNET_STRIDE * start : _PNET_STRIDE * (end - 1) + _PNET_CELL]
+            blocks.append((start, self(pixels[None])))
+        return blocks
+
+    def _linear(self, x: Floats, name: str) -> Floats:
+        weight, bias = self.arrays[f"{name}.weight"], self.arrays[f"{name}.bias"]
+        if weight.ndim == 4:
+            return convolve(x, weight) + bias
+        if x.ndim == 4:  # dense weights expect (channel, row, column)
+            x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+        dense: Floats = x @ weight.T + bias
+        return dense
+
+
+def convolve(x: Floats, kernel: Floats) -> Floats:
+    """Valid convolution of ``(n, h, w, c)`` with a kernel ``(out, c, kh, kw)``, stride 1."""
+    out, _, kh, kw = kernel.shape
+    n, height, width, _ = x.shape
+    result = np.zeros((n, height - kh + 1, width - kw + 1, out))
+    for dy in range(kh):
+        for dx in range(kw):
+            shifted = x[:, dy : dy + result.shape[1], dx : dx + result.shape[2]]
+            result += shifted @ kernel[:, :, dy, dx].T
+    return result
+
+
+def max_pool(x: Floats, side: int) -> Floats:
+    """Max pooling with stride 2; the last window may hang over the edge (Caffe's ceil mode)."""
+    n, height, width, channels = x.shape
+    rows, columns = (math.ceil((length - side) / 2) + 1 for length in (height, width))
+    result = np.full((n, rows, columns, channels), -np.inf)
+    for dy in range(side):
+        for dx in range(side):
+            part = x[:, dy::2, dx::2][:, :rows, :columns]
+            covered = result[:, : part.shape[1], : part.shape[2]]
+            np.maximum(covered, part, out=covered)
+    return result
+
+
+def softmax(scores: Floats) -> Floats:
+    """Probabilities over the last axis."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    probabilities: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def pyramid(photo: Pixels, min_face: float, factor: float) -> tuple[list[Pixels], list[Pixels]]:
+    """The levels P-Net scans, and the ladder crops are cut from: photo, halvings and levels.
+
+    A level has ``ceil(side * scale)`` pixels a side and is a bilinear reduction of the level
+    before it, of which no step is larger than 2.
+    """
+    height, width = photo.shape[:2]
+    scanned: list[Pixels] = []
+    ladder = [photo]
+
+    def reduce(scale: float) -> Pixels:
+        size = (math.ceil(width * scale), math.ceil(height * scale))
+        pixels = cv2.resize(ladder[-1], size, interpolation=cv2.INTER_LINEAR)
+        return pixels.astype(np.uint8, copy=False)
+
+    scale = _PNET_CELL / min_face
+    # 47 * (12 / 47) is less than 12 in floating point.
+    while min(height, width) * scale >= _PNET_CELL * (1 - 1e-9):
+        while scale < ladder[-1].shape[1] / width / 2:
+            ladder.append(reduce(ladder[-1].shape[1] / width / 2))
+        scanned.append(reduce(scale))
+        ladder.append(scanned[-1])
+        scale *= factor
+    return scanned, ladder
+
+
+def exact_scale(level: Pixels, photo: Pixels) -> Floats:
+    """Size of a level over the size of the photo: x, y."""
+    return np.array([level.shape[1] / photo.shape[1], level.shape[0] / photo.shape[0]])
+
+
+def crop(ladder: list[Pixels], photo: Pixels, box: Floats, side: int) -> Pixels:
+    """One affine warp from the smallest level on which the box is as large as the crop.
+
+    The crop's pixel ``i`` covers the ``i``-th of ``side`` equal parts of the box, so its centre
+    lies at ``x1 + (i + 0.5) * step`` of the photo. OpenCV counts from pixel centres.
+    """
+    step = (box[2] - box[0]) / side
+    level = photo
+    for candidate in ladder:
+        if exact_scale(candidate, photo).min() * step >= 1:
+            level = candidate
+    sx, sy = exact_scale(level, photo)
+    matrix = np.array(
+        [
+            [step * sx, 0, (box[0] + 0.5 * step) * sx - 0.5],
+            [0, step * sy, (box[1] + 0.5 * step) * sy - 0.5],
+        ]
+    )
+    return warp(level, matrix, side)
+
+
+def warp(level: Pixels, matrix: Floats, side: int) -> Pixels:
+    """``cv2.warpAffine`` on just the part of the level the crop can see, black around it.
+
+    OpenCV holds source coordinates in 16 bits, so it cannot be given a wider photo as it is.
+    """
+    reach = matrix @ np.array([[-1, -1, 1], [side, side, 1]]).T
+    x0, y0 = (math.floor(v) - 2 for v in reach[:, 0])
+    x1, y1 = (math.ceil(v) + 3 for v in reach[:, 1])
+    window = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+    height, width = level.shape[:2]
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if left < right and top < bottom:
+        window[top - y0 : bottom - y0, left - x0 : right - x0] = level[top:bottom, left:right]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    pixels = cv2.warpAffine(window, matrix - [[0, 0, x0], [0, 0, y0]], (side, side), flags=flags)
+    return pixels.astype(np.uint8, copy=False)
+
+
+def regress(box: Floats, offsets: Floats) -> Floats:
+    """Moves each edge by a fraction of the width or height."""
+    x1, y1, x2, y2 = box
+    w, h = x2 - x1, y2 - y1
+    return np.array(
+        [x1 + offsets[0] * w, y1 + offsets[1] * h, x2 + offsets[2] * w, y2 + offsets[3] * h]
+    )
+
+
+def square(box: Floats) -> Floats:
+    """The square about the same centre with the longer side."""
+    x1, y1, x2, y2 = box
+    half = max(x2 - x1, y2 - y1) / 2
+    x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    return np.array([x - half, y - half, x + half, y + half])
+
+
+def touches(box: Floats, photo: Pixels) -> bool:
+    """Whether a part of the box lies in the photo."""
+    height, width = photo.shape[:2]
+    x1, y1, x2, y2 = box
+    return bool(min(x2, width) > max(x1, 0) and min(y2, height) > max(y1, 0))
+
+
+def suppress(candidates: list[Candidate], threshold: float, overlap: Overlap) -> list[Candidate]:
+    """Greedy NMS: by falling score, a box stays unless it overlaps one that stayed too much."""
+    kept: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda c: -c.score):
+        if not kept or overlap(candidate.box, np.array([k.box for k in kept])).max() <= threshold:
+            kept.append(candidate)
+    return kept
+
+
+def intersection_over_union(box: Floats, others: Floats) -> Floats:
+    """Overlap of one box with others ``(n, 4)``."""
+    shared = _shared(box, others)
+    overlap: Floats = shared / (_area(box[None]) + _area(others) - shared)
+    return overlap
+
+
+def intersection_over_smaller(box: Floats, others: Floats) -> Floats:
+    """Overlap as a part of the smaller of the two boxes."""
+    overlap: Floats = _shared(box, others) / np.minimum(_area(box[None]), _area(others))
+    return overlap
+
+
+def _shared(box: Floats, others: Floats) -> Floats:
+    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+    shared: Floats = np.maximum(width, 0) * np.maximum(height, 0)
+    return shared
+
+
+def _area(boxes: Floats) -> Floats:
+    area: Floats = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return area

@@ -1,0 +1,1 @@
+"""Whole jobs, run by the installed command in processes of their own."""
