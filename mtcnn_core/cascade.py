@@ -100,32 +100,32 @@ class FaceDetector:
         found = [self._scan(level) for level in pyramid.levels]
         if not found:
             return np.empty((0, 4), np.float32)
-        cells, scores, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        cells, logits, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
         if max(self.settings.nms_level, pyramid.largest_overlap) > self.settings.nms_proposals:
-            keep = bx.nms(cells, scores, self.settings.nms_proposals)
+            keep = bx.nms(cells, logits, self.settings.nms_proposals)
             cells, offsets = cells[keep], offsets[keep]
         return pyramid.visible(bx.square(bx.regress(cells, offsets)))
 
-    def _scan(self, level: Level) -> tuple[bx.Boxes, bx.Scores, NDArray[np.float32]]:
-        """P-Net on one level: cells in pixels of the photo, their scores and box offsets."""
+    def _scan(self, level: Level) -> tuple[bx.Boxes, NDArray[np.float32], NDArray[np.float32]]:
+        """P-Net on one level: cells in pixels of the photo, their logits and box offsets."""
         heads = self._pnet(level.pixels)
         rows, columns = np.nonzero(heads[0] >= _logit(self.settings.thresholds[0]))
-        scores = _sigmoid(heads[0, rows, columns])
+        logits = heads[0, rows, columns]
         corner = _PNET_STRIDE * np.stack([columns, rows], axis=1)
         cells = np.concatenate([corner, corner + PNET.side], axis=1).astype(np.float32)
         # In pixels of the level, where overlaps are exact: cells two steps apart in one direction
         # overlap by just 0.5, and in pixels of the photo rounding would decide which of them stay.
-        keep = bx.nms(cells, scores, self.settings.nms_level)
+        keep = bx.nms(cells, logits, self.settings.nms_level)
         scale = np.array([*level.scale, *level.scale], np.float32)
         photo_cells = np.divide(cells[keep], scale, dtype=np.float32)
-        return photo_cells, scores[keep], heads[1:, rows[keep], columns[keep]].T
+        return photo_cells, logits[keep], heads[1:, rows[keep], columns[keep]].T
 
     def _refine(self, pyramid: Pyramid, proposals: bx.Boxes) -> bx.Boxes:
         """R-Net on 24 px crops: fewer and better squares."""
         heads = self._rnet(len(proposals), lambda part: pyramid.crops(proposals[part], RNET.side))
         passed = heads[:, 0] >= _logit(self.settings.thresholds[1])
         boxes, heads = proposals[passed], heads[passed]
-        keep = bx.nms(boxes, _sigmoid(heads[:, 0]), self.settings.nms_refined)
+        keep = bx.nms(boxes, heads[:, 0], self.settings.nms_refined)
         return pyramid.visible(bx.square(bx.regress(boxes[keep], heads[keep, 1:5])))
 
     def _output(self, pyramid: Pyramid, refined: bx.Boxes) -> Faces:
@@ -133,14 +133,13 @@ class FaceDetector:
         heads = self._onet(len(refined), lambda part: pyramid.crops(refined[part], ONET.side))
         passed = heads[:, 0] >= _logit(self.settings.thresholds[2])
         boxes, heads = refined[passed], heads[passed]
-        scores = _sigmoid(heads[:, 0])
         size = boxes[:, None, 2:] - boxes[:, None, :2]
         # O-Net gives five x, then five y, as fractions of the square it saw.
         fractions = heads[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + fractions * size
         boxes = bx.regress(boxes, heads[:, 1:5])
-        keep = bx.nms_minimum(boxes, scores, self.settings.nms_output)
-        return Faces(boxes[keep], scores[keep], landmarks[keep])
+        keep = bx.nms_minimum(boxes, heads[:, 0], self.settings.nms_output)
+        return Faces(boxes[keep], _sigmoid(heads[keep, 0]), landmarks[keep])
 
 
 def _logit(probability: float) -> float:

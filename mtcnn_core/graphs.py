@@ -6,6 +6,7 @@ import hashlib
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 from mtcnn_core.cache import cache_dir
@@ -45,7 +46,10 @@ def _read(path: Path) -> bytes | None:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(_MEMBER)
-    except (OSError, KeyError, zipfile.BadZipFile, EOFError):
+    except FileNotFoundError:
+        return None
+    # What zipfile raises for damage depends on the byte that is damaged.
+    except (OSError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
 
 

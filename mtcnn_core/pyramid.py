@@ -49,7 +49,8 @@ class Pyramid:
         self._ladder = [Level(image, (1.0, 1.0))]
         self.levels: list[Level] = []
         scale = PNET.side / min_face
-        while min(height, width) * scale >= PNET.side:
+        # Less a rounding error: 47 * (12 / 47) < 12.
+        while min(height, width) * scale >= PNET.side * (1 - 1e-9):
             while scale < self._ladder[-1].scale[0] / 2 and self._can_halve():
                 self._ladder.append(self._reduce(self._ladder[-1].scale[0] / 2))
             level = self._reduce(scale)
@@ -105,16 +106,22 @@ class Pyramid:
         step = (boxes[:, 2] - boxes[:, 0]).astype(np.float64) / side
         enough = scales.min(axis=1)[None, :] * step[:, None] >= 1
         index = np.maximum(enough.sum(axis=1) - 1, 0)
-        # Crop pixel i has its centre at i + 0.5 of the crop, so at x1 + (i + 0.5) * step of the
-        # photo; OpenCV counts from the centre of the first pixel.
+        # Crop pixel i has its centre at i + 0.5 of the crop, so at corner + (i + 0.5) * step;
+        # OpenCV counts from the centre of the first pixel.
+        step = step[:, None] * scales[index]
+        first = boxes[:, :2] * scales[index] + 0.5 * step - 0.5
+        # OpenCV is shown what a crop can see: it holds coordinates in 16 or 24 bits.
+        last = np.array([level.pixels.shape[1::-1] for level in self._ladder])[index] - 1
+        low = np.clip(np.floor(first).astype(int) - 1, 0, last)
+        high = np.maximum(np.ceil(first + side * step).astype(int) + 2, low + 1)
         matrices = np.zeros((len(boxes), 2, 3))
-        for axis in range(2):
-            scale = scales[index, axis]
-            matrices[:, axis, axis] = step * scale
-            matrices[:, axis, 2] = (boxes[:, axis] + 0.5 * step) * scale - 0.5
-        for crop, matrix, i in zip(crops, matrices, index, strict=True):
+        matrices[:, [0, 1], [0, 1]] = step
+        matrices[:, :, 2] = first - low
+        for crop, matrix, i, (x1, y1), (x2, y2) in zip(
+            crops, matrices, index.tolist(), low.tolist(), high.tolist(), strict=True
+        ):
             cv2.warpAffine(
-                self._ladder[i].pixels,
+                self._ladder[i].pixels[y1:y2, x1:x2],
                 matrix,
                 (side, side),
                 dst=crop,

@@ -52,7 +52,7 @@ def connect(settings: RunSettings) -> Iterator[Cluster]:
     """Starts or joins Ray for the block.
 
     Raises:
-        UserError: The address given leads to no cluster.
+        UserError: The address given leads to no cluster, or Ray cannot write its files.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     address = settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
@@ -78,6 +78,10 @@ def connect(settings: RunSettings) -> Iterator[Cluster]:
         if cluster.local:
             raise
         raise _no_cluster(address) from error
+    except PermissionError as error:  # Ray keeps its token there
+        raise UserError(
+            f"Ray cannot write '{error.filename}'; set HOME to a folder that you can write."
+        ) from error
     try:
         yield cluster
     finally:

@@ -26,6 +26,7 @@ SCORE = 1e-3
 # face's score by more than SCORE (0.01 was seen). A tenth of a logit is 0.025 at a score of 0.5
 # and less than SCORE from 0.99 on.
 LOGIT = 0.1
+UNSURE = 0.01
 SMALL_FACES = Settings(min_face=12, factor=0.79, thresholds=(0.5, 0.5, 0.3))
 WIDER_STEP = 73  # four of the photos in the default run
 
@@ -313,7 +314,7 @@ def _assert_agrees(
     each other. Where such a decision is closer than float32 and 8-bit crops can tell, both
     answers are right. So a face that only one side found must come or go when the plain cascade
     itself is disturbed as little as that: crops moved by a thousandth of a pixel or
-    two, score thresholds by SCORE.
+    two, thresholds of scores by SCORE (P-Net) or UNSURE (on crops).
     """
     expected = oracle.detect(photo, settings)
     only_fast, only_plain = _unmatched(faces, expected)
@@ -336,8 +337,8 @@ def _disturbances(settings: Settings) -> list[Settings]:
     first, second, third = settings.thresholds
     return [
         *(replace(settings, nudge=nudge) for nudge in (-2e-3, -1e-3, 1e-3, 2e-3)),
-        replace(settings, thresholds=(first - SCORE, second - SCORE, third - SCORE)),
-        replace(settings, thresholds=(first + SCORE, second + SCORE, third + SCORE)),
+        replace(settings, thresholds=(first - SCORE, second - UNSURE, third - UNSURE)),
+        replace(settings, thresholds=(first + SCORE, second + UNSURE, third + UNSURE)),
     ]
 
 

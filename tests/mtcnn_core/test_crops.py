@@ -63,6 +63,14 @@ def test_centres_of_pixels_meet_at_every_scale(scale: float, step: int) -> None:
     np.testing.assert_allclose(row[inner], expected[inner], atol=1.01)
 
 
+def test_sides_that_do_not_halve_evenly_keep_their_place() -> None:
+    image = np.zeros((999, 999, 3), np.uint8)
+    image[:, :920] = 255
+    row = cut(image, _scaling(1 / 8), 125)[60, :, 0]
+    # Taking 999 for twice 499, and so on, would move the edge by a third of a pixel.
+    assert row.sum(dtype=float) / 255 == pytest.approx(920 / 8, abs=0.12)
+
+
 def test_half_a_pixel_blends_two_neighbours() -> None:
     image = np.zeros((16, 16, 3), np.uint8)
     image[:, 8] = 200

@@ -115,7 +115,8 @@ def test_an_exception_comes_in_its_turn() -> None:
 def test_an_early_close_closes_the_generator_and_ends_the_thread() -> None:
     before = _threads()
     counting = _Counting()
-    ahead = _ahead(counting.items(), max_items=2)
+    items = counting.items()  # held here, so that it is not closed for want of a holder
+    ahead = _ahead(items, max_items=2)
     next(ahead)
     ahead.close()  # type: ignore[attr-defined]
     _until(lambda: counting.closed_on is not None)

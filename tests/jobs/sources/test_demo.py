@@ -42,7 +42,7 @@ def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
 def test_there_are_faces_scenes_and_a_broken_photo() -> None:
     source = open_source("demo:", InputSettings())
     labels = [member.label for member in source.list()]
-    assert (labels.count("faces"), labels.count("scenes"), labels.count("broken")) == (6, 7, 1)
+    assert (labels.count("faces"), labels.count("scenes"), labels.count("broken")) == (6, 6, 1)
 
 
 @pytest.mark.usefixtures("cache")
