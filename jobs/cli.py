@@ -135,13 +135,16 @@ def main() -> None:
     try:
         code = typer.main.get_command(app).main(prog_name="mtcnn-ray", standalone_mode=False)
     except _UsageError as error:
-        code = _fail(f"{_sentence(error)} Try 'mtcnn-ray --help'.", 2)
+        message = _sentence(error)  # empty where the help was all there is to say
+        code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
     except (UserError, WeightsError) as error:
         code = _fail(str(error), 2)
     except (ImageError, JobError) as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
-        code = _fail("interrupted; run the same command again to resume", 130)
+        code = 130
+    if code == 130:  # newer typer turns an interrupt into this code itself
+        _fail("interrupted; run the same command again to resume", code)
     sys.exit(code)
 
 

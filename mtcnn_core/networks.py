@@ -1,8 +1,8 @@
 """Named arrays -> three ONNX graphs, laid out for ONNX Runtime's blocked convolutions.
 
-Each graph takes ``image`` uint8 ``(n, h, w, 3)`` RGB and computes what the Caffe networks compute
-on ``(x - 127.5) / 128``. The differences are of form; what each gained was measured on one AVX-512
-core with ONNX Runtime 1.31:
+Each graph takes ``image`` ``(n, h, w, 3)`` RGB from 0 to 255 and computes what the Caffe networks
+compute on ``(x - 127.5) / 128``. The differences are of form; what each gained was measured on one
+AVX-512 core with ONNX Runtime 1.31:
 
 * PReLU is written with ``relu``, which ONNX Runtime keeps in its blocked layout and ``PRelu`` does
   not (P-Net on 720x378: 30 -> 18 ms). Slopes are partly negative and some exceed 1, so
@@ -23,7 +23,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from mtcnn_core.weights import Arrays, Layer, Network
+from mtcnn_core.weights import PNET, Arrays, Layer, Network
 
 OPSET = 13
 IR_VERSION = 8
@@ -42,13 +42,16 @@ def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
         arrays: Its weights by name, see :mod:`mtcnn_core.weights`.
 
     Returns:
-        A model with the input ``image``, uint8 ``(n, h, w, 3)`` RGB, and the output ``heads``,
-        float32: face logit, four box offsets and, for O-Net, five x then five y of the landmarks,
-        as ``(n, c, rows, columns)`` for P-Net and ``(n, c)`` for the others.
+        A model with the input ``image`` ``(n, h, w, 3)`` RGB, uint8 for P-Net (pyramid levels) and
+        float32 for the others (crops), and the output ``heads``, float32: face logit, four box
+        offsets and, for O-Net, five x then five y of the landmarks, as ``(n, c, rows, columns)``
+        for P-Net and ``(n, c)`` for the others.
     """
     graph = _Graph()
+    pixels = TensorProto.UINT8 if network is PNET else TensorProto.FLOAT
     x = graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])
-    x = graph.add("Cast", [x], to=TensorProto.FLOAT)
+    if pixels != TensorProto.FLOAT:
+        x = graph.add("Cast", [x], to=TensorProto.FLOAT)
     for layer in network.body:
         weight, bias = arrays[f"{layer.name}.weight"], arrays[f"{layer.name}.bias"]
         if layer is network.body[0]:
@@ -58,7 +61,7 @@ def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
         x = _activated(graph, x, layer, weight, bias, arrays[f"{layer.name}.slope"])
     weight, bias = _join_heads(network, arrays)
     graph.affine(x, "heads", weight, bias)
-    return graph.model(network.name, weight.ndim)
+    return graph.model(network.name, pixels, weight.ndim)
 
 
 def _activated(
@@ -179,13 +182,13 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def model(self, name: str, rank: int) -> onnx.ModelProto:
+    def model(self, name: str, pixels: int, rank: int) -> onnx.ModelProto:
         """The finished model; the output of the last node is ``heads``."""
         self.nodes[-1].output[0] = "heads"
         graph = helper.make_graph(
             self.nodes,
             name,
-            [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", "h", "w", 3])],
+            [helper.make_tensor_value_info("image", pixels, ["n", "h", "w", 3])],
             [helper.make_tensor_value_info("heads", TensorProto.FLOAT, [None] * rank)],
             self.constants,
         )

@@ -37,7 +37,7 @@ class NetworkSession:
             graph_bytes(network, weights), options, providers=["CPUExecutionProvider"]
         )
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _run(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         heads: NDArray[np.float32] = self._session.run(["heads"], {"image": images})[0]
         return heads
 
@@ -76,13 +76,13 @@ class CropSession(NetworkSession):
     """R-Net or O-Net over square crops."""
 
     def __call__(
-        self, count: int, crops: Callable[[slice], NDArray[np.uint8]]
+        self, count: int, crops: Callable[[slice], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         """Runs the network over crops, in chunks.
 
         Args:
             count: Number of crops.
-            crops: Cuts the crops of a slice: uint8 ``(m, side, side, 3)`` RGB.
+            crops: Cuts the crops of a slice: float32 ``(m, side, side, 3)`` RGB, 0 to 255.
 
         Returns:
             float32 ``(count, c)``: face logit, box offsets and, for O-Net, landmarks.

@@ -138,7 +138,7 @@ class PlainNetwork:
         self.side = network.side
         self.arrays = {k: v.astype(np.float64) for k, v in weights[network.name].items()}
 
-    def __call__(self, images: Pixels) -> dict[str, Floats]:
+    def __call__(self, images: Pixels | Floats) -> dict[str, Floats]:
         """Computes the heads (raw scores, box offsets, landmarks) of images ``(n, h, w, 3)``."""
         x = (images.astype(np.float64) - 127.5) / 128
         for layer in self.network.body:
@@ -235,7 +235,7 @@ def exact_scale(level: Pixels, photo: Pixels) -> Floats:
     return np.array([level.shape[1] / photo.shape[1], level.shape[0] / photo.shape[0]])
 
 
-def crop(ladder: list[Pixels], photo: Pixels, box: Floats, side: int) -> Pixels:
+def crop(ladder: list[Pixels], photo: Pixels, box: Floats, side: int) -> Floats:
     """One affine warp from the smallest level on which the box is as large as the crop.
 
     The crop's pixel ``i`` covers the ``i``-th of ``side`` equal parts of the box, so its centre
@@ -256,7 +256,7 @@ def crop(ladder: list[Pixels], photo: Pixels, box: Floats, side: int) -> Pixels:
     return warp(level, matrix, side)
 
 
-def warp(level: Pixels, matrix: Floats, side: int) -> Pixels:
+def warp(level: Pixels, matrix: Floats, side: int) -> Floats:
     """``cv2.warpAffine`` on just the part of the level the crop can see, black around it.
 
     OpenCV holds source coordinates in 16 bits, so it cannot be given a wider photo as it is.
@@ -264,14 +264,14 @@ def warp(level: Pixels, matrix: Floats, side: int) -> Pixels:
     reach = matrix @ np.array([[-1, -1, 1], [side, side, 1]]).T
     x0, y0 = (math.floor(v) - 2 for v in reach[:, 0])
     x1, y1 = (math.ceil(v) + 3 for v in reach[:, 1])
-    window = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+    window = np.zeros((y1 - y0, x1 - x0, 3), np.float32)
     height, width = level.shape[:2]
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if left < right and top < bottom:
         window[top - y0 : bottom - y0, left - x0 : right - x0] = level[top:bottom, left:right]
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     pixels = cv2.warpAffine(window, matrix - [[0, 0, x0], [0, 0, y0]], (side, side), flags=flags)
-    return pixels.astype(np.uint8, copy=False)
+    return pixels.astype(np.float64)
 
 
 def regress(box: Floats, offsets: Floats) -> Floats:

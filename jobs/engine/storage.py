@@ -180,6 +180,7 @@ class Storage:
             yield
             return
         root = Path(self._root)
+        created = not root.exists()
         with self.writing():
             root.mkdir(parents=True, exist_ok=True)
             handle = os.open(root, os.O_RDONLY)
@@ -197,6 +198,8 @@ class Storage:
             yield
         finally:
             os.close(handle)
+            if created and not any(root.iterdir()):  # a run that was refused leaves nothing
+                root.rmdir()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -91,7 +91,7 @@ def test_wrong_usage_is_one_sentence(folder: Path, arguments: list[str], says: s
     (folder / "bad.yaml").write_text("detect:\n  min_fase: 30\n")
     sentence = _refused(mtcnn_ray(*(each.replace("{}", str(folder)) for each in arguments)))
     assert says in sentence
-    assert not list((folder / "out").rglob("*"))
+    assert not (folder / "out").exists()
 
 
 def _blocking(module: str, folder: Path) -> Mapping[str, str]:

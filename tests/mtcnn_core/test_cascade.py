@@ -22,11 +22,6 @@ Pixels = NDArray[np.uint8]
 
 PIXELS = 0.5
 SCORE = 1e-3
-# Crops are 8-bit: a box that differs by 1e-5 px can flip one grey level, which moves an unsure
-# face's score by more than SCORE (0.01 was seen). A tenth of a logit is 0.025 at a score of 0.5
-# and less than SCORE from 0.99 on.
-LOGIT = 0.1
-UNSURE = 0.01
 SMALL_FACES = Settings(min_face=12, factor=0.79, thresholds=(0.5, 0.5, 0.3))
 WIDER_STEP = 73  # four of the photos in the default run
 
@@ -311,10 +306,10 @@ def _assert_agrees(
     """Asserts that both cascades found the same faces, but for borderline ones.
 
     The cascade decides by comparing scores with thresholds, overlaps with limits and scores with
-    each other. Where such a decision is closer than float32 and 8-bit crops can tell, both
+    each other. Where such a decision is closer than float32 can tell, both
     answers are right. So a face that only one side found must come or go when the plain cascade
-    itself is disturbed as little as that: crops moved by a thousandth of a pixel or
-    two, thresholds of scores by SCORE (P-Net) or UNSURE (on crops).
+    itself is disturbed as little as that: crops moved by a thousandth of a pixel, thresholds
+    of scores by SCORE.
     """
     expected = oracle.detect(photo, settings)
     only_fast, only_plain = _unmatched(faces, expected)
@@ -336,9 +331,9 @@ def _assert_agrees(
 def _disturbances(settings: Settings) -> list[Settings]:
     first, second, third = settings.thresholds
     return [
-        *(replace(settings, nudge=nudge) for nudge in (-2e-3, -1e-3, 1e-3, 2e-3)),
-        replace(settings, thresholds=(first - SCORE, second - UNSURE, third - UNSURE)),
-        replace(settings, thresholds=(first + SCORE, second + UNSURE, third + UNSURE)),
+        *(replace(settings, nudge=nudge) for nudge in (-1e-3, 1e-3)),
+        replace(settings, thresholds=(first - SCORE, second - SCORE, third - SCORE)),
+        replace(settings, thresholds=(first + SCORE, second + SCORE, third + SCORE)),
     ]
 
 
@@ -351,17 +346,11 @@ def _unmatched(a: Faces, b: Faces) -> tuple[list[int], list[int]]:
         distances = np.abs(b.boxes[right] - a.boxes[i]).max(axis=1)
         j = right[int(distances.argmin())]
         landmarks = np.abs(b.landmarks[j] - a.landmarks[i]).max()
-        if max(distances.min(), landmarks) <= PIXELS and _close(a.scores[i], b.scores[j]):
+        score = abs(a.scores[i] - b.scores[j])
+        if max(distances.min(), landmarks) <= PIXELS and score <= SCORE:
             left.remove(i)
             right.remove(j)
     return left, right
-
-
-def _close(a: np.float32, b: np.float32) -> bool:
-    if abs(a - b) <= SCORE:
-        return True
-    p, q = np.float64(a), np.float64(b)
-    return bool(abs(np.log(p / (1 - p)) - np.log(q / (1 - q))) <= LOGIT)
 
 
 def _assert_same(a: Faces, b: Faces) -> None:

@@ -19,7 +19,8 @@ def _random(rng: np.random.Generator, *shape: int) -> Pixels:
 def _run(network: Network, weights: Weights, images: Pixels) -> NDArray[np.float32]:
     model = build_graph(network, weights[network.name]).SerializeToString()
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    heads: NDArray[np.float32] = session.run(["heads"], {"image": images})[0]
+    dtype = np.uint8 if network is PNET else np.float32
+    heads: NDArray[np.float32] = session.run(["heads"], {"image": images.astype(dtype)})[0]
     return heads
 
 

@@ -140,8 +140,8 @@ def test_crops_are_those_of_the_plain_cascade(rng: np.random.Generator) -> None:
         crops = Pyramid(photo, min_face, 0.709).crops(boxes, 24)
         for box, crop in zip(boxes, crops, strict=True):
             expected = oracle.crop(ladder, photo, box.astype(np.float64), 24)
-            # Coordinates are rounded to parts of a pixel on both ways: one grey level.
-            assert np.abs(crop.astype(int) - expected).max() <= 1
+            # Boxes are float32, and so are OpenCV's coordinates.
+            np.testing.assert_allclose(crop, expected, rtol=0, atol=0.05)
 
 
 def test_no_crops() -> None:

@@ -12,6 +12,7 @@ from mtcnn_core.weights import ONET, RNET, Network, load_default
 from tests.oracle import PlainNetwork
 
 Pixels = NDArray[np.uint8]
+Crops = NDArray[np.float32]
 Heads = NDArray[np.float32]
 
 
@@ -57,7 +58,7 @@ def test_crop_results_do_not_depend_on_the_chunks(
     crop_session: CropSession, rng: np.random.Generator
 ) -> None:
     side = crop_session.network.side
-    crops = rng.integers(0, 256, (53, side, side, 3), np.uint8)
+    crops = rng.uniform(0, 255, (53, side, side, 3)).astype(np.float32)
     together = _heads(crop_session, crops)
     alone = np.concatenate([_heads(crop_session, crop[None]) for crop in crops])
     # Another number of crops may take another matrix kernel: equal but for rounding.
@@ -68,9 +69,9 @@ def test_crops_are_asked_for_once_each_in_order(crop_session: CropSession) -> No
     side = crop_session.network.side
     asked: list[int] = []
 
-    def cut(part: slice) -> Pixels:
+    def cut(part: slice) -> Crops:
         asked.extend(range(53)[part])
-        return np.zeros((len(range(53)[part]), side, side, 3), np.uint8)
+        return np.zeros((len(range(53)[part]), side, side, 3), np.float32)
 
     crop_session(53, cut)
     assert asked == list(range(53))
@@ -78,7 +79,7 @@ def test_crops_are_asked_for_once_each_in_order(crop_session: CropSession) -> No
 
 def test_no_crops(crop_session: CropSession) -> None:
     side = crop_session.network.side
-    heads = _heads(crop_session, np.empty((0, side, side, 3), np.uint8))
+    heads = _heads(crop_session, np.empty((0, side, side, 3), np.float32))
     assert heads.shape == (0, {"rnet": 5, "onet": 15}[crop_session.network.name])
 
 

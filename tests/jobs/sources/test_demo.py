@@ -90,7 +90,7 @@ def test_the_grey_photo_is_grey() -> None:
 def test_a_file_over_the_limit_is_not_read() -> None:
     source = open_source("demo:", InputSettings())
     read = [data for _, data in source.stream(list(source.list()), max_bytes=100_000)]
-    assert sum(not isinstance(data, bytes) for data in read) == 6
+    assert sum(not isinstance(data, bytes) for data in read) == 5
 
 
 def test_it_is_built_once_and_leaves_nothing_else(cache: Path) -> None:
@@ -123,7 +123,7 @@ def test_processes_that_build_it_at_once_agree(cache: Path) -> None:
     assert len(set(said)) == 1
     assert [process.returncode for process in processes] == [0, 0, 0]
     assert list(cache.iterdir()) == [Path(said[0])]
-    assert len(photos()) == 14
+    assert len(photos()) == 13
 
 
 def test_without_scikit_image_it_says_what_to_install(tmp_path: Path) -> None:
