@@ -13,6 +13,7 @@ from rich.console import Console
 
 from jobs.config import load_config
 from jobs.engine.errors import Interrupted, JobError, UserError
+from mtcnn_core.devices import DeviceError
 from mtcnn_core.images import ImageError
 from mtcnn_core.weights import WeightsError
 
@@ -57,6 +58,10 @@ def extract(
         typer.Option("--workers", help="Worker processes; one a CPU by default."),
     ] = None,
     min_face: MinFaceOption = None,
+    device: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--device", help="What the networks run on: cpu or cuda."),
+    ] = None,
     ray_address: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
@@ -70,6 +75,7 @@ def extract(
     flags = {
         "run.workers": workers,
         "detect.min_face": min_face,
+        "detect.device": device,
         "run.ray_address": ray_address,
     }
     summary = extract(source, output, load_config(config, flags, sets))
@@ -137,7 +143,7 @@ def main() -> None:
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except (UserError, WeightsError) as error:
+    except (UserError, WeightsError, DeviceError) as error:
         code = _fail(str(error), 2)
     except (ImageError, JobError) as error:
         code = _fail(str(error), 1)

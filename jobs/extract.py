@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jobs import tables
 from jobs.config import Config
 from jobs.engine.ahead import work_ahead
+from jobs.engine.cluster import is_local
 from jobs.engine.identity import Identity, package_versions
 from jobs.engine.plan import Member
 from jobs.engine.progress import Labels
@@ -60,11 +61,19 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
     Raises:
         jobs.engine.errors.UserError: Something the user has to change.
         jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """
     check_apart(source_url, output)
     source = open_source(source_url, config.input)
-    detector = FaceDetector(config.detect)  # fails here, not in a worker, and fills the cache
+    settings = config.run
+    on_gpu = config.detect.device != "cpu"
+    if on_gpu and not settings.gpus_per_worker:
+        settings = settings.model_copy(update={"gpus_per_worker": 1.0})
+    # What fails, fails here and not in a worker; and the graphs are in the cache when they start.
+    # The driver of a cluster needs no GPU.
+    here = config.detect if is_local(settings) else replace(config.detect, device="cpu")
+    detector = FaceDetector(here)
     identity = Identity(
         config=config.identity(),
         digest=config.digest(),
@@ -76,7 +85,7 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
         ExtractJob(source, config, dict(detector.weights.digests)),
         source.list,
         output,
-        config.run,
+        settings,
         identity,
         labels=Labels(members="photos", rows="faces"),
         options=config.output.storage_options,
@@ -133,7 +142,8 @@ class Outcome:
         sha256: Of the file, hexadecimal.
         bytes: Size of the file.
         header: What the file says about its picture, as far as that could be read.
-        pixels: uint8 ``(h, w, 3)`` RGB, upright; None where there is nothing to detect on.
+        pixels: uint8 ``(h, w, 3)`` RGB, upright, possibly reduced; None where there is nothing to
+            detect on.
         faces: What was found.
     """
 
@@ -145,6 +155,11 @@ class Outcome:
     header: ImageHeader | None = None
     pixels: NDArray[np.uint8] | None = None
     faces: Faces = field(default_factory=Faces.empty)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """``(width, height)`` of the photo as displayed, (0, 0) where it is not known."""
+        return (self.header.width, self.header.height) if self.header else (0, 0)
 
     def row(self) -> dict[str, Any]:
         """Its row of ``images``."""
@@ -199,13 +214,12 @@ class Extractor:
             decoded = work_ahead(
                 decoded, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=_AHEAD_PHOTOS
             )
-        for outcome in decoded:
-            if outcome.pixels is not None:
-                outcome.faces = self._detector.detect(outcome.pixels)
-                if len(outcome.faces):
-                    outcome.status = "ok"
+        for group in _groups(decoded, 1 if careful else self._detector.device.photos):
+            self._detect(group)
+            for outcome in group:
+                if outcome.pixels is not None and len(outcome.faces):
                     yield "faces", self._face_rows(outcome, outcome.pixels)
-            rows.append(outcome.row())
+                rows.append(outcome.row())
         yield "images", pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
 
     def _decoded(
@@ -239,12 +253,22 @@ class Extractor:
             outcome.header, outcome.pixels = photo.header, photo.pixels
         return outcome
 
+    def _detect(self, group: Sequence[Outcome]) -> None:
+        """Finds the faces of a group of photos."""
+        seen = [outcome for outcome in group if outcome.pixels is not None]
+        images = [outcome.pixels for outcome in seen if outcome.pixels is not None]
+        found = self._detector.detect_many(images, [outcome.size for outcome in seen])
+        for outcome, faces in zip(seen, found, strict=True):
+            outcome.faces = faces
+            if len(faces):
+                outcome.status = "ok"
+
     def _face_rows(self, outcome: Outcome, image: NDArray[np.uint8]) -> pa.RecordBatch:
         faces, crop = outcome.faces, self._config.crop
-        height, width = image.shape[:2]
+        width, height = outcome.size
         n = len(faces)
         matrices = crop_matrices(faces, crop)
-        crops = [cut(image, matrix, crop.size) for matrix in matrices]
+        crops = [cut(image, matrix, crop.size, outcome.size) for matrix in matrices]
         schema = self._schemas["faces"]
         columns = {
             "key": [outcome.member.key] * n,
@@ -269,6 +293,18 @@ class Extractor:
 def _fixed_lists(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
     """``(n, ...)`` -> n lists of the same length."""
     return pa.FixedSizeListArray.from_arrays(values.reshape(-1), values[0].size)
+
+
+def _groups(outcomes: Iterator[Outcome], photos: int) -> Iterator[list[Outcome]]:
+    """Outcomes in lists of so many, fewer where photos are large."""
+    group: list[Outcome] = []
+    for outcome in outcomes:
+        group.append(outcome)
+        if len(group) >= photos or sum(map(_pixel_bytes, group)) >= _AHEAD_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _pixel_bytes(outcome: Outcome) -> int:

@@ -8,18 +8,23 @@ quarter of the landmark error against the usual ports.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Annotated
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
-from pydantic.dataclasses import dataclass
+from pydantic.dataclasses import dataclass as validated
 
 from mtcnn_core import boxes as bx
+from mtcnn_core.devices import DEVICES, Device, DeviceName
 from mtcnn_core.faces import Faces
 from mtcnn_core.pyramid import Level, Pyramid
 from mtcnn_core.sessions import CropSession, ProposalSession
+from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, PNET, RNET, Weights, load_default
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -27,7 +32,7 @@ Threshold = Annotated[float, Field(gt=0, lt=1)]
 _PNET_STRIDE = 2
 
 
-@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+@validated(frozen=True, config=ConfigDict(extra="forbid"))
 class DetectorSettings:
     """What the cascade looks for.
 
@@ -40,6 +45,7 @@ class DetectorSettings:
         nms_proposals: The same across levels.
         nms_refined: The same after R-Net.
         nms_output: Overlap (intersection over the smaller box) allowed after O-Net.
+        device: What the networks run on.
     """
 
     min_face: Annotated[float, Field(ge=12, le=10_000)] = 20
@@ -49,51 +55,86 @@ class DetectorSettings:
     nms_proposals: Fraction = 0.7
     nms_refined: Fraction = 0.7
     nms_output: Fraction = 0.7
+    device: DeviceName = "cpu"
 
 
 class FaceDetector:
     """Finds faces and five landmarks of each.
 
-    Not thread-safe; make one per thread. It uses the calling thread only.
+    Not thread-safe; make one per thread. On a CPU it uses the calling thread only.
 
     Args:
         settings: What to look for.
         weights: Of the three networks; the original ones by default.
+        device: What the networks run on; that of the settings by default.
+        stopwatch: Told the time spent in ``pyramid``, ``pnet``, ``nms``, ``crop``, ``rnet`` and
+            ``onet``.
 
     Raises:
         mtcnn_core.weights.WeightsError: The default weights are not installed.
+        mtcnn_core.devices.DeviceError: The device is not there.
     """
 
     def __init__(
-        self, settings: DetectorSettings | None = None, weights: Weights | None = None
+        self,
+        settings: DetectorSettings | None = None,
+        weights: Weights | None = None,
+        device: Device | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         self.settings = settings or DetectorSettings()
         self.weights = weights or load_default()
-        self._pnet = ProposalSession(self.weights)
-        self._rnet = CropSession(RNET, self.weights)
-        self._onet = CropSession(ONET, self.weights)
+        self.device = device or DEVICES[self.settings.device]
+        self._time = stopwatch or Stopwatch()
+        self._pnet = ProposalSession(self.weights, self.device, self._time)
+        self._rnet = CropSession(RNET, self.weights, self.device, self._time)
+        self._onet = CropSession(ONET, self.weights, self.device, self._time)
 
-    def detect(self, image: NDArray[np.uint8]) -> Faces:
+    def detect(self, image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Faces:
         """Finds the faces of one image.
 
         Args:
             image: uint8 ``(h, w, 3)`` RGB of any size, upright.
+            size: ``(width, height)`` of the photo, if ``image`` is a reduction of it.
 
         Returns:
-            Faces by descending score, in pixels of the image; boxes are not clipped to it.
+            Faces by descending score, in pixels of the photo; boxes are not clipped to it.
 
         Raises:
             ValueError: ``image`` is not uint8 ``(h, w, 3)``.
         """
+        return self.detect_many([image], [size])[0]
+
+    def detect_many(
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int] | None]
+    ) -> list[Faces]:
+        """Finds the faces of several images, whose crops share batches.
+
+        Args:
+            images: As for :meth:`detect`, of any mix of sizes.
+            sizes: As for :meth:`detect`, one an image.
+
+        Returns:
+            The faces of each image.
+
+        Raises:
+            ValueError: An image is not uint8 ``(h, w, 3)``.
+        """
+        photos = [self._photo(image, size) for image, size in zip(images, sizes, strict=True)]
+        for photo in photos:
+            photo.boxes = self._propose(photo.pyramid)
+        self._refine(photos)
+        return self._output(photos)
+
+    def _photo(self, image: NDArray[np.uint8], size: tuple[int, int] | None) -> _Photo:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(
                 f"an image is a uint8 array (h, w, 3), not {image.dtype} {image.shape}"
             )
-        pyramid = Pyramid(image, self.settings.min_face, self.settings.factor)
-        proposals = self._propose(pyramid)
-        refined = self._refine(pyramid, proposals)
-        return self._output(pyramid, refined)
+        with self._time("pyramid"):
+            pyramid = Pyramid(image, self.settings.min_face, self.settings.factor, size)
+        return _Photo(pyramid)
 
     def _propose(self, pyramid: Pyramid) -> bx.Boxes:
         """P-Net on every level: squares that may hold a face."""
@@ -102,7 +143,8 @@ class FaceDetector:
             return np.empty((0, 4), np.float32)
         cells, logits, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
         if max(self.settings.nms_level, pyramid.largest_overlap) > self.settings.nms_proposals:
-            keep = bx.nms(cells, logits, self.settings.nms_proposals)
+            with self._time("nms"):
+                keep = bx.nms(cells, logits, self.settings.nms_proposals)
             cells, offsets = cells[keep], offsets[keep]
         return pyramid.visible(bx.square(bx.regress(cells, offsets)))
 
@@ -115,31 +157,68 @@ class FaceDetector:
         cells = np.concatenate([corner, corner + PNET.side], axis=1).astype(np.float32)
         # In pixels of the level, where overlaps are exact: cells two steps apart in one direction
         # overlap by just 0.5, and in pixels of the photo rounding would decide which of them stay.
-        keep = bx.nms(cells, logits, self.settings.nms_level)
+        with self._time("nms"):
+            keep = bx.nms(cells, logits, self.settings.nms_level)
         scale = np.array([*level.scale, *level.scale], np.float32)
         photo_cells = np.divide(cells[keep], scale, dtype=np.float32)
         return photo_cells, logits[keep], heads[1:, rows[keep], columns[keep]].T
 
-    def _refine(self, pyramid: Pyramid, proposals: bx.Boxes) -> bx.Boxes:
+    def _refine(self, photos: Sequence[_Photo]) -> None:
         """R-Net on 24 px crops: fewer and better squares."""
-        heads = self._rnet(len(proposals), lambda part: pyramid.crops(proposals[part], RNET.side))
-        passed = heads[:, 0] >= _logit(self.settings.thresholds[1])
-        boxes, heads = proposals[passed], heads[passed]
-        keep = bx.nms(boxes, heads[:, 0], self.settings.nms_refined)
-        return pyramid.visible(bx.square(bx.regress(boxes[keep], heads[keep, 1:5])))
+        for photo, heads in zip(photos, self._look(self._rnet, photos), strict=True):
+            passed = heads[:, 0] >= _logit(self.settings.thresholds[1])
+            boxes, heads = photo.boxes[passed], heads[passed]
+            with self._time("nms"):
+                keep = bx.nms(boxes, heads[:, 0], self.settings.nms_refined)
+            squares = bx.square(bx.regress(boxes[keep], heads[keep, 1:5]))
+            photo.boxes = photo.pyramid.visible(squares)
 
-    def _output(self, pyramid: Pyramid, refined: bx.Boxes) -> Faces:
+    def _output(self, photos: Sequence[_Photo]) -> list[Faces]:
         """O-Net on 48 px crops: faces with landmarks."""
-        heads = self._onet(len(refined), lambda part: pyramid.crops(refined[part], ONET.side))
+        return [
+            self._faces(photo.boxes, heads)
+            for photo, heads in zip(photos, self._look(self._onet, photos), strict=True)
+        ]
+
+    def _faces(self, boxes: bx.Boxes, heads: NDArray[np.float32]) -> Faces:
         passed = heads[:, 0] >= _logit(self.settings.thresholds[2])
-        boxes, heads = refined[passed], heads[passed]
+        boxes, heads = boxes[passed], heads[passed]
         size = boxes[:, None, 2:] - boxes[:, None, :2]
         # O-Net gives five x, then five y, as fractions of the square it saw.
         fractions = heads[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1)
         landmarks = boxes[:, None, :2] + fractions * size
         boxes = bx.regress(boxes, heads[:, 1:5])
-        keep = bx.nms_minimum(boxes, heads[:, 0], self.settings.nms_output)
+        with self._time("nms"):
+            keep = bx.nms_minimum(boxes, heads[:, 0], self.settings.nms_output)
         return Faces(boxes[keep], _sigmoid(heads[keep, 0]), landmarks[keep])
+
+    def _look(self, session: CropSession, photos: Sequence[_Photo]) -> list[NDArray[np.float32]]:
+        """Runs a network on the boxes of all photos, in shared batches; its heads by photo."""
+        bounds = [0, *accumulate(len(photo.boxes) for photo in photos)]
+        starts, ends = bounds[:-1], bounds[1:]
+
+        def cut(part: slice) -> NDArray[np.float32]:
+            with self._time("crop"):
+                pieces = [
+                    photo.pyramid.crops(
+                        photo.boxes[max(part.start - start, 0) : part.stop - start],
+                        session.network.side,
+                    )
+                    for photo, start, end in zip(photos, starts, ends, strict=True)
+                    if part.start < end and start < part.stop
+                ]
+                return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+        heads = session(bounds[-1], cut)
+        return [heads[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+@dataclass
+class _Photo:
+    """A photo on its way through the cascade: its pyramid and the squares found so far."""
+
+    pyramid: Pyramid
+    boxes: bx.Boxes = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
 
 def _logit(probability: float) -> float:

@@ -44,7 +44,10 @@ def align(
 
 
 def cut(
-    image: NDArray[np.uint8], matrix: NDArray[np.float32] | NDArray[np.float64], size: int
+    image: NDArray[np.uint8],
+    matrix: NDArray[np.float32] | NDArray[np.float64],
+    size: int,
+    photo: tuple[int, int] | None = None,
 ) -> NDArray[np.uint8]:
     """Cuts one crop out of an image by an affine warp.
 
@@ -53,13 +56,17 @@ def cut(
 
     Args:
         image: uint8 ``(h, w, 3)`` RGB.
-        matrix: ``(2, 3)``, image -> crop, continuous pixels.
+        matrix: ``(2, 3)``, photo -> crop, continuous pixels.
         size: Side of the crop.
+        photo: ``(width, height)`` of the photo, if ``image`` is a reduction of it.
 
     Returns:
         uint8 ``(size, size, 3)`` RGB, black outside the image.
     """
     to_crop: NDArray[np.float64] = np.array(matrix, np.float64)
+    if photo is not None:
+        reduction = photo[0] / image.shape[1], photo[1] / image.shape[0]
+        to_crop = _compose(to_crop, reduction, (0, 0))
     (left, top), (right, bottom) = _bounds(image, to_crop, size)
     region = image[top:bottom, left:right]
     if region.size == 0:

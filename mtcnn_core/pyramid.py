@@ -39,38 +39,49 @@ class Pyramid:
         image: uint8 ``(h, w, 3)`` RGB.
         min_face: Side in pixels of the smallest face to find; it is 12 px on the first level.
         factor: Ratio of the scales of neighbouring levels, in (0, 1).
+        size: ``(width, height)`` of the photo, if ``image`` is a reduction of it.
 
     Attributes:
         levels: What P-Net scans, largest first; empty if a side is shorter than ``min_face``.
     """
 
-    def __init__(self, image: NDArray[np.uint8], min_face: float, factor: float) -> None:
+    def __init__(
+        self,
+        image: NDArray[np.uint8],
+        min_face: float,
+        factor: float,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         height, width = image.shape[:2]
-        self._ladder = [Level(image, (1.0, 1.0))]
+        self._size = size or (width, height)
+        self._ladder = [self._level(image)]
         self.levels: list[Level] = []
         scale = PNET.side / min_face
         # Less a rounding error: 47 * (12 / 47) < 12.
-        while min(height, width) * scale >= PNET.side * (1 - 1e-9):
+        while min(self._size) * scale >= PNET.side * (1 - 1e-9):
             while scale < self._ladder[-1].scale[0] / 2 and self._can_halve():
                 self._ladder.append(self._reduce(self._ladder[-1].scale[0] / 2))
             level = self._reduce(scale)
             self.levels.append(level)
-            if scale < 1:
+            if scale < self._ladder[0].scale[0]:
                 self._ladder.append(level)
             scale *= factor
+
+    def _level(self, pixels: NDArray[np.uint8]) -> Level:
+        height, width = pixels.shape[:2]
+        return Level(pixels, (width / self._size[0], height / self._size[1]))
 
     def _can_halve(self) -> bool:
         height, width = self._ladder[-1].pixels.shape[:2]
         return bool(min(height, width) >= 2)
 
     def _reduce(self, scale: float) -> Level:
-        height, width = self._ladder[0].pixels.shape[:2]
-        size = math.ceil(width * scale), math.ceil(height * scale)
+        size = math.ceil(self._size[0] * scale), math.ceil(self._size[1] * scale)
         source = self._ladder[-1].pixels
         if size == (source.shape[1], source.shape[0]):
             return self._ladder[-1]
         pixels = cv2.resize(source, size, interpolation=cv2.INTER_LINEAR)
-        return Level(pixels.astype(np.uint8, copy=False), (size[0] / width, size[1] / height))
+        return self._level(pixels.astype(np.uint8, copy=False))
 
     @property
     def largest_overlap(self) -> float:
@@ -85,8 +96,7 @@ class Pyramid:
 
     def visible(self, boxes: Boxes) -> Boxes:
         """Drops the boxes without area inside the photo."""
-        height, width = self._ladder[0].pixels.shape[:2]
-        return boxes[visible(boxes, width, height)]
+        return boxes[visible(boxes, *self._size)]
 
     def crops(self, boxes: Boxes, side: int) -> NDArray[np.float32]:
         """Cuts square boxes out as equally large crops, black outside the photo.

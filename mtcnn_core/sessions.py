@@ -1,4 +1,4 @@
-"""The three networks as ONNX Runtime sessions, fed in pieces that fit a core's caches."""
+"""The three networks as ONNX Runtime sessions, fed in the shapes that suit the device."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mtcnn_core.devices import Device, DeviceError
 from mtcnn_core.graphs import graph_bytes
+from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import PNET, Network, Weights
 
-# Median of 15 runs on a 720x378 level, one AVX-512 core: whole image 10.3 ms, strips of 8 rows
-# 9.8 ms, of 16 to 64 rows 8.9 to 8.3 ms. Strips also keep the memory of a large photo bounded.
-_STRIP_CELLS = 32 * 360
-# Same core, 256 crops for R-Net: chunks of 16 5.7 ms, of 256 7.2 ms; 48 for O-Net: 6.8 and 8.3.
-_CHUNK = {"rnet": 16, "onet": 8}
 _PNET_STRIDE = 2
 
 
@@ -25,28 +22,47 @@ class NetworkSession:
     Args:
         network: The architecture.
         weights: Its weights.
+        device: What it runs on.
+        stopwatch: Told the time spent in the network, under its name.
+
+    Raises:
+        DeviceError: The device is not there.
     """
 
-    def __init__(self, network: Network, weights: Weights) -> None:
+    def __init__(
+        self, network: Network, weights: Weights, device: Device, stopwatch: Stopwatch
+    ) -> None:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what is fatal is raised
+        # Shapes vary, so a plan of the memory for each of them would only pile up.
+        options.enable_mem_pattern = False
         self.network = network
+        self._device = device
+        self._time = stopwatch
+        if device.provider not in ort.get_available_providers():
+            raise DeviceError(f"{device.provider} is not there: {device.install}")
         self._session = ort.InferenceSession(
-            graph_bytes(network, weights), options, providers=["CPUExecutionProvider"]
+            graph_bytes(network, weights),
+            options,
+            providers=[(device.provider, dict(device.options))],
         )
+        # Where a provider cannot start, ONNX Runtime takes the CPU without a word.
+        if self._session.get_providers()[0] != device.provider:
+            raise DeviceError(f"{device.provider} does not start here: {device.install}")
 
     def _run(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
-        heads: NDArray[np.float32] = self._session.run(["heads"], {"image": images})[0]
+        with self._time(self.network.name):
+            heads: NDArray[np.float32] = self._session.run(["heads"], {"image": images})[0]
         return heads
 
 
 class ProposalSession(NetworkSession):
     """P-Net over whole pyramid levels."""
 
-    def __init__(self, weights: Weights) -> None:
-        super().__init__(PNET, weights)
+    def __init__(self, weights: Weights, device: Device, stopwatch: Stopwatch) -> None:
+        super().__init__(PNET, weights, device, stopwatch)
 
     def __call__(self, level: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Runs P-Net over one level, in strips of rows.
@@ -60,16 +76,24 @@ class ProposalSession(NetworkSession):
         Returns:
             float32 ``(5, rows, columns)``: face logit and box offsets of each cell.
         """
-        height, width = level.shape[:2]
-        rows = _cells(height)
-        step = max(8, _STRIP_CELLS // _cells(width))
+        rows, columns = _cells(level.shape[0]), _cells(level.shape[1])
+        level = self._in_bucket(level)
+        height = level.shape[0]
+        step = max(8, self._device.strip_cells // columns)
         overlap = PNET.side - _PNET_STRIDE
         strips = []
         for start in range(0, rows, step):
             last = start + step >= rows
             end = height if last else _PNET_STRIDE * (start + step) + overlap
             strips.append(self._run(level[None, _PNET_STRIDE * start : end])[0])
-        return strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
+        heads = strips[0] if len(strips) == 1 else np.concatenate(strips, axis=1)
+        return heads[:, :rows, :columns]
+
+    def _in_bucket(self, level: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        bottom, right = (-side % self._device.bucket for side in level.shape[:2])
+        if not bottom and not right:
+            return level
+        return np.pad(level, ((0, bottom), (0, right), (0, 0)))
 
 
 class CropSession(NetworkSession):
@@ -78,7 +102,7 @@ class CropSession(NetworkSession):
     def __call__(
         self, count: int, crops: Callable[[slice], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """Runs the network over crops, in chunks.
+        """Runs the network over crops, in batches.
 
         Args:
             count: Number of crops.
@@ -87,12 +111,16 @@ class CropSession(NetworkSession):
         Returns:
             float32 ``(count, c)``: face logit, box offsets and, for O-Net, landmarks.
         """
-        step = _CHUNK[self.network.name]
+        size = self._device.crops[self.network.name]
         channels = sum(head.shape[0] for head in self.network.heads) - 1
         heads = np.empty((count, channels), np.float32)
-        for start in range(0, count, step):
-            chunk = slice(start, min(start + step, count))
-            heads[chunk] = self._run(crops(chunk))
+        for start in range(0, count, size):
+            part = slice(start, min(start + size, count))
+            batch = crops(part)
+            missing = size - len(batch)
+            if missing and self._device.full_batches:
+                batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
+            heads[part] = self._run(batch)[: part.stop - part.start]
         return heads
 
 

@@ -25,21 +25,32 @@ class Cluster:
     """A connection to Ray.
 
     Args:
-        workers: Workers asked for; None is one for every CPU there is at the moment.
+        settings: Workers asked for, and what each takes of a GPU.
         local: Whether Ray runs on this machine only, for this run only.
     """
 
-    def __init__(self, workers: int | None, local: bool) -> None:
-        """Notes what was asked for."""
-        self._workers = workers
+    def __init__(self, settings: RunSettings, local: bool) -> None:
+        self._workers = settings.workers
+        self._gpus_per_worker = settings.gpus_per_worker
         self.local = local
 
     def target(self) -> int:
-        """How many workers there should be now; a cluster may grow and shrink."""
-        if self._workers is not None:
-            return self._workers
+        """How many workers there should be now; a cluster may grow and shrink.
+
+        Raises:
+            UserError: Workers need a GPU and there is none.
+        """
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        return max(1, int(resources.get("CPU", 1)))
+        fit = int(resources.get("CPU", 1))
+        if self._gpus_per_worker:
+            gpus = resources.get("GPU", 0.0)
+            if gpus < self._gpus_per_worker:
+                raise UserError(
+                    f"Ray has {gpus:g} GPUs and each worker takes {self._gpus_per_worker:g}; "
+                    "lower run.gpus_per_worker, add a GPU, or use --device cpu."
+                )
+            fit = min(fit, int(gpus / self._gpus_per_worker))
+        return self._workers or max(1, fit)
 
     def is_alive(self, node: str) -> bool:
         """Whether a node is still part of the cluster."""
@@ -55,19 +66,18 @@ def connect(settings: RunSettings) -> Iterator[Cluster]:
         UserError: The address given leads to no cluster, or Ray cannot write its files.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    address = settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
-    if address == "local":
-        workers = settings.workers or usable_cpus()
-        cluster = Cluster(workers, local=True)
+    address = _address(settings)
+    if is_local(settings):
+        cluster = Cluster(settings, local=True)
         arguments: dict[str, Any] = {
             # By name: without it Ray joins whatever a stale file points to.
             "address": "local",
-            "num_cpus": workers,
+            "num_cpus": settings.workers or usable_cpus(),
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
     else:
-        cluster = Cluster(settings.workers, local=False)
+        cluster = Cluster(settings, local=False)
         arguments = {"address": address}
         _ask(address)
     try:
@@ -86,6 +96,15 @@ def connect(settings: RunSettings) -> Iterator[Cluster]:
         yield cluster
     finally:
         ray.shutdown()
+
+
+def is_local(settings: RunSettings) -> bool:
+    """Whether a run starts Ray on this machine, rather than joining a cluster."""
+    return _address(settings) == "local"
+
+
+def _address(settings: RunSettings) -> str:
+    return settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
 
 
 def _ask(address: str) -> None:

@@ -98,7 +98,10 @@ class Pool:
         self._packages = tuple(packages)
         self._job = ray.put(cloudpickle.dumps(job))  # type: ignore[no-untyped-call]
         self._actor: Any = ray.remote(_Actor).options(
-            num_cpus=1, max_restarts=0, max_task_retries=0
+            num_cpus=1,
+            num_gpus=settings.gpus_per_worker,
+            max_restarts=0,
+            max_task_retries=0,
         )
         self._workers: list[_Worker] = []
         self._queue: deque[ShardSpec] = deque()

@@ -26,6 +26,7 @@ class RunSettings(BaseModel):
 
     Attributes:
         workers: Worker processes, one CPU each; None is one for every usable CPU.
+        gpus_per_worker: What each worker takes of a GPU, as in 0.25 for four on one.
         ray_address: Cluster to join; None starts Ray on this machine unless RAY_ADDRESS is set.
         max_failed_fraction: Failed members the exit code tolerates, as a fraction of all.
         max_attempts: Attempts at a shard that keeps losing its worker before it is given up.
@@ -38,6 +39,7 @@ class RunSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int | None = Field(default=None, ge=1)
+    gpus_per_worker: float = Field(default=0.0, ge=0.0, le=64.0)
     ray_address: str | None = None
     max_failed_fraction: float = Field(default=0.1, ge=0.0, le=1.0)
     max_attempts: int = Field(default=4, ge=1)

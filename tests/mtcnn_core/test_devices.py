@@ -1,0 +1,111 @@
+"""Feeding a device: filled buckets, batches shared by photos, and devices that are not there."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from mtcnn_core.cascade import DetectorSettings, FaceDetector
+from mtcnn_core.devices import DEVICES, Device, DeviceError
+from mtcnn_core.faces import Faces
+
+Pixels = NDArray[np.uint8]
+
+# As a GPU is fed, on the CPU.
+POOLED = Device(
+    provider="CPUExecutionProvider",
+    strip_cells=1 << 24,
+    crops={"rnet": 50, "onet": 7},
+    bucket=64,
+    full_batches=True,
+    photos=4,
+)
+
+
+def _photos() -> list[Pixels]:
+    """Photos of several sizes, with many faces, one and none."""
+    astronaut: Pixels = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    return [
+        astronaut,
+        np.zeros((40, 50, 3), np.uint8),
+        np.tile(astronaut[50:190, 150:290], (2, 3, 1)),
+        skimage.data.coffee(),
+        astronaut[:5, :7],
+        astronaut[::2, ::2],
+    ]
+
+
+def _pooled(photos: list[Pixels], device: Device = POOLED) -> list[Faces]:
+    return FaceDetector(device=device).detect_many(photos, [None] * len(photos))
+
+
+def test_photos_that_share_batches_keep_their_own_faces() -> None:
+    photos = _photos()
+    alone = FaceDetector()
+    for found, photo in zip(_pooled(photos), photos, strict=True):
+        expected = alone.detect(photo)
+        assert len(found) == len(expected)
+        np.testing.assert_allclose(found.boxes, expected.boxes, atol=0.01)
+        np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+        np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=0.01)
+
+
+def test_neighbours_in_a_batch_do_not_matter() -> None:
+    photos = _photos()
+    for found, again in zip(_pooled(photos), _pooled(photos[::-1])[::-1], strict=True):
+        np.testing.assert_array_equal(found.boxes, again.boxes)
+        np.testing.assert_array_equal(found.scores, again.scores)
+
+
+def test_few_shapes_occur(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes: dict[str, set[tuple[int, ...]]] = {"pnet": set(), "rnet": set(), "onet": set()}
+    run = ort.InferenceSession.run
+
+    def spy(self: Any, names: Any, feed: dict[str, NDArray[Any]], *rest: Any) -> Any:
+        heads = run(self, names, feed, *rest)
+        image = feed["image"]
+        name = "pnet" if image.dtype == np.uint8 else {24: "rnet", 48: "onet"}[image.shape[1]]
+        shapes[name].add(image.shape)
+        return heads
+
+    monkeypatch.setattr(ort.InferenceSession, "run", spy)
+    _pooled(_photos())
+    assert shapes["rnet"] == {(50, 24, 24, 3)}
+    assert shapes["onet"] == {(7, 48, 48, 3)}
+    assert all(h % 64 == 0 and w % 64 == 0 for _, h, w, _ in shapes["pnet"])
+
+
+def test_no_photos() -> None:
+    assert FaceDetector(device=POOLED).detect_many([], []) == []
+
+
+def test_a_photo_in_reduced_pixels_has_its_faces_in_full_ones() -> None:
+    photo = np.tile(_photos()[0], (1, 1, 1))
+    full = FaceDetector(DetectorSettings(min_face=80)).detect(photo)
+    half: Pixels = (
+        photo.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3), dtype=np.float32).astype(np.uint8)
+    )
+    found = FaceDetector(DetectorSettings(min_face=80)).detect(half, size=(512, 512))
+    np.testing.assert_allclose(found.boxes, full.boxes, atol=4)
+    assert len(found) == 1
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in ort.get_available_providers(), reason="this machine has CUDA"
+)
+def test_a_missing_device_is_refused() -> None:
+    with pytest.raises(DeviceError, match="CUDAExecutionProvider is not there: install"):
+        FaceDetector(DetectorSettings(device="cuda"))
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_device_that_silently_falls_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [*ort.get_available_providers(), "ROCMExecutionProvider"]
+    monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
+    broken = replace(DEVICES["cuda"], provider="ROCMExecutionProvider", options={})
+    with pytest.raises(DeviceError, match="ROCMExecutionProvider does not start here"):
+        FaceDetector(device=broken)
