@@ -131,6 +131,47 @@ def verify(output: OutputArgument, config: ConfigOption = None) -> int:
     return int(bool(problems))
 
 
+@app.command()
+def bench(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="PHOTOS", help="Folder, glob or file, or demo:."),
+    ] = "demo:",
+    photos: Annotated[
+        int, typer.Option("--photos", min=1, help="How many, spread over the listing.")
+    ] = 40,
+    config: ConfigOption = None,
+    min_face: MinFaceOption = None,
+    scaling: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--scaling", metavar="1,2,...", help="Run the whole job with N workers."),
+    ] = None,
+    against: Annotated[
+        list[str],
+        typer.Option("--against", metavar="PACKAGE", help="mtcnn or facenet-pytorch, in turn."),
+    ] = [],  # noqa: B006
+    as_json: JsonOption = False,
+    sets: SetOption = [],  # noqa: B006
+) -> int:
+    """Measures where the time goes on some photos of yours, or on the demo's."""
+    from jobs.bench.benchmark import benchmark
+    from jobs.bench.report import tables
+    from jobs.bench.scaling import worker_counts
+
+    found = benchmark(
+        source,
+        load_config(config, {"detect.min_face": min_face}, sets),
+        photos=photos,
+        rivals=against,
+        workers=worker_counts(scaling) if scaling else (),
+    )
+    if as_json:
+        print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
+    else:
+        Console().print(*tables(found), sep="\n")
+    return 0
+
+
 def _output_options(config: str | None) -> dict[str, object]:
     return load_config(config).output.storage_options if config else {}
 

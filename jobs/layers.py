@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
@@ -113,8 +113,8 @@ def _overlaid(under: Any, over: Any) -> Any:
 
 def _fields(schema: Any) -> dict[str, Any]:
     """Names and types of a section's fields; empty for what is a value and not a section."""
-    if not isinstance(schema, type):
-        return {}
+    if get_origin(schema) is not None or not isinstance(schema, type):
+        return {}  # on Python 3.10 dict[str, Any] passes for a class
     if issubclass(schema, BaseModel):
         return {name: field.annotation for name, field in schema.model_fields.items()}
     if dataclasses.is_dataclass(schema):

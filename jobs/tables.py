@@ -28,6 +28,12 @@ FAILED_STATUSES: frozenset[str] = frozenset({"unreadable", "timeout", "crashed"}
 # The Hugging Face `Image` layout: readers that know it show the bytes as a picture.
 CROP = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
+
+def floats(count: int) -> pa.DataType:
+    """A fixed number of float32; the name of the items is what Parquet calls them."""
+    return pa.list_(pa.field("element", pa.float32()), count)
+
+
 _IMAGES = [
     pa.field("key", pa.string(), nullable=False),
     pa.field("uri", pa.string(), nullable=False),
@@ -37,7 +43,7 @@ _IMAGES = [
     pa.field("width", pa.int32()),
     pa.field("height", pa.int32()),
     pa.field("orientation", pa.int8()),
-    pa.field("status", pa.dictionary(pa.int8(), pa.string()), nullable=False),
+    pa.field("status", pa.dictionary(pa.int32(), pa.string()), nullable=False),
     pa.field("error", pa.string()),
     pa.field("num_faces", pa.int32(), nullable=False),
 ]
@@ -47,11 +53,11 @@ _FACES = [
     pa.field("uri", pa.string(), nullable=False),
     pa.field("label", pa.string()),
     pa.field("face_index", pa.int16(), nullable=False),
-    pa.field("box", pa.list_(pa.float32(), 4), nullable=False),
+    pa.field("box", floats(4), nullable=False),
     pa.field("score", pa.float32(), nullable=False),
-    pa.field("landmarks", pa.list_(pa.float32(), 10), nullable=False),
+    pa.field("landmarks", floats(10), nullable=False),
     pa.field("kept", pa.bool_(), nullable=False),
-    pa.field("matrix", pa.list_(pa.float32(), 6), nullable=False),
+    pa.field("matrix", floats(6), nullable=False),
     pa.field("sharpness", pa.float32(), nullable=False),
     # Nullable, since `datasets` takes the feature only where the field is as it would write it.
     pa.field("crop", CROP),

@@ -56,6 +56,11 @@ class CropSettings:
     format: Literal["jpeg", "png"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 95
 
+    @property
+    def box_pixels(self) -> float:
+        """Pixels of the crop that a side of the face's box fills, at most."""
+        return self.size / (1 + self.margin) if self.mode == "margin" else self.size
+
 
 PRESETS = MappingProxyType(
     {

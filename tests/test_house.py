@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -142,6 +143,8 @@ def test_the_core_is_imported_without_ray_and_arrow() -> None:
 )
 def test_checker_is_content(arguments: list[str]) -> None:
     pytest.importorskip(arguments[0])
+    if arguments == ["mypy"] and int(importlib.metadata.version("numpy").split(".")[0]) < 2:
+        pytest.skip("types are checked against the annotations of current releases")
     done = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )

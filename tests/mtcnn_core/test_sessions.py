@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mtcnn_core.devices import DEVICES
 from mtcnn_core.sessions import CropSession, ProposalSession
+from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, RNET, Network, load_default
 from tests.oracle import PlainNetwork
 
@@ -18,13 +20,13 @@ Heads = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def pnet() -> ProposalSession:
-    return ProposalSession(load_default())
+    return ProposalSession(load_default(), DEVICES["cpu"], Stopwatch())
 
 
 @pytest.fixture(scope="module", params=[RNET, ONET], ids=lambda network: network.name)
 def crop_session(request: pytest.FixtureRequest) -> CropSession:
     network: Network = request.param
-    return CropSession(network, load_default())
+    return CropSession(network, load_default(), DEVICES["cpu"], Stopwatch())
 
 
 @pytest.mark.parametrize(
