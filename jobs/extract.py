@@ -184,7 +184,8 @@ class Extractor:
 
     Args:
         job: The job.
-        stopwatch: Told where the detector's time goes.
+        stopwatch: Told the time spent in ``read``, ``decode``, ``align``, ``encode`` and the
+            stages of the detector.
     """
 
     def __init__(self, job: ExtractJob, stopwatch: Stopwatch | None = None) -> None:
@@ -199,7 +200,8 @@ class Extractor:
         # The smallest face wanted still fills O-Net's input and its own crop.
         needed = max(ONET.side, job.config.crop.box_pixels)
         self._shrink = largest_shrink(job.config.detect.min_face, needed)
-        self._detector = FaceDetector(job.config.detect, stopwatch=stopwatch)
+        self._time = stopwatch or Stopwatch()
+        self._detector = FaceDetector(job.config.detect, stopwatch=self._time)
         if self._detector.weights.digests != job.model_digests:
             raise WeightsError(
                 "this node has other weights than the driver: install the same mtcnn-ray on both"
@@ -241,17 +243,21 @@ class Extractor:
                 yield Outcome(member, *_VERDICTS[verdicts[index]])
                 continue
             begin(index)
-            _, data = next(files)
+            with self._time("read"):
+                _, data = next(files)
             yield self._decode(member, data)
+        # To its end here: an interrupt that hits the end of a forgotten generator is lost.
+        next(files, None)
 
     def _decode(self, member: Member, data: bytes | ReadError) -> Outcome:
         if isinstance(data, ReadError):
             return Outcome(member, data.kind, data.message)
         outcome = Outcome(member, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
         try:
-            photo = read_photo(
-                data, limits=self._config.limits, name=member.key, shrink=self._shrink
-            )
+            with self._time("decode"):
+                photo = read_photo(
+                    data, limits=self._config.limits, name=member.key, shrink=self._shrink
+                )
         except ImageError as error:
             outcome.status = cast(tables.Status, error.status)
             outcome.error = str(error)
@@ -274,8 +280,12 @@ class Extractor:
         faces, crop = outcome.faces, self._config.crop
         width, height = outcome.size
         n = len(faces)
-        matrices = crop_matrices(faces, crop)
-        crops = [cut(image, matrix, crop.size, outcome.size) for matrix in matrices]
+        with self._time("align"):
+            matrices = crop_matrices(faces, crop)
+            crops = [cut(image, matrix, crop.size, outcome.size) for matrix in matrices]
+            focus = [sharpness(each) for each in crops]
+        with self._time("encode"):
+            files = [encode(each, crop) for each in crops]
         schema = self._schemas["faces"]
         columns = {
             "key": [outcome.member.key] * n,
@@ -287,8 +297,8 @@ class Extractor:
             "landmarks": _fixed_lists(faces.landmarks),
             "kept": kept_faces(faces, width, height, crop.keep),
             "matrix": _fixed_lists(matrices),
-            "sharpness": np.array([sharpness(each) for each in crops], np.float32),
-            "crop": [{"bytes": encode(each, crop), "path": None} for each in crops],
+            "sharpness": np.array(focus, np.float32),
+            "crop": [{"bytes": file, "path": None} for file in files],
         }
         arrays = [
             values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)

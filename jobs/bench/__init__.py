@@ -1,0 +1,1 @@
+"""The command `bench`: where the time goes, what distribution costs, and what others need."""

@@ -1,0 +1,202 @@
+"""One worker, stage by stage: the job's own code, run on one photo after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.bench.spread import Spread
+from jobs.engine.errors import UserError
+from jobs.engine.parts import PartWriter
+from jobs.engine.plan import Member
+from jobs.engine.storage import Storage
+from jobs.extract import ExtractJob, Extractor
+from mtcnn_core.stopwatch import Stopwatch
+
+STAGES = (
+    "read",
+    "decode",
+    "pyramid",
+    "pnet",
+    "rnet",
+    "onet",
+    "nms",
+    "crop",
+    "align",
+    "encode",
+    "write",
+)
+# Hashes, Arrow rows and the Python in between.
+OTHER = "other"
+_DECODED = frozenset({"ok", "no_face"})
+
+
+@dataclass(frozen=True)
+class PhotoTimes:
+    """One photo on its way through a worker.
+
+    Attributes:
+        faces: Found in it.
+        seconds: Stage -> seconds: those of `STAGES` and `OTHER`; their sum is the photo's time.
+    """
+
+    faces: int
+    seconds: Mapping[str, float]
+
+    @property
+    def total(self) -> float:
+        """Seconds from its file to its rows."""
+        return sum(self.seconds.values())
+
+
+@dataclass(frozen=True)
+class WorkerTimes:
+    """What one worker on one thread needs.
+
+    Attributes:
+        photos: Times of the photos that could be decoded, at least one.
+        left_out: Status -> how many photos could not.
+    """
+
+    photos: Sequence[PhotoTimes]
+    left_out: Mapping[str, int]
+
+    @property
+    def seconds(self) -> float:
+        """Of all photos together."""
+        return sum(photo.total for photo in self.photos)
+
+    @property
+    def faces(self) -> int:
+        """In all photos together."""
+        return sum(photo.faces for photo in self.photos)
+
+    def stages(self) -> dict[str, Spread]:
+        """Seconds a photo by stage, in the order of the work."""
+        return {
+            stage: Spread.of([photo.seconds[stage] for photo in self.photos])
+            for stage in (*STAGES, OTHER)
+        }
+
+    def total(self) -> Spread:
+        """Seconds a photo."""
+        return Spread.of([photo.total for photo in self.photos])
+
+    def share(self, stage: str) -> float:
+        """A stage's part of the time of all photos together."""
+        return sum(photo.seconds[stage] for photo in self.photos) / self.seconds
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "photos": len(self.photos),
+            "left_out": dict(self.left_out),
+            "faces": self.faces,
+            "photos_per_s": round(len(self.photos) / self.seconds, 4),
+            "faces_per_s": round(self.faces / self.seconds, 4),
+            "stages": {
+                stage: {**spread.as_json(), "share": round(self.share(stage), 6)}
+                for stage, spread in self.stages().items()
+            },
+            "total": self.total().as_json(),
+        }
+
+
+def time_worker(
+    job: ExtractJob, members: Iterable[Member], warm_up: Iterable[Member], folder: str
+) -> WorkerTimes:
+    """Runs what a worker does with a shard, except that nothing runs ahead on threads.
+
+    Args:
+        job: The job.
+        members: Photos to time.
+        warm_up: Processed before, up to the first that can be decoded.
+        folder: Where the parts are written, a local path.
+
+    Raises:
+        UserError: None of the photos can be decoded.
+    """
+    stopwatch = Stopwatch()
+    extractor = Extractor(job, stopwatch)
+    for member in warm_up:
+        rows = [batch for name, batch in _process(extractor, member) if name == job.primary]
+        if _status(rows[0]) in _DECODED:
+            break
+    photos: list[PhotoTimes] = []
+    left_out: Counter[str] = Counter()
+    with _writers(job, Storage(folder)) as writers:
+        for member in members:
+            status, photo = _time_photo(extractor, writers, member, stopwatch)
+            if status in _DECODED:
+                photos.append(photo)
+            else:
+                left_out[status] += 1
+        began = time.perf_counter()
+        for writer in writers.values():
+            writer.publish()
+        publish = time.perf_counter() - began
+    if not photos:
+        statuses = ", ".join(f"{count} {status}" for status, count in left_out.items())
+        raise UserError(f"none of the photos can be decoded ({statuses}): give others")
+    # Parts are flushed and published as a whole: every photo bears its part of that.
+    return WorkerTimes(
+        [_later(photo, "write", publish / len(photos)) for photo in photos], left_out
+    )
+
+
+def _time_photo(
+    extractor: Extractor,
+    writers: Mapping[str, PartWriter],
+    member: Member,
+    stopwatch: Stopwatch,
+) -> tuple[str, PhotoTimes]:
+    """What became of a photo, and its times."""
+    stopwatch.reset()
+    faces, status = 0, ""
+    began = time.perf_counter()
+    for name, batch in _process(extractor, member):
+        with stopwatch("write"):
+            writers[name].write(batch)
+        if name == "faces":
+            faces += batch.num_rows
+        else:
+            status = _status(batch)
+    total = time.perf_counter() - began
+    seconds = {stage: stopwatch.seconds.get(stage, 0.0) for stage in STAGES}
+    return status, PhotoTimes(faces, {**seconds, OTHER: total - sum(seconds.values())})
+
+
+def _process(extractor: Extractor, member: Member) -> Iterator[tuple[str, pa.RecordBatch]]:
+    # Careful: nothing is touched ahead of its turn, so the stages come one after the other.
+    return extractor.process([member], lambda index: None, {}, careful=True)
+
+
+def _status(images: pa.RecordBatch) -> str:
+    return str(images.column("status")[0].as_py())
+
+
+def _later(photo: PhotoTimes, stage: str, seconds: float) -> PhotoTimes:
+    return PhotoTimes(photo.faces, {**photo.seconds, stage: photo.seconds[stage] + seconds})
+
+
+@contextlib.contextmanager
+def _writers(job: ExtractJob, storage: Storage) -> Iterator[dict[str, PartWriter]]:
+    with contextlib.ExitStack() as stack:
+        yield {
+            name: stack.enter_context(
+                PartWriter(
+                    storage,
+                    f"{name}/part.parquet",
+                    schema,
+                    job.row_group_bytes,
+                    job.writer_options(name),
+                )
+            )
+            for name, schema in job.schemas.items()
+        }

@@ -1,0 +1,47 @@
+"""The packages to compare with."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from jobs.bench.rivals import RIVALS, load_rival
+from jobs.engine.errors import UserError
+from jobs.sources.demo import demo_folder
+from mtcnn_core import DetectorSettings, decode
+
+_MODULES = {
+    "mtcnn": ["tensorflow", "mtcnn"],
+    "facenet-pytorch": ["torch", "torchvision", "facenet_pytorch"],
+}
+
+
+def _installed(name: str) -> bool:
+    return all(importlib.util.find_spec(module) for module in _MODULES[name])
+
+
+def test_a_package_nobody_knows() -> None:
+    with pytest.raises(UserError, match="takes mtcnn or facenet-pytorch, not 'retinaface'"):
+        load_rival("retinaface", DetectorSettings())
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_a_package_that_is_not_installed_says_how_to_get_it(name: str) -> None:
+    if _installed(name):
+        pytest.skip(f"{name} is installed")
+    with pytest.raises(UserError) as caught:
+        load_rival(name, DetectorSettings())
+    assert str(caught.value).startswith(f"--against {name} cannot be imported (")
+    assert str(caught.value).endswith(RIVALS[name].install)
+
+
+@pytest.mark.parametrize("name", RIVALS)
+def test_settings_reach_it(name: str, cache_folder: Path) -> None:
+    pytest.importorskip("skimage")
+    if not _installed(name):
+        pytest.skip(f"{name} is not installed")
+    image = decode((demo_folder() / "faces" / "astronaut.jpg").read_bytes())
+    assert load_rival(name, DetectorSettings())(image) == 1
+    assert load_rival(name, DetectorSettings(min_face=300))(image) == 0
