@@ -27,6 +27,7 @@ class Device:
             few shapes occur; what P-Net sees there is dropped.
         crops: Network -> crops a batch.
         full_batches: Whether the last batch is filled up with black, so that one shape occurs.
+        cut: Crops cut at once, a bound on their memory.
         photos: Photos whose crops share batches.
     """
 
@@ -37,6 +38,7 @@ class Device:
     install: str = ""
     bucket: int = 1
     full_batches: bool = False
+    cut: int = 1024
     photos: int = 1
 
 
@@ -48,8 +50,9 @@ DEVICES: Mapping[DeviceName, Device] = MappingProxyType(
         # batches of 4 to 16 6.9 ms, of 48 8.3 ms.
         "cpu": Device(
             provider="CPUExecutionProvider",
-            strip_cells=32 * 360,
+            strip_cells=24_000,
             crops={"rnet": 16, "onet": 8},
+            cut=256,
         ),
         # Not measured: no such device was at hand. A new shape costs a search unless it is
         # heuristic, small batches leave it idle, and levels fit as a whole.

@@ -13,7 +13,7 @@ from mtcnn_core.cache import cache_dir
 from mtcnn_core.weights import Network, Weights
 
 # Raise it whenever networks.py writes another graph for the same weights.
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 _MEMBER = "graph.onnx"
 
 

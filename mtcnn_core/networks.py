@@ -70,21 +70,50 @@ def _activated(
     """Adds a layer with its PReLU and pooling."""
     if layer.pool and _spare_channels(bias) >= np.count_nonzero(slope < 0):
         return _pooled_first(graph, x, layer, weight, bias, slope)
-    if slope.max() <= _LARGEST_FOLDED_SLOPE:
-        # prelu(x) = relu(z) + slope / (1 - slope) * z with z = (1 - slope) * x.
-        rest = 1 - slope
-        scaled = weight * rest.reshape(-1, *[1] * (weight.ndim - 1))
-        z = graph.affine(x, layer.name, scaled, bias * rest, pad=True)
-        slope = slope / rest
-        positive = graph.add("Relu", [z])
-    else:
+    large = np.flatnonzero(slope > _LARGEST_FOLDED_SLOPE)
+    if len(large) and not (layer.pool and _spare_channels(bias) >= len(large)):
         # prelu(x) = (1 - slope) * relu(x) + slope * x.
         z = graph.affine(x, layer.name, weight, bias, pad=True)
         positive = graph.add("Relu", [z])
         positive = graph.scale(positive, layer.name + ".rest", 1 - slope, weight.ndim)
-    x = graph.scale(z, layer.name + ".slope", slope, weight.ndim)
-    x = graph.add("Add", [positive, x])
+        linear = graph.scale(z, layer.name + ".slope", slope, weight.ndim)
+    else:
+        folded = _fold(weight, bias, slope, large)
+        z = graph.affine(x, layer.name, folded.weight, folded.bias, pad=True)
+        positive = graph.add("Relu", [z])
+        linear = graph.scale(z, layer.name + ".slope", folded.slope, weight.ndim)
+        if len(large):
+            graph.unmix(large, slope[large], len(slope))
+    x = graph.add("Add", [positive, linear])
     return graph.pool(x, layer.pool) if layer.pool else x
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """A layer whose activation is ``relu(z) + slope * z``, without a factor before ``relu``."""
+
+    weight: Floats
+    bias: Floats
+    slope: Floats
+
+
+def _fold(weight: Floats, bias: Floats, slope: Floats, large: NDArray[np.intp]) -> _Folded:
+    """Takes the factor of ``relu`` into the weights.
+
+    ``prelu(x) = relu(z) + slope / (1 - slope) * z`` with ``z = (1 - slope) * x``. A large slope
+    allows no such ``z``; its channel becomes ``relu(x) + x``, a spare one ``relu(x)``. Both are
+    monotonic, so they pass the pooling, and the next layer takes what it needs from the two.
+    """
+    rest = 1 - slope
+    rest[large] = 1
+    rate = slope / rest
+    rate[large] = 1
+    scaled = weight * rest.reshape(-1, *[1] * (weight.ndim - 1))
+    return _Folded(
+        np.concatenate([scaled, weight[large]]),
+        np.concatenate([bias * rest, bias[large]]),
+        np.concatenate([rate, np.zeros(len(large), np.float32)]),
+    )
 
 
 def _pooled_first(
@@ -112,9 +141,11 @@ def _pooled_first(
     for spare, channel in enumerate(negative.tolist(), start=n):
         correction[channel, channel], correction[channel, spare] = -1, 1
     nothing = np.zeros(channels, np.float32)
+    graph.mixing = np.eye(channels, dtype=np.float32)
     corrections = graph.affine(maxima, layer.name + ".late", correction, nothing)
     positive = graph.add("Relu", [corrections])
     positive = graph.scale(positive, layer.name + ".sign", sign, weight.ndim)
+    graph.mixing = np.eye(n, channels, dtype=np.float32)
     return graph.add("Add", [positive, maxima])
 
 
@@ -145,11 +176,21 @@ def _join_heads(network: Network, arrays: Arrays) -> tuple[Floats, Floats]:
 
 @dataclass
 class _Graph:
-    """Nodes, constants and channel counts while a graph is being written."""
+    """Nodes and constants while a graph is being written.
+
+    Attributes:
+        mixing: float32 ``(c, channels)``: the ``c`` channels of the last convolution as sums of
+            the channels of its tensor.
+    """
 
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
-    channels: int = 3
+    mixing: Floats = field(default_factory=lambda: np.eye(3, dtype=np.float32))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the last convolution's tensor."""
+        return int(self.mixing.shape[1])
 
     def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
         output = f"{operator.lower()}{len(self.nodes)}"
@@ -162,9 +203,19 @@ class _Graph:
             return self.add("Gemm", [x, *self._pair(name, weight.T, bias)])
         out = _padded(len(bias)) if pad else len(bias)
         padded = np.zeros((out, self.channels, *weight.shape[2:]), np.float32)
-        padded[: weight.shape[0], : weight.shape[1]] = weight
-        self.channels = out
+        padded[: len(weight)] = np.einsum("oihw,ic->ochw", weight, self.mixing)
+        self.mixing = np.eye(len(weight), out, dtype=np.float32)
         return self.add("Conv", [x, *self._pair(name, padded, _filled(bias, out))])
+
+    def unmix(self, large: NDArray[np.intp], slope: Floats, channels: int) -> None:
+        """Says what the large slopes' channels are made of; see :func:`_fold`.
+
+        With ``m`` the maximum of ``x``: ``prelu(m) = slope * (relu(m) + m) + (1 - 2 * slope) *
+        relu(m)``.
+        """
+        self.mixing = np.eye(channels, self.channels, dtype=np.float32)
+        self.mixing[large, large] = slope
+        self.mixing[large, channels + np.arange(len(large))] = 1 - 2 * slope
 
     def scale(self, x: str, name: str, factors: Floats, rank: int) -> str:
         """Each channel times its factor."""

@@ -111,16 +111,22 @@ class CropSession(NetworkSession):
         Returns:
             float32 ``(count, c)``: face logit, box offsets and, for O-Net, landmarks.
         """
-        size = self._device.crops[self.network.name]
         channels = sum(head.shape[0] for head in self.network.heads) - 1
         heads = np.empty((count, channels), np.float32)
-        for start in range(0, count, size):
-            part = slice(start, min(start + size, count))
-            batch = crops(part)
+        for start in range(0, count, self._device.cut):
+            part = slice(start, min(start + self._device.cut, count))
+            heads[part] = self._in_batches(crops(part), channels)
+        return heads
+
+    def _in_batches(self, crops: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+        size = self._device.crops[self.network.name]
+        heads = np.empty((len(crops), channels), np.float32)
+        for start in range(0, len(crops), size):
+            batch = crops[start : start + size]
             missing = size - len(batch)
             if missing and self._device.full_batches:
                 batch = np.pad(batch, ((0, missing), (0, 0), (0, 0), (0, 0)))
-            heads[part] = self._run(batch)[: part.stop - part.start]
+            heads[start : start + size] = self._run(batch)[: len(heads) - start]
         return heads
 
 
