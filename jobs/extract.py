@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from jobs import tables
 from jobs.config import Config
@@ -19,12 +17,10 @@ from jobs.engine.identity import Identity, package_versions
 from jobs.engine.plan import Member
 from jobs.engine.progress import Labels
 from jobs.engine.run import Summary, run
+from jobs.outcomes import Outcome
 from jobs.sources import ReadError, Source, check_apart, open_source
-from mtcnn_core.alignment import crop_matrices, kept_faces
 from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.crops import cut, encode, sharpness
-from mtcnn_core.faces import Faces
-from mtcnn_core.images import ImageError, ImageHeader, largest_shrink, read_photo
+from mtcnn_core.images import ImageError, largest_shrink, read_photo
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, WeightsError
 
@@ -132,53 +128,6 @@ class ExtractJob:
         return Extractor(self)
 
 
-@dataclass
-class Outcome:
-    """What is known of one photo; it becomes a row of ``images``.
-
-    Attributes:
-        member: The photo's place in the input.
-        status: What became of it.
-        error: Why it is not ``ok``, one sentence.
-        sha256: Of the file, hexadecimal.
-        bytes: Size of the file.
-        header: What the file says about its picture, as far as that could be read.
-        pixels: uint8 ``(h, w, 3)`` RGB, upright, possibly reduced; None where there is nothing to
-            detect on.
-        faces: What was found.
-    """
-
-    member: Member
-    status: tables.Status = "no_face"
-    error: str | None = None
-    sha256: str | None = None
-    bytes: int | None = None
-    header: ImageHeader | None = None
-    pixels: NDArray[np.uint8] | None = None
-    faces: Faces = field(default_factory=Faces.empty)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """``(width, height)`` of the photo as displayed, (0, 0) where it is not known."""
-        return (self.header.width, self.header.height) if self.header else (0, 0)
-
-    def row(self) -> dict[str, Any]:
-        """Its row of ``images``."""
-        return {
-            "key": self.member.key,
-            "uri": self.member.uri,
-            "label": self.member.label,
-            "sha256": self.sha256,
-            "bytes": self.bytes,
-            "width": self.header.width if self.header else None,
-            "height": self.header.height if self.header else None,
-            "orientation": self.header.orientation if self.header else None,
-            "status": self.status,
-            "error": self.error,
-            "num_faces": len(self.faces),
-        }
-
-
 class Extractor:
     """The job inside one worker process.
 
@@ -216,6 +165,7 @@ class Extractor:
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of one shard; see :class:`jobs.engine.job.Processor`."""
         rows = []
+        crop = self._config.crop
         decoded: Iterator[Outcome] = self._decoded(members, begin, verdicts)
         if not careful:
             decoded = work_ahead(
@@ -224,8 +174,8 @@ class Extractor:
         for group in _groups(decoded, 1 if careful else self._detector.device.photos):
             self._detect(group)
             for outcome in group:
-                if outcome.pixels is not None and len(outcome.faces):
-                    yield "faces", self._face_rows(outcome, outcome.pixels)
+                if len(outcome.faces):
+                    yield "faces", outcome.face_rows(crop, self._schemas["faces"], self._time)
                 rows.append(outcome.row())
         yield "images", pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
 
@@ -275,43 +225,6 @@ class Extractor:
             outcome.faces = faces
             if len(faces):
                 outcome.status = "ok"
-
-    def _face_rows(self, outcome: Outcome, image: NDArray[np.uint8]) -> pa.RecordBatch:
-        faces, crop = outcome.faces, self._config.crop
-        width, height = outcome.size
-        n = len(faces)
-        with self._time("align"):
-            matrices = crop_matrices(faces, crop)
-            crops = [cut(image, matrix, crop.size, outcome.size) for matrix in matrices]
-            focus = [sharpness(each) for each in crops]
-        with self._time("encode"):
-            files = [encode(each, crop) for each in crops]
-        schema = self._schemas["faces"]
-        columns = {
-            "key": [outcome.member.key] * n,
-            "uri": [outcome.member.uri] * n,
-            "label": [outcome.member.label] * n,
-            "face_index": np.arange(n, dtype=np.int16),
-            "box": _fixed_lists(faces.boxes),
-            "score": faces.scores,
-            "landmarks": _fixed_lists(faces.landmarks),
-            "kept": kept_faces(faces, width, height, crop.keep),
-            "matrix": _fixed_lists(matrices),
-            "sharpness": np.array(focus, np.float32),
-            "crop": [{"bytes": file, "path": None} for file in files],
-        }
-        arrays = [
-            values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)
-            for name, values in columns.items()
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _fixed_lists(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """``(n, ...)`` -> n lists of the same length."""
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(values.reshape(-1)), type=tables.floats(values[0].size)
-    )
 
 
 def _groups(outcomes: Iterator[Outcome], photos: int) -> Iterator[list[Outcome]]:
