@@ -1,0 +1,44 @@
+"""What the README tells people to type does what it says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import skimage.data
+from PIL import Image
+
+from tests.command import mtcnn_ray
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def _run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_dataset_is_read_as_shown(tmp_path: Path) -> None:
+    assert mtcnn_ray("extract", "demo:", tmp_path / "demo-faces").returncode == 0
+    done = _run(_blocks("python")[0] + "\nprint(crops[0]['crop'].size, len(largest))", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "(160, 160) 11" in done.stdout
+    assert "undecodable" in done.stdout
+
+
+def test_the_library_is_used_as_shown(tmp_path: Path) -> None:
+    astronaut = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    Image.fromarray(astronaut).save(tmp_path / "photo.jpg")
+    done = _run(_blocks("python")[1] + "\nprint(len(faces), crops.shape, crops.dtype)", tmp_path)
+    assert done.stdout.split("\n")[0].endswith("160, 160, 3) uint8"), done.stderr
+
+
+def test_the_commands_set_up_and_run() -> None:
+    first, second = (block.strip() for block in _blocks("bash")[:2])
+    assert first.endswith(".venv/bin/mtcnn-ray extract demo: demo-faces")
+    assert second.endswith(".venv/bin/python -m pytest")
