@@ -8,30 +8,26 @@ AVX-512 core with ONNX Runtime 1.31:
   not (P-Net on 720x378: 30 -> 18 ms). Slopes are partly negative and some exceed 1, so
   ``max(x, slope * x)`` would be wrong.
 * Channels are zero-padded to a multiple of 16, the block of the AVX-512 kernels (18 -> 14-16 ms).
-* The first activation of P-Net comes after its pooling, on a quarter of the values (1.14x).
+* The first activation of P-Net comes after its pooling, on a quarter of the values (P-Net 1.14x).
+* Elsewhere the factor of ``relu`` is folded into the weights (P-Net 1.03x, R-Net and O-Net 1.07x).
 * The normalisation is folded into the first convolution, which has no padding, and the two class
   scores become one logit, ``face - background``, whose ``sigmoid`` is the softmax.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
+from mtcnn_core.graph_writer import Floats, GraphWriter, padded
 from mtcnn_core.weights import PNET, Arrays, Layer, Network
 
-OPSET = 13
-IR_VERSION = 8
-_CHANNEL_BLOCK = 16
 # Slopes up to this can be folded into the weights without losing digits to 1 / (1 - slope).
 _LARGEST_FOLDED_SLOPE = 0.95
-
-Floats = NDArray[np.float32]
 
 
 def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
@@ -47,7 +43,7 @@ def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
         offsets and, for O-Net, five x then five y of the landmarks, as ``(n, c, rows, columns)``
         for P-Net and ``(n, c)`` for the others.
     """
-    graph = _Graph()
+    graph = GraphWriter()
     pixels = TensorProto.UINT8 if network is PNET else TensorProto.FLOAT
     x = graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])
     if pixels != TensorProto.FLOAT:
@@ -65,7 +61,7 @@ def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
 
 
 def _activated(
-    graph: _Graph, x: str, layer: Layer, weight: Floats, bias: Floats, slope: Floats
+    graph: GraphWriter, x: str, layer: Layer, weight: Floats, bias: Floats, slope: Floats
 ) -> str:
     """Adds a layer with its PReLU and pooling."""
     if layer.pool and _spare_channels(bias) >= np.count_nonzero(slope < 0):
@@ -83,7 +79,7 @@ def _activated(
         positive = graph.add("Relu", [z])
         linear = graph.scale(z, layer.name + ".slope", folded.slope, weight.ndim)
         if len(large):
-            graph.unmix(large, slope[large], len(slope))
+            graph.mixing = _mixing(large, slope, graph.channels)
     x = graph.add("Add", [positive, linear])
     return graph.pool(x, layer.pool) if layer.pool else x
 
@@ -116,8 +112,20 @@ def _fold(weight: Floats, bias: Floats, slope: Floats, large: NDArray[np.intp]) 
     )
 
 
+def _mixing(large: NDArray[np.intp], slope: Floats, channels: int) -> Floats:
+    """What the channels of a folded layer are made of.
+
+    With ``m`` the maximum of ``x``, those with a large slope:
+    ``prelu(m) = slope * (relu(m) + m) + (1 - 2 * slope) * relu(m)``.
+    """
+    mixing = np.eye(len(slope), channels, dtype=np.float32)
+    mixing[large, large] = slope[large]
+    mixing[large, len(slope) + np.arange(len(large))] = 1 - 2 * slope[large]
+    return mixing
+
+
 def _pooled_first(
-    graph: _Graph, x: str, layer: Layer, weight: Floats, bias: Floats, slope: Floats
+    graph: GraphWriter, x: str, layer: Layer, weight: Floats, bias: Floats, slope: Floats
 ) -> str:
     """Adds a convolution whose PReLU is computed on the pooled values.
 
@@ -131,7 +139,7 @@ def _pooled_first(
     bias = np.concatenate([bias, bias[negative] * slope[negative]])
     maxima = graph.pool(graph.affine(x, layer.name, weight, bias, pad=True), layer.pool)
 
-    channels = _padded(len(bias))
+    channels = padded(len(bias))
     correction = np.zeros((channels, channels, 1, 1), np.float32)
     sign = np.zeros(channels, np.float32)
     for channel in range(n):
@@ -149,12 +157,8 @@ def _pooled_first(
     return graph.add("Add", [positive, maxima])
 
 
-def _padded(channels: int) -> int:
-    return -(-channels // _CHANNEL_BLOCK) * _CHANNEL_BLOCK
-
-
 def _spare_channels(bias: Floats) -> int:
-    return _padded(len(bias)) - len(bias)
+    return padded(len(bias)) - len(bias)
 
 
 def _fold_normalisation(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
@@ -172,82 +176,3 @@ def _join_heads(network: Network, arrays: Arrays) -> tuple[Floats, Floats]:
         weights.append(weight)
         biases.append(bias)
     return np.concatenate(weights), np.concatenate(biases)
-
-
-@dataclass
-class _Graph:
-    """Nodes and constants while a graph is being written.
-
-    Attributes:
-        mixing: float32 ``(c, channels)``: the ``c`` channels of the last convolution as sums of
-            the channels of its tensor.
-    """
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-    mixing: Floats = field(default_factory=lambda: np.eye(3, dtype=np.float32))
-
-    @property
-    def channels(self) -> int:
-        """Channels of the last convolution's tensor."""
-        return int(self.mixing.shape[1])
-
-    def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
-        output = f"{operator.lower()}{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
-        return output
-
-    def affine(self, x: str, name: str, weight: Floats, bias: Floats, *, pad: bool = False) -> str:
-        """A convolution, its input channels padded to those there are, or a dense layer."""
-        if weight.ndim == 2:
-            return self.add("Gemm", [x, *self._pair(name, weight.T, bias)])
-        out = _padded(len(bias)) if pad else len(bias)
-        padded = np.zeros((out, self.channels, *weight.shape[2:]), np.float32)
-        padded[: len(weight)] = np.einsum("oihw,ic->ochw", weight, self.mixing)
-        self.mixing = np.eye(len(weight), out, dtype=np.float32)
-        return self.add("Conv", [x, *self._pair(name, padded, _filled(bias, out))])
-
-    def unmix(self, large: NDArray[np.intp], slope: Floats, channels: int) -> None:
-        """Says what the large slopes' channels are made of; see :func:`_fold`.
-
-        With ``m`` the maximum of ``x``: ``prelu(m) = slope * (relu(m) + m) + (1 - 2 * slope) *
-        relu(m)``.
-        """
-        self.mixing = np.eye(channels, self.channels, dtype=np.float32)
-        self.mixing[large, large] = slope
-        self.mixing[large, channels + np.arange(len(large))] = 1 - 2 * slope
-
-    def scale(self, x: str, name: str, factors: Floats, rank: int) -> str:
-        """Each channel times its factor."""
-        if rank == 4:
-            factors = _filled(factors, self.channels).reshape(-1, 1, 1)
-        return self.add("Mul", [x, self._constant(name, factors)])
-
-    def pool(self, x: str, side: int) -> str:
-        return self.add("MaxPool", [x], kernel_shape=[side, side], strides=[2, 2], ceil_mode=1)
-
-    def _pair(self, name: str, weight: Floats, bias: Floats) -> tuple[str, str]:
-        return self._constant(name + ".weight", weight), self._constant(name + ".bias", bias)
-
-    def _constant(self, name: str, value: Floats) -> str:
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def model(self, name: str, pixels: int, rank: int) -> onnx.ModelProto:
-        """The finished model; the output of the last node is ``heads``."""
-        self.nodes[-1].output[0] = "heads"
-        graph = helper.make_graph(
-            self.nodes,
-            name,
-            [helper.make_tensor_value_info("image", pixels, ["n", "h", "w", 3])],
-            [helper.make_tensor_value_info("heads", TensorProto.FLOAT, [None] * rank)],
-            self.constants,
-        )
-        opset = helper.make_opsetid("", OPSET)
-        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
-
-def _filled(values: Floats, length: int) -> Floats:
-    return np.pad(values, (0, length - len(values)))
