@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,9 +26,8 @@ app = typer.Typer(
 # click's class for everything that is wrong with a command line; newer typer carries its own copy.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
-# Optional, not `| None`: typer's oldest supported release evaluates these on Python 3.10.
 ConfigOption = Annotated[
-    Optional[str],  # noqa: UP045
+    str | None,
     typer.Option("--config", metavar="FILE|PRESET", help="YAML file or preset name."),
 ]
 SetOption = Annotated[
@@ -36,7 +35,7 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as crop.size=112."),
 ]
 MinFaceOption = Annotated[
-    Optional[float],  # noqa: UP045
+    float | None,
     typer.Option("--min-face", help="Side of the smallest face to find, in pixels."),
 ]
 OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
@@ -54,16 +53,16 @@ def extract(
     output: OutputArgument,
     config: ConfigOption = None,
     workers: Annotated[
-        Optional[int],  # noqa: UP045
+        int | None,
         typer.Option("--workers", help="Worker processes; one a CPU by default."),
     ] = None,
     min_face: MinFaceOption = None,
     device: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--device", help="What the networks run on: cpu or cuda."),
     ] = None,
     ray_address: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
     ] = None,
     sets: SetOption = [],  # noqa: B006 - typer copies it
@@ -87,7 +86,7 @@ def extract(
 def detect(
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="Path or fsspec URL.")],
     draw: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--draw", metavar="FILE", help="Write an annotated copy."),
     ] = None,
     config: ConfigOption = None,
@@ -143,7 +142,7 @@ def bench(
     config: ConfigOption = None,
     min_face: MinFaceOption = None,
     scaling: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option("--scaling", metavar="1,2,...", help="Run the whole job with N workers."),
     ] = None,
     against: Annotated[
