@@ -140,5 +140,5 @@ def kept_faces(faces: Faces, width: int, height: int, policy: Keep) -> NDArray[n
         value = value - 2 * (offset**2).sum(axis=1)
     elif policy == "best":
         value = faces.scores.astype(np.float64)
-    chosen: NDArray[np.bool_] = np.arange(len(faces)) == value.argmax()
+    chosen: NDArray[np.bool_] = np.arange(len(faces)) == np.argmax(value)
     return chosen

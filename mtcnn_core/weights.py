@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import joblib
+import lz4.frame
 import numpy as np
 from numpy.typing import NDArray
 
@@ -189,7 +190,7 @@ def _read_wheel(network: Network) -> Arrays:
             f"{path} is not the file of mtcnn 1.0.0: reinstall it with "
             "`pip install --force-reinstall --no-deps 'mtcnn==1.0.0'`"
         )
-    return _from_keras_order(network, joblib.load(io.BytesIO(data)))
+    return _from_keras_order(network, joblib.load(io.BytesIO(lz4.frame.decompress(data))))
 
 
 def _from_keras_order(network: Network, values: list[NDArray[np.float32]]) -> Arrays:
