@@ -21,7 +21,8 @@ def track(items: Sequence[T], what: str) -> Iterator[T]:
         items: What is worked on.
         what: What is done with them.
     """
-    console = Console(stderr=True)
-    hidden = not sys.stderr.isatty()
-    with Progress(console=console, transient=True, auto_refresh=False, disable=hidden) as bar:
+    if not sys.stderr.isatty():
+        yield from items
+        return
+    with Progress(console=Console(stderr=True), transient=True, auto_refresh=False) as bar:
         yield from bar.track(items, description=what)
