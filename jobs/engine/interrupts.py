@@ -17,7 +17,7 @@ class Interrupts:
     """Turns the first signal into `Interrupted`, and disregards more while the run winds up."""
 
     def __init__(self) -> None:
-        self._received = False
+        self.received = False
 
     def install(self) -> None:
         """Takes the signals over; again after Ray has started, which takes SIGTERM for itself."""
@@ -26,8 +26,8 @@ class Interrupts:
                 signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self._received:
-            self._received = True
+        if not self.received:
+            self.received = True
             raise Interrupted(f"Interrupted by {signal.Signals(number).name}.")
 
 
@@ -44,6 +44,10 @@ def interrupts() -> Iterator[Interrupts]:
     except KeyboardInterrupt as error:
         # Ray's native calls replace what a handler raises by this.
         raise Interrupted("Interrupted.") from error
+    except Exception as error:
+        if taken.received:  # a library between the signal and here made an error of its own of it
+            raise Interrupted("Interrupted.") from error
+        raise
     finally:
         if threading.current_thread() is threading.main_thread():
             for number, handler in before.items():
