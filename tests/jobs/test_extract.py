@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import skimage.data
 from PIL import Image
 
 from jobs.config import Config, load_config
@@ -25,7 +26,7 @@ from mtcnn_core.alignment import kept_faces
 from mtcnn_core.cascade import FaceDetector
 from mtcnn_core.crops import cut, encode, sharpness
 from mtcnn_core.faces import Faces
-from mtcnn_core.images import decode
+from mtcnn_core.images import decode, read_photo
 from mtcnn_core.weights import WeightsError
 
 Row = dict[str, Any]
@@ -352,3 +353,24 @@ def test_a_worker_with_other_weights_refuses(photos: Path, config: Config) -> No
     job = ExtractJob(open_source(str(photos), config.input), config, {"pnet": "another"})
     with pytest.raises(WeightsError, match="other weights"):
         job.start()
+
+
+def test_large_faces_are_looked_for_in_a_reduced_jpeg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large").mkdir()
+    astronaut = Image.fromarray(skimage.data.astronaut())  # type: ignore[no-untyped-call]
+    astronaut.resize((2048, 2048)).save(tmp_path / "large" / "a.jpg")
+    asked: list[int] = []
+
+    def spy(*arguments: Any, **options: Any) -> Any:
+        asked.append(options["shrink"])
+        return read_photo(*arguments, **options)
+
+    monkeypatch.setattr("jobs.extract.read_photo", spy)
+    config = load_config(None, {"detect.min_face": 300})
+    rows = _process(_job(tmp_path / "large", config))
+    assert asked == [2]
+    assert rows.images.column("width").to_pylist() == [2048]
+    (box,) = rows.faces.column("box").to_pylist()
+    np.testing.assert_allclose(box, np.array([180, 63, 265, 173]) * 4, atol=40)

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -252,3 +253,12 @@ def test_quality_is_used(astronaut: Pixels) -> None:
     sizes = [len(encode(crop, CropSettings(quality=quality))) for quality in (30, 75, 95)]
     assert sizes == sorted(sizes)
     assert sizes[2] > 2 * sizes[0]
+
+
+def test_a_reduced_photo_gives_the_crop_of_the_full_one() -> None:
+    photo = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    reduced = cv2.resize(photo, (256, 256), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    matrix = np.array([[0.4, 0, -70], [0, 0.4, -20]])
+    full = cut(photo, matrix, 48)
+    difference = cut(reduced, matrix, 48, photo=(512, 512)).astype(int) - full
+    assert np.abs(difference).mean() < 3

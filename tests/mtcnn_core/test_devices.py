@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from mtcnn_core.cascade import DetectorSettings, FaceDetector
 from mtcnn_core.devices import DEVICES, Device, DeviceError
 from mtcnn_core.faces import Faces
+from mtcnn_core.sessions import ProposalSession
+from mtcnn_core.stopwatch import Stopwatch
+from mtcnn_core.weights import load_default
 
 Pixels = NDArray[np.uint8]
 
@@ -22,6 +25,7 @@ POOLED = Device(
     crops={"rnet": 50, "onet": 7},
     bucket=64,
     full_batches=True,
+    cut=33,  # less than a photo's crops, and no divisor of them
     photos=4,
 )
 
@@ -77,6 +81,18 @@ def test_few_shapes_occur(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shapes["rnet"] == {(50, 24, 24, 3)}
     assert shapes["onet"] == {(7, 48, 48, 3)}
     assert all(h % 64 == 0 and w % 64 == 0 for _, h, w, _ in shapes["pnet"])
+
+
+@pytest.mark.parametrize("size", [(64, 128), (65, 127), (40, 50)], ids=str)
+def test_what_is_seen_in_the_filling_is_dropped(size: tuple[int, int]) -> None:
+    level = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    filled, plain = (
+        ProposalSession(load_default(), device, Stopwatch())(level)
+        for device in (POOLED, DEVICES["cpu"])
+    )
+    assert filled.shape == plain.shape
+    # The last cell of an odd side sees the filling where otherwise it sees nothing.
+    np.testing.assert_allclose(filled[:, :-1, :-1], plain[:, :-1, :-1], atol=1e-4)
 
 
 def test_no_photos() -> None:
