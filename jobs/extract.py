@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, cast
 
 import pyarrow as pa
@@ -14,10 +15,10 @@ from jobs.config import Config
 from jobs.engine.ahead import work_ahead
 from jobs.engine.cluster import is_local
 from jobs.engine.identity import Identity, package_versions
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.engine.progress import Labels
 from jobs.engine.run import Summary, run
-from jobs.outcomes import Outcome
+from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError, Source, check_apart, open_source
 from mtcnn_core.cascade import FaceDetector
 from mtcnn_core.images import ImageError, largest_shrink, read_photo
@@ -45,6 +46,9 @@ _VERDICTS: Mapping[str, tuple[tables.Status, str]] = {
 # neighbours of very different sizes.
 _AHEAD_PHOTOS = 2
 _AHEAD_BYTES = 64 * 2**20
+# Rows are handed on in batches of about so much.
+_BATCH_BYTES = 4 * 2**20
+_BATCH_ROWS = 512
 
 
 def extract(source_url: str, output: str, config: Config) -> Summary:
@@ -159,13 +163,13 @@ class Extractor:
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int], None],
+        begin: Callable[[int, str], None],
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of one shard; see :class:`jobs.engine.job.Processor`."""
-        rows = []
-        crop = self._config.crop
+        images: list[dict[str, Any]] = []
+        faces = FaceRows(self._config.crop, self._schemas["faces"], self._time)
         decoded: Iterator[Outcome] = self._decoded(members, begin, verdicts)
         if not careful:
             decoded = work_ahead(
@@ -174,30 +178,40 @@ class Extractor:
         for group in _groups(decoded, 1 if careful else self._detector.device.photos):
             self._detect(group)
             for outcome in group:
-                if len(outcome.faces):
-                    yield "faces", outcome.face_rows(crop, self._schemas["faces"], self._time)
-                rows.append(outcome.row())
-        yield "images", pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
+                faces.add(outcome)
+                images.append(outcome.row())
+            if len(faces) and (careful or faces.bytes >= _BATCH_BYTES):
+                yield "faces", faces.take()
+            if len(images) >= _BATCH_ROWS:
+                yield "images", self._images(images)
+                images = []
+        if len(faces):
+            yield "faces", faces.take()
+        if images:
+            yield "images", self._images(images)
+
+    def _images(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
 
     def _decoded(
         self,
         members: Sequence[Member],
-        begin: Callable[[int], None],
+        begin: Callable[[int, str], None],
         verdicts: Mapping[int, str],
     ) -> Iterator[Outcome]:
-        """Reads and decodes the members of a shard, in order."""
-        wanted = [member for i, member in enumerate(members) if i not in verdicts]
-        files = self._source.stream(wanted, self._config.limits.max_bytes)
-        for index, member in enumerate(members):
+        """Reads and decodes the items of a shard, in order."""
+        items = self._source.stream(members, self._config.limits.max_bytes)
+        for index in count():
+            with self._time("read"):
+                # To its end here: an interrupt that hits the end of a forgotten generator is lost.
+                member, data = next(items, (None, None))
+            if member is None or data is None:
+                return
             if index in verdicts:
                 yield Outcome(member, *_VERDICTS[verdicts[index]])
                 continue
-            begin(index)
-            with self._time("read"):
-                _, data = next(files)
+            begin(index, member.key)
             yield self._decode(member, data)
-        # To its end here: an interrupt that hits the end of a forgotten generator is lost.
-        next(files, None)
 
     def _decode(self, member: Member, data: bytes | ReadError) -> Outcome:
         if isinstance(data, ReadError):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs import tables
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from mtcnn_core.alignment import CropSettings, crop_matrices, kept_faces
 from mtcnn_core.crops import cut, encode, sharpness
 from mtcnn_core.faces import Faces
@@ -64,48 +64,79 @@ class Outcome:
             "num_faces": len(self.faces),
         }
 
-    def face_rows(self, crop: CropSettings, schema: pa.Schema, time: Stopwatch) -> pa.RecordBatch:
-        """Its rows of ``faces``, crops included.
 
-        Args:
-            crop: How faces become crops.
-            schema: Of ``faces``.
-            time: Told the time spent in ``align`` and ``encode``.
+class FaceRows:
+    """Rows of ``faces``, gathered over photos: an Arrow batch costs as much for one as for many.
+
+    Args:
+        crop: How faces become crops.
+        schema: Of ``faces``.
+        time: Told the time spent in ``align`` and ``encode``.
+
+    Attributes:
+        bytes: Of the crops gathered.
+    """
+
+    def __init__(self, crop: CropSettings, schema: pa.Schema, time: Stopwatch) -> None:
+        self._crop = crop
+        self._schema = schema
+        self._time = time
+        self._clear()
+
+    def _clear(self) -> None:
+        self.bytes = 0
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+
+    def __len__(self) -> int:
+        return len(self._columns["key"])
+
+    def add(self, outcome: Outcome) -> None:
+        """Cuts the crops of a photo's faces.
 
         Raises:
-            ValueError: The photo was not decoded.
+            ValueError: The photo has faces and no pixels.
         """
-        faces, image, n = self.faces, self.pixels, len(self.faces)
+        faces, image, n = outcome.faces, outcome.pixels, len(outcome.faces)
+        if not n:
+            return
         if image is None:
-            raise ValueError(f"'{self.member.key}' was not decoded, so it has no crops")
-        with time("align"):
-            matrices = crop_matrices(faces, crop)
-            crops = [cut(image, matrix, crop.size, self.size) for matrix in matrices]
+            raise ValueError(f"'{outcome.member.key}' was not decoded, so it has no crops")
+        with self._time("align"):
+            matrices = crop_matrices(faces, self._crop)
+            crops = [cut(image, matrix, self._crop.size, outcome.size) for matrix in matrices]
             focus = [sharpness(each) for each in crops]
-        with time("encode"):
-            files = [encode(each, crop) for each in crops]
-        columns = {
-            "key": [self.member.key] * n,
-            "uri": [self.member.uri] * n,
-            "label": [self.member.label] * n,
-            "face_index": np.arange(n, dtype=np.int16),
-            "box": _fixed_lists(faces.boxes),
-            "score": faces.scores,
-            "landmarks": _fixed_lists(faces.landmarks),
-            "kept": kept_faces(faces, *self.size, crop.keep),
-            "matrix": _fixed_lists(matrices),
-            "sharpness": np.array(focus, np.float32),
+        with self._time("encode"):
+            files = [encode(each, self._crop) for each in crops]
+        rows: dict[str, Any] = {
+            "key": [outcome.member.key] * n,
+            "uri": [outcome.member.uri] * n,
+            "label": [outcome.member.label] * n,
+            "face_index": range(n),
+            "box": [faces.boxes],
+            "score": faces.scores.tolist(),
+            "landmarks": [faces.landmarks],
+            "kept": kept_faces(faces, *outcome.size, self._crop.keep).tolist(),
+            "matrix": [matrices],
+            "sharpness": focus,
             "crop": [{"bytes": file, "path": None} for file in files],
         }
+        for name, values in rows.items():
+            self._columns[name].extend(values)
+        self.bytes += sum(map(len, files))
+
+    def take(self) -> pa.RecordBatch:
+        """Returns what was gathered, and forgets it."""
         arrays = [
-            values if isinstance(values, pa.Array) else pa.array(values, schema.field(name).type)
-            for name, values in columns.items()
+            _fixed_lists(values, field.type)
+            if pa.types.is_fixed_size_list(field.type)
+            else pa.array(values, field.type)
+            for field, values in zip(self._schema, self._columns.values(), strict=True)
         ]
-        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+        self._clear()
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 
-def _fixed_lists(values: NDArray[np.float32]) -> pa.FixedSizeListArray:
-    """``(n, ...)`` -> n lists of the same length."""
-    return pa.FixedSizeListArray.from_arrays(
-        pa.array(values.reshape(-1)), type=tables.floats(values[0].size)
-    )
+def _fixed_lists(parts: list[NDArray[np.float32]], kind: pa.DataType) -> pa.FixedSizeListArray:
+    """``(n, ...)`` arrays, one after the other, as lists of the same length."""
+    values = np.concatenate([part.reshape(-1) for part in parts])
+    return pa.FixedSizeListArray.from_arrays(pa.array(values), type=kind)

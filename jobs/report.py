@@ -41,7 +41,10 @@ def status_table(status: Status, output: str) -> Table:
     table.add_column(style="bold")
     table.add_column(justify="right")
     table.add_column()
-    done = f"of {status.members:,}"
+    if status.members is None:
+        done = "read so far; containers are left that tell only when they are read"
+    else:
+        done = f"of {status.members:,}"
     if status.members_left:
         done += f", {status.members_left:,} left"
     table.add_row("photos", f"{status.members_done:,}", done)

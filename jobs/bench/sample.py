@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.config import Config
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.sources import ReadError, Source
 from mtcnn_core.images import ImageError, read_photo
 

@@ -14,7 +14,7 @@ from jobs.bench.sample import decoded
 from jobs.config import Config
 from jobs.engine.commit import COMMITS, committed, read_commits
 from jobs.engine.errors import JobError, UserError
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.engine.storage import Storage
 from jobs.extract import extract
 from jobs.sources import Source

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from jobs.bench.spread import Spread
 from jobs.engine.errors import UserError
+from jobs.engine.members import Member
 from jobs.engine.parts import PartWriter
-from jobs.engine.plan import Member
 from jobs.engine.storage import Storage
 from jobs.extract import ExtractJob, Extractor
 from mtcnn_core.stopwatch import Stopwatch
@@ -174,7 +174,7 @@ def _time_photo(
 
 def _process(extractor: Extractor, member: Member) -> Iterator[tuple[str, pa.RecordBatch]]:
     # Careful: nothing is touched ahead of its turn, so the stages come one after the other.
-    return extractor.process([member], lambda index: None, {}, careful=True)
+    return extractor.process([member], lambda index, key: None, {}, careful=True)
 
 
 def _status(images: pa.RecordBatch) -> str:

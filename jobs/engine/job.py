@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 
 
 class Processor(Protocol):
@@ -16,7 +16,7 @@ class Processor(Protocol):
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int], None],
+        begin: Callable[[int, str], None],
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -26,16 +26,17 @@ class Processor(Protocol):
         again after a crash, and has to come out the same.
 
         Args:
-            members: What to process, in order.
-            begin: To be called with a member's index before it is touched, in order.
-            verdicts: Index -> status; such a member is not touched and becomes a row with
+            members: What to process, in order; containers are processed item by item.
+            begin: To be called with an item's index in the shard and its key before the item is
+                touched, in order.
+            verdicts: Index -> status; such an item is not touched and becomes a row with
                 that status.
-            careful: A worker died on this shard: no member may be touched before the one in hand
+            careful: A worker died on this shard: no item may be touched before the one in hand
                 is done, so that it is known which one to blame.
 
         Yields:
             Output name and rows for it, in that output's schema. In the primary output row i
-            is member i.
+            is item i.
         """
         ...
 
@@ -45,7 +46,7 @@ class Job(Protocol):
 
     Attributes:
         schemas: Output name -> schema of its rows.
-        primary: Output with exactly one row per member; has string columns `key` and `status`.
+        primary: Output with exactly one row per item; has string columns `key` and `status`.
         failed_statuses: Statuses that count as failed.
         row_group_bytes: Limit of a row group's data before compression.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +22,10 @@ from ray.exceptions import (
 from jobs.engine.cluster import Cluster
 from jobs.engine.errors import JobError, UserError
 from jobs.engine.job import Job
-from jobs.engine.plan import PlanReader
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-from jobs.engine.worker import Worker, member_in_hand
+from jobs.engine.worker import Worker, in_hand
 
 _DEATHS = (
     RayActorError,
@@ -53,10 +52,11 @@ class Beat:
     workers: int
 
 
-class _Actor(Worker):
+class Actor(Worker):
     """A worker that tells where it is."""
 
     def load(self, pickled_job: bytes) -> str:
+        """Loads the job; returns the id of the node."""
         self.start(pickled_job)
         return str(ray.get_runtime_context().get_node_id())
 
@@ -72,8 +72,29 @@ class _Worker:
     retiring: bool = False
 
 
+class _Backlog:
+    """Shards to hand out: those that came back first, then new ones, made when they are needed."""
+
+    def __init__(self, fresh: Iterable[ShardSpec], count: int) -> None:
+        self._returned: deque[ShardSpec] = deque()
+        self._fresh: Iterator[ShardSpec] = iter(fresh)
+        self._left = count
+
+    def __len__(self) -> int:
+        return len(self._returned) + self._left
+
+    def next(self) -> ShardSpec:
+        if self._returned:
+            return self._returned.popleft()
+        self._left -= 1
+        return next(self._fresh)
+
+    def put_back(self, specs: Sequence[ShardSpec]) -> None:
+        self._returned.extendleft(reversed(specs))
+
+
 class Pool:
-    """Runs shards on worker processes.
+    """Runs shards on worker processes. Nothing in it grows with the number of shards.
 
     Args:
         job: What to do.
@@ -81,6 +102,7 @@ class Pool:
         packages: Packages whose versions go into the commit records.
         cluster: Where workers can be started.
         settings: Attempts and limits.
+        actor: The class of the workers.
     """
 
     def __init__(
@@ -90,38 +112,42 @@ class Pool:
         packages: Sequence[str],
         cluster: Cluster,
         settings: RunSettings,
+        actor: type[Actor] = Actor,
     ) -> None:
         self._storage = storage
-        self._plan = PlanReader(storage)
         self._cluster = cluster
         self._settings = settings
         self._packages = tuple(packages)
         self._job = ray.put(cloudpickle.dumps(job))  # type: ignore[no-untyped-call]
-        self._actor: Any = ray.remote(_Actor).options(
+        self._actor: Any = ray.remote(actor).options(
             num_cpus=1,
             num_gpus=settings.gpus_per_worker,
             max_restarts=0,
             max_task_retries=0,
         )
         self._workers: list[_Worker] = []
-        self._queue: deque[ShardSpec] = deque()
+        self._backlog = _Backlog((), 0)
         self._failed_starts = 0
         self._resize_at = 0.0
         self._target = 1
 
     def run(
-        self, shards: Sequence[ShardSpec]
+        self, shards: Iterable[ShardSpec], count: int
     ) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
-        """Runs all shards; what became of each, in the order in which they end.
+        """Runs shards; yields what became of each, in the order in which they end.
+
+        Args:
+            shards: Taken one by one, as workers get free.
+            count: How many there are.
 
         Raises:
             JobError: The job does not start in any worker.
             UserError: It does not start for a reason the user can change, or the output cannot
                 be written.
         """
-        self._queue = deque(shards)
+        self._backlog = _Backlog(shards, count)
         try:
-            while self._queue or any(worker.shards for worker in self._workers):
+            while self._backlog or any(worker.shards for worker in self._workers):
                 self._resize()
                 self._hand_out()
                 yield from self._collect()
@@ -138,7 +164,7 @@ class Pool:
             if not worker.shards:
                 self._workers.remove(worker)
                 ray.kill(worker.actor)
-        outstanding = len(self._queue) + sum(len(worker.shards) for worker in self._workers)
+        outstanding = len(self._backlog) + sum(len(worker.shards) for worker in self._workers)
         while len(self._workers) < min(self._target, outstanding):
             actor = self._actor.remote(self._storage.url, self._storage.options, self._packages)
             self._workers.append(_Worker(actor, actor.load.remote(self._job)))
@@ -148,10 +174,10 @@ class Pool:
         for depth in range(_OUTSTANDING):
             for worker in ready:
                 # Near the end a shard is better off with whoever is free first.
-                if depth and len(self._queue) <= len(ready):
+                if depth and len(self._backlog) <= len(ready):
                     return
-                if self._queue and len(worker.shards) <= depth:
-                    spec = self._queue.popleft()
+                if self._backlog and len(worker.shards) <= depth:
+                    spec = self._backlog.next()
                     worker.shards[worker.actor.run.remote(spec)] = spec
 
     def _collect(self) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
@@ -194,7 +220,7 @@ class Pool:
             except RayTaskError as error:
                 if isinstance(error.cause, UserError):
                     raise error.cause from error
-                result = self._given_up(spec, "the worker failed", None, str(error))
+                result = _given_up(spec, "the worker failed", None, str(error))
             except _DEATHS as error:
                 yield from self._died(worker, spec, error)
                 return
@@ -210,19 +236,22 @@ class Pool:
         self._workers.remove(worker)
         ray.kill(worker.actor)
         waiting = [spec for spec in worker.shards.values() if spec is not running]
-        self._queue.extendleft(reversed(waiting))
-        in_hand = member_in_hand(self._storage, running)
-        # A node that goes takes its workers with it; that is no member's fault.
-        to_blame = in_hand if worker.node and self._cluster.is_alive(worker.node) else None
-        again = running.after_death(to_blame, self._settings.max_attempts)
+        self._backlog.put_back(waiting)
+        item = in_hand(self._storage, running)
+        # A node that goes takes its workers with it; that is no item's fault.
+        blamed = item is not None and worker.node and self._cluster.is_alive(worker.node)
+        again = running.after_death(
+            item[0] if item and blamed else None, self._settings.max_attempts
+        )
         if again is not None:
-            self._queue.appendleft(again)
+            self._backlog.put_back([again])
             return
         reason = f"lost its worker {running.deaths + 1} times"
-        yield self._given_up(running, reason, in_hand, str(error))
+        yield _given_up(running, reason, item, str(error))
 
-    def _given_up(
-        self, spec: ShardSpec, reason: str, member: int | None, details: str
-    ) -> ShardFailure:
-        key = None if member is None else self._plan.members(spec)[member].key
-        return ShardFailure(spec.shard, reason, spec.attempt, member, key, details)
+
+def _given_up(
+    spec: ShardSpec, reason: str, item: tuple[int, str] | None, details: str
+) -> ShardFailure:
+    index, key = item or (None, None)
+    return ShardFailure(spec.shard, reason, spec.attempt, index, key, details)

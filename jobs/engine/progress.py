@@ -17,6 +17,7 @@ from jobs.engine.shards import ShardReport
 
 # Rates are over the last minutes: the first shards are small and the caches cold.
 _RATE_OVER_S = 300.0
+_RATE_STEP_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,11 @@ class Reporter:
         self._labels = labels
         self._line_every_s = line_every_s
         self._stream = stream or sys.stderr
-        self._total = self._done = self._failed = self._rows = self._quarantined = 0
+        self._done = self._failed = self._rows = self._quarantined = 0
+        self._total: int | None = 0
+        self._bytes = self._total_bytes = 0
         self._workers = 0
-        self._times: deque[tuple[float, int]] = deque()
+        self._times: deque[tuple[float, int, int]] = deque()  # when, items, bytes
         self._next_line = time.monotonic() + line_every_s
         self._bar: Progress | None = None
         self._task: Any = None
@@ -72,17 +75,22 @@ class Reporter:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
-        if self._total:
+        if self._times:
             self._print(self._text(running=False))
 
     def listed(self, count: int) -> None:
         """The listing of the input has come to `count` members."""
         self._show(f"{count:,} {self._labels.members} listed")
 
-    def begin(self, members: int) -> None:
-        """A run over `members` members begins; Ray is up."""
-        self._total = members
-        self._times.append((time.monotonic(), 0))
+    def begin(self, members: int | None, total_bytes: int) -> None:
+        """A run begins; Ray is up.
+
+        Args:
+            members: Items to come; None where only reading them tells.
+            total_bytes: Bytes to come, as far as they are known.
+        """
+        self._total, self._total_bytes = members, total_bytes
+        self._times.append((time.monotonic(), 0, 0))
         for name, what in {
             "members": self._labels.members,
             "failed": f"failed {self._labels.members}",
@@ -97,7 +105,9 @@ class Reporter:
         self._done += report.members
         self._failed += report.failed
         self._rows += rows
-        self._times.append((time.monotonic(), self._done))
+        self._bytes += report.bytes
+        if time.monotonic() > self._times[-1][0] + _RATE_STEP_S or len(self._times) == 1:
+            self._times.append((time.monotonic(), self._done, self._bytes))
         counts = {
             "members": report.members,
             "failed": report.failed,
@@ -119,8 +129,8 @@ class Reporter:
 
     def _show(self, text: str) -> None:
         if self._bar is not None:
-            total = self._total or None
-            self._bar.update(self._task, description=text, total=total, completed=self._done)
+            done, total = self._parts()
+            self._bar.update(self._task, description=text, total=total or None, completed=done)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + self._line_every_s
             self._print(text)
@@ -129,29 +139,41 @@ class Reporter:
         print(text, file=self._stream, flush=True)
 
     def _text(self, running: bool = True) -> str:
-        parts = [
-            f"{self._done:,} of {self._total:,} {self._labels.members}",
-            f"{self._rows:,} {self._labels.rows}",
-            f"{self._failed:,} failed",
-        ]
+        done, total = self._parts()
+        if self._total is None:
+            share = f" ({done / total:.0%} of the input)" if total else ""
+            parts = [f"{self._done:,} {self._labels.members}{share}"]
+        else:
+            parts = [f"{self._done:,} of {self._total:,} {self._labels.members}"]
+        parts += [f"{self._rows:,} {self._labels.rows}", f"{self._failed:,} failed"]
         if self._quarantined:
             parts.append(f"{self._quarantined:,} in quarantine")
-        if rate := self._rate():
-            parts.append(f"{rate:,.1f} {self._labels.members}/s")
+        item_rate, byte_rate = self._rates()
+        if item_rate:
+            parts.append(f"{item_rate:,.1f} {self._labels.members}/s")
+        rate = byte_rate if self._total is None else item_rate
         if rate and running:
-            parts.append(f"{_duration((self._total - self._done) / rate)} left")
+            parts.append(f"{_duration((total - done) / rate)} left")
         if running:
             parts.append(f"{self._workers} workers")
         return ", ".join(parts)
 
-    def _rate(self) -> float:
+    def _parts(self) -> tuple[int, int]:
+        """What is done of how much: in items, or in bytes where their number is not known."""
+        if self._total is None:
+            return self._bytes, self._total_bytes
+        return self._done, self._total
+
+    def _rates(self) -> tuple[float, float]:
+        """Items and bytes a second."""
         now = time.monotonic()
         while len(self._times) > 2 and self._times[1][0] < now - _RATE_OVER_S:
             self._times.popleft()
         if not self._done:
-            return 0.0
-        since, done = self._times[0]
-        return (self._done - done) / max(now - since, 1e-3)
+            return 0.0, 0.0
+        since, items, size = self._times[0]
+        seconds = max(now - since, 1e-3)
+        return (self._done - items) / seconds, (self._bytes - size) / seconds
 
 
 def _duration(seconds: float) -> str:

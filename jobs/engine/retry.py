@@ -1,11 +1,17 @@
-"""Which storage errors pass by themselves, and how to wait for that."""
+"""Asking remote storage: which errors pass by themselves, how to wait for that, and how long."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from jobs.engine.credentials import redacted
 
 ATTEMPTS = 6
 
@@ -20,6 +26,7 @@ _ERRNOS = frozenset(
         errno.EPIPE,
         errno.ESTALE,
         errno.ETIMEDOUT,
+        getattr(errno, "EREMOTEIO", errno.EIO),  # s3fs: InternalError
     }
 )
 _HTTP_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -37,9 +44,33 @@ _NAMES = frozenset(
     }
 )
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often storage is asked, and how long to wait in between.
+
+    Attributes:
+        attempts: Times to ask in all.
+        first_wait_s: Longest wait after the first error; doubles with every further one.
+        longest_wait_s: Bound of that. Each wait is a random part of it, so that many workers do
+            not come back at once.
+    """
+
+    attempts: int = ATTEMPTS
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 20.0
+
+
+_PATIENCE = Patience()
+
 
 def is_transient(error: BaseException) -> bool:
     """Whether asking the storage again may help: an allow-list, so that nothing else is retried."""
+    # fsspec's web client reports whatever went wrong as "not found"; adlfs wraps it in this.
+    if type(error) in (FileNotFoundError, RuntimeError) and error.__cause__ is not None:
+        return is_transient(error.__cause__)
     # asyncio.TimeoutError is another class than TimeoutError before Python 3.11.
     if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError)):
         return True
@@ -51,14 +82,45 @@ def is_transient(error: BaseException) -> bool:
     return any(base.__name__ in _NAMES for base in type(error).__mro__)
 
 
-def retrying(attempts: int = ATTEMPTS) -> Retrying:
+def retrying(patience: Patience = _PATIENCE) -> Retrying:
     """A policy to call remote storage with: `retrying()(function, *arguments)`.
 
     Waits up to 0.5, 1, 2, ... 20 s, each time a random part of it, and raises the last error.
     """
     return Retrying(
         retry=retry_if_exception(is_transient),
-        wait=wait_random_exponential(multiplier=0.5, max=20.0),
-        stop=stop_after_attempt(attempts),
+        wait=wait_random_exponential(
+            multiplier=patience.first_wait_s, max=patience.longest_wait_s
+        ),
+        stop=stop_after_attempt(patience.attempts),
         reraise=True,
     )
+
+
+def ask(
+    method: Callable[..., T],
+    *arguments: object,
+    timeout_s: float,
+    patience: Patience = _PATIENCE,
+    **keywords: object,
+) -> T:
+    """Calls a method of an fsspec file system, again after errors that pass.
+
+    Args:
+        method: Such as `filesystem.cat_file`.
+        arguments: For it.
+        timeout_s: Deadline of each call. One that is late is cancelled and counts as an error that
+            passes. File systems that are not asynchronous underneath have no deadline.
+        patience: How often and how slowly to try again.
+        keywords: For the method.
+    """
+    if inspect.iscoroutinefunction(inspect.unwrap(method)):
+        # Taken by `fsspec.asyn.sync`, which such a method is a call of.
+        keywords["timeout"] = timeout_s
+    return retrying(patience)(method, *arguments, **keywords)
+
+
+def said(error: BaseException) -> str:
+    """The first line of what a storage error says, without credentials, or else its class."""
+    text = redacted(str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__

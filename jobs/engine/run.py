@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from jobs.engine.cluster import connect
 from jobs.engine.commit import (
     COMMITS,
@@ -23,18 +26,19 @@ from jobs.engine.errors import UserError
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
-from jobs.engine.plan import PLAN, Member, Plan
+from jobs.engine.members import Member
+from jobs.engine.plan import PLAN, Plan
 from jobs.engine.pool import Beat, Pool
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import ShardReport, ShardSpec
+from jobs.engine.shards import ShardReport
 from jobs.engine.status import SUCCESS, Status, take_stock
 from jobs.engine.storage import Storage
 from jobs.engine.worker import ATTEMPTS
 
 SUMMARY = "_job/summary.json"
 
-# So many shards go out in plan order, to have something to look at; see `_in_running_order`.
+# So many shards go out in plan order, to have something to look at; see `_running_order`.
 _FIRST = 16
 
 _log = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ class Summary:
     Attributes:
         status: How far the job is, this and earlier runs together.
         new_members: Members this run added to the plan.
-        processed: Members of the shards this run committed.
+        processed: Items of the shards this run committed.
         seconds: Time this run took.
         max_failed_fraction: Failed members the exit code tolerates.
     """
@@ -106,19 +110,22 @@ def run(
             storage.delete(SUCCESS)
             identity.write(storage)
 
-        new = plan.extend(list_members(), settings.shards, reporter.listed, before_new_generation)
+        growth = plan.extend(
+            list_members(), settings.shards, reporter.listed, before_new_generation
+        )
+        if growth.changed:
+            _log.warning(growth.sentence(labels.members))
         if not plan.generations:
             raise UserError(f"There is nothing in the input '{identity.input}'; check the path.")
-        done = committed(storage)
-        left = [spec for spec in plan.shards() if spec.shard not in done]
+        left = np.flatnonzero(~plan.which(committed(storage)))
         processed = 0
-        if left:
-            processed = _run_shards(job, storage, identity, settings, left, reporter, signals)
+        if len(left):
+            processed = _run_shards(job, storage, identity, settings, plan, left, reporter, signals)
         status = take_stock(storage, plan)
-        finished_before = status.success and not left
+        finished_before = status.success and not len(left)
         status = replace(status, success=status.complete)
         seconds = round(time.monotonic() - began, 3)
-        summary = Summary(status, new, processed, seconds, settings.max_failed_fraction)
+        summary = Summary(status, growth.members, processed, seconds, settings.max_failed_fraction)
         if not finished_before:
             _finish(storage, summary)
         return summary
@@ -129,19 +136,22 @@ def _run_shards(
     storage: Storage,
     identity: Identity,
     settings: RunSettings,
-    left: list[ShardSpec],
+    plan: Plan,
+    left: npt.NDArray[np.intp],
     reporter: Reporter,
     signals: Interrupts,
 ) -> int:
-    """Runs the shards that are left; returns the members committed."""
+    """Runs the shards that are left; returns the items committed."""
     storage.delete(SUCCESS)
     processed = 0
     given_up_before = quarantined(storage)
     with _swept(storage, job), connect(settings) as cluster:
         signals.install()
-        reporter.begin(sum(spec.members for spec in left))
+        items, sizes = plan.items[left], plan.sizes[left]
+        reporter.begin(None if (items < 0).any() else int(items.sum()), int(sizes.sum()))
         pool = Pool(job, storage, list(identity.packages), cluster, settings)
-        with contextlib.closing(pool.run(_in_running_order(left))) as events:
+        shards = (plan.shard(int(index)) for index in left[_running_order(sizes, items)])
+        with contextlib.closing(pool.run(shards, len(left))) as events:
             for event in events:
                 if isinstance(event, Beat):
                     reporter.tick(event.workers)
@@ -172,10 +182,13 @@ def _swept(storage: Storage, job: Job) -> Iterator[None]:
         storage.sweep(folders)
 
 
-def _in_running_order(left: list[ShardSpec]) -> list[ShardSpec]:
+def _running_order(
+    sizes: npt.NDArray[np.int64], items: npt.NDArray[np.int64]
+) -> npt.NDArray[np.intp]:
     """Large shards before small ones, so that at the end no worker waits long for another."""
-    rest = sorted(left[_FIRST:], key=lambda spec: (spec.bytes, spec.members), reverse=True)
-    return left[:_FIRST] + rest
+    order = np.lexsort((-items, -sizes))
+    first = np.arange(min(_FIRST, len(order)))
+    return np.concatenate([first, order[order >= _FIRST]])
 
 
 def _finish(storage: Storage, summary: Summary) -> None:

@@ -20,6 +20,10 @@ class ShardSizes(BaseModel):
     max_members: int = Field(default=1024, ge=1)
     max_bytes: int = Field(default=256 * 2**20, ge=1)
 
+    def items_of(self, items: int | None, size: int) -> int:
+        """Items of a member; where it does not tell, as many as a full shard has in its bytes."""
+        return -(-size * self.max_members // self.max_bytes) if items is None else items
+
 
 class RunSettings(BaseModel):
     """Workers, attempts and reporting of one run.

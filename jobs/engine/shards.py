@@ -19,19 +19,19 @@ class ShardSpec:
         shard: Identifier, `<generation>-<index>`, as in `000-000042`.
         plan_file: Plan file, relative to the output.
         row_group: Row group of `plan_file` that holds the members.
-        members: Number of members.
+        members: Number of items in it; None where only reading it tells.
         bytes: Sum of the members' known sizes in bytes.
         attempt: Number of this attempt, from 1.
         deaths: Workers lost since the shard was new or last got a verdict.
         careful: Whether the worker records each member before it touches it.
-        suspects: Member index -> deaths in careful mode with that member in hand.
-        verdicts: Member index -> status to give it without touching it.
+        suspects: Item index -> deaths in careful mode with that item in hand.
+        verdicts: Item index -> status to give it without touching it.
     """
 
     shard: str
     plan_file: str
     row_group: int
-    members: int
+    members: int | None
     bytes: int
     attempt: int = 1
     deaths: int = 0
@@ -88,14 +88,14 @@ class ShardReport:
 
     Attributes:
         shard: Identifier of the shard.
-        primary: Output with one row per member.
-        members: Number of members.
+        primary: Output with one row per item.
+        members: Number of items.
         bytes: Sum of the members' known sizes in bytes.
-        statuses: Status -> number of members.
-        failed: Members whose status counts as failed.
+        statuses: Status -> number of items.
+        failed: Items whose status counts as failed.
         parts: Output -> its published file.
         attempts: Attempts it took.
-        verdicts: Key -> status of the members that were not touched.
+        verdicts: Key -> status of the items that were not touched.
         packages: Package -> version in the worker.
         started: UTC time the successful attempt began, ISO 8601.
         seconds: Time it took.
@@ -132,7 +132,7 @@ class ShardFailure:
         shard: Identifier of the shard.
         reason: One sentence.
         attempts: Attempts made in this run.
-        member: Index of the member in hand, if it is known.
+        member: Index of the item in hand, if it is known.
         key: Its key.
         traceback: Of the job's exception, or what is known of the workers' deaths.
     """

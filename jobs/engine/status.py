@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from jobs.engine.commit import committed, quarantined, read_commits
 from jobs.engine.errors import UserError
 from jobs.engine.plan import Plan
@@ -23,10 +25,10 @@ class Status:
         shards: Planned shards.
         shards_done: Committed ones.
         shards_quarantined: Shards given up, to be tried again by the next run.
-        members: Planned members.
-        members_done: Members of committed shards.
+        members: Planned items; None while containers are left that tell only when they are read.
+        members_done: Items of committed shards.
         failed: Those with a status that counts as failed.
-        statuses: Status -> members, most frequent first.
+        statuses: Status -> items, most frequent first.
         rows: Output -> rows.
         bytes: Output -> bytes.
         generations: Number of generations.
@@ -36,7 +38,7 @@ class Status:
     shards: int
     shards_done: int
     shards_quarantined: int
-    members: int
+    members: int | None
     members_done: int
     failed: int
     statuses: Mapping[str, int]
@@ -46,9 +48,9 @@ class Status:
     success: bool
 
     @property
-    def members_left(self) -> int:
-        """Members of shards that are not committed."""
-        return self.members - self.members_done
+    def members_left(self) -> int | None:
+        """Items of shards that are not committed, as far as that is known."""
+        return None if self.members is None else self.members - self.members_done
 
     @property
     def complete(self) -> bool:
@@ -80,23 +82,25 @@ def status(output: str, options: Mapping[str, Any] | None = None) -> Status:
 
 def take_stock(storage: Storage, plan: Plan) -> Status:
     """How far the job with this plan is."""
-    shards = [spec.shard for spec in plan.shards()]
-    done = committed(storage).intersection(shards)
+    done = plan.which(committed(storage))
     statuses: Counter[str] = Counter()
     rows: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     members_done = failed = 0
-    for report in read_commits(storage, sorted(done)):
+    names = (plan.shard(int(index)).shard for index in np.flatnonzero(done))
+    for report in read_commits(storage, names):
         statuses.update(report.statuses)
         rows.update(report.rows)
         sizes.update({name: part.bytes for name, part in report.parts.items()})
         members_done += report.members
         failed += report.failed
+    left = plan.items[~done]
+    given_up = plan.which(quarantined(storage))
     return Status(
-        shards=len(shards),
-        shards_done=len(done),
-        shards_quarantined=len(quarantined(storage).intersection(shards) - done),
-        members=plan.members,
+        shards=len(plan),
+        shards_done=int(done.sum()),
+        shards_quarantined=int((given_up & ~done).sum()),
+        members=None if (left < 0).any() else members_done + int(left.sum()),
         members_done=members_done,
         failed=failed,
         statuses=dict(statuses.most_common()),

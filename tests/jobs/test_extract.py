@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 
 from jobs.config import Config, load_config
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.extract import ExtractJob, Extractor
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
@@ -71,7 +71,7 @@ def _process(
     batches: dict[str, list[pa.RecordBatch]] = {"images": [], "faces": []}
     worker: Extractor = job.start()
     for name, batch in worker.process(
-        members, lambda index: events.append(("begin", index)), verdicts or {}, careful
+        members, lambda index, key: events.append(("begin", index)), verdicts or {}, careful
     ):
         batches[name].append(batch)
         events.append((name, set(batch.column("key").to_pylist())))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 
 FILES = pa.schema(
     [
@@ -67,19 +67,19 @@ class ChecksumProcessor:
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int], None],
+        begin: Callable[[int, str], None],
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         if self._job.dies_early:
             os._exit(7)
-        for index, member in enumerate(members):
+        for index, member in enumerate(_items(members)):
             if member.key == self._job.dropped:
                 continue
             if index in verdicts:
                 yield "files", _row(member.key, verdicts[index], None)
                 continue
-            begin(index)
+            begin(index, member.key)
             time.sleep(self._job.delay_s)
             path = Path(member.uri)
             if not path.exists():
@@ -99,6 +99,15 @@ class ChecksumProcessor:
             lines = data.splitlines()
             columns = {"key": [member.key] * len(lines), "line": lines}
             yield "lines", pa.RecordBatch.from_pydict(columns, schema=LINES)
+
+
+def _items(members: Sequence[Member]) -> Iterator[Member]:
+    """The members; a container is a folder."""
+    for member in members:
+        if member.is_container:
+            yield from list_folder(Path(member.uri))
+        else:
+            yield member
 
 
 def _row(key: str, status: str, crc: int | None) -> pa.RecordBatch:

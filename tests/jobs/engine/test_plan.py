@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from jobs.engine.errors import UserError
-from jobs.engine.plan import PLAN, Member, Plan, PlanReader, cut_into_shards
+from jobs.engine.generation import cut_into_shards
+from jobs.engine.growth import Growth
+from jobs.engine.members import Member
+from jobs.engine.plan import PLAN, Plan, PlanReader
 from jobs.engine.settings import ShardSizes
 from jobs.engine.storage import Storage
 
@@ -65,7 +71,7 @@ def test_spec_tells_members_and_bytes(storage: Storage) -> None:
 
 def test_later_generation_holds_only_new_keys(storage: Storage) -> None:
     Plan(storage).extend(members(3), ShardSizes())
-    assert Plan(storage).extend(members(5), ShardSizes()) == 2
+    assert Plan(storage).extend(members(5), ShardSizes()) == Growth(members=2, items=2)
     assert planned_keys(storage) == [["k0", "k1", "k2"], ["k3", "k4"]]
 
 
@@ -78,7 +84,7 @@ def test_later_generation_is_named_after_its_number(storage: Storage) -> None:
 def test_nothing_new_writes_nothing(storage: Storage) -> None:
     Plan(storage).extend(members(3), ShardSizes())
     before = storage.names(PLAN)
-    assert Plan(storage).extend(members(3), ShardSizes()) == 0
+    assert Plan(storage).extend(members(3), ShardSizes()) == Growth()
     assert storage.names(PLAN) == before
 
 
@@ -123,3 +129,58 @@ def test_caller_is_told_before_anything_is_written(storage: Storage) -> None:
     seen: list[list[str]] = []
     Plan(storage).extend(members(3), ShardSizes(), first=lambda: seen.append(storage.names(PLAN)))
     assert seen == [[]]
+
+
+def container(key: str, *, version: str = "v", start: int = 0) -> Member:
+    return Member(key, f"/in/{key}", 1000, version, None, items=None, start=start, stop=start + 9)
+
+
+def test_items_of_a_shard_with_a_container_are_not_known(storage: Storage) -> None:
+    mixed = [*members(2), container("a.tar")]
+    Plan(storage).extend(mixed, ShardSizes())
+    [spec] = Plan(storage).shards()
+    assert spec.members is None
+
+
+def test_place_of_a_part_is_stored(storage: Storage) -> None:
+    part = container("a.tar#7", start=7)
+    Plan(storage).extend([part], ShardSizes())
+    [spec] = Plan(storage).shards()
+    assert PlanReader(storage).members(spec) == [part]
+
+
+def test_container_counts_as_many_items_as_its_bytes_hold(storage: Storage) -> None:
+    # 1000 of 2000 bytes a shard: half of its 8 members.
+    sizes = ShardSizes(first=8, max_members=8, max_bytes=2000)
+    cut = cut_into_shards([*members(5), container("a.tar")], sizes)
+    assert [len(shard) for shard in cut] == [5, 1]
+
+
+def test_parts_of_a_known_container_are_not_new_wherever_they_are_cut(storage: Storage) -> None:
+    Plan(storage).extend([container("a.tar"), container("a.tar#5", start=5)], ShardSizes())
+    grown = [container("a.tar", version="w"), container("a.tar#7", version="w", start=7)]
+    expected = Growth(changed=1, example="a.tar")
+    assert Plan(storage).extend(grown, ShardSizes()) == expected
+
+
+def test_parts_of_a_new_container_are_new(storage: Storage) -> None:
+    Plan(storage).extend([container("a.tar")], ShardSizes())
+    grown = [container("a.tar"), container("b.tar"), container("b.tar#5", start=5)]
+    assert Plan(storage).extend(grown, ShardSizes()).members == 2
+
+
+@pytest.mark.parametrize("change", [{"size": 101}, {"version": "w"}])
+def test_changed_member_is_told_and_not_planned_again(
+    storage: Storage, change: dict[str, Any]
+) -> None:
+    Plan(storage).extend(members(3), ShardSizes())
+    first, second, third = members(3)
+    listing = [first, replace(second, **change), third]
+    assert Plan(storage).extend(listing, ShardSizes()) == Growth(changed=1, example="k1")
+
+
+def test_which_shards_are_named(storage: Storage) -> None:
+    for count in (2, 5):
+        Plan(storage).extend(members(count), ShardSizes(first=1, max_members=1))
+    names = ["000-000001", "001-000002", "001-000009", "007-000000", "else", "a-b"]
+    assert np.flatnonzero(Plan(storage).which(names)).tolist() == [1, 4]

@@ -38,7 +38,8 @@ def run_pool(
 ) -> list[ShardReport | ShardFailure]:
     storage = Storage(str(output))
     pool = Pool(job, storage, ["pyarrow"], cluster, settings or RunSettings())
-    events = pool.run(list(Plan(storage).shards()))
+    plan = Plan(storage)
+    events = pool.run(plan.shards(), len(plan))
     return [event for event in events if not isinstance(event, Beat)]
 
 

@@ -40,7 +40,7 @@ def lines(stream: io.StringIO) -> list[str]:
 def test_last_line_sums_up() -> None:
     stream = io.StringIO()
     with Reporter(Labels("photos", "faces"), 1000.0, stream) as reporter:
-        reporter.begin(4000)
+        reporter.begin(4000, 4_000_000)
         reporter.committed(REPORT)
         reporter.committed(REPORT)
     [line] = lines(stream)
@@ -51,7 +51,7 @@ def test_last_line_sums_up() -> None:
 def test_no_line_between_the_intervals() -> None:
     stream = io.StringIO()
     with Reporter(Labels(), 1000.0, stream) as reporter:
-        reporter.begin(10)
+        reporter.begin(10, 10_000)
         for _ in range(50):
             reporter.tick(2)
     assert len(lines(stream)) == 1
@@ -60,7 +60,7 @@ def test_no_line_between_the_intervals() -> None:
 def test_line_at_each_interval_tells_workers_and_time_left() -> None:
     stream = io.StringIO()
     with Reporter(Labels(), 1e-9, stream) as reporter:
-        reporter.begin(4000)
+        reporter.begin(4000, 4_000_000)
         reporter.committed(REPORT)
         reporter.tick(3)
     line = lines(stream)[0]
@@ -71,7 +71,7 @@ def test_line_at_each_interval_tells_workers_and_time_left() -> None:
 def test_quarantine_shows() -> None:
     stream = io.StringIO()
     with Reporter(Labels(), 1000.0, stream) as reporter:
-        reporter.begin(10)
+        reporter.begin(10, 10_000)
         reporter.quarantined()
     assert ", 1 in quarantine" in stream.getvalue()
 
@@ -94,6 +94,17 @@ def test_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with Reporter(Labels("photos"), 1000.0, stream) as reporter:
-        reporter.begin(10)
+        reporter.begin(10, 10_000)
         reporter.tick(2)
     assert "━" in stream.getvalue()
+
+
+def test_without_a_known_total_bytes_tell_how_far_it_is() -> None:
+    stream = io.StringIO()
+    with Reporter(Labels("photos"), 1e-9, stream) as reporter:
+        reporter.begin(None, 4 * REPORT.bytes)
+        reporter.committed(REPORT)
+        reporter.tick(3)
+    line = lines(stream)[0]
+    assert line.startswith("1,000 photos (25% of the input), ")
+    assert " left, " in line

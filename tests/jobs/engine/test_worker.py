@@ -9,10 +9,12 @@ import pytest
 
 from jobs.engine.commit import committed, read_commits
 from jobs.engine.errors import OutputError
+from jobs.engine.members import Member
 from jobs.engine.plan import Plan
+from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-from jobs.engine.worker import ATTEMPTS, member_in_hand
+from jobs.engine.worker import ATTEMPTS, in_hand
 from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -110,15 +112,15 @@ def test_careful_attempt_notes_the_member_in_hand(output: Path, folder: Path) ->
     (folder / "00004.txt").write_bytes(b"bug")
     spec = replace(plan_one(output, folder), careful=True, attempt=2)
     start_worker(output).run(spec)
-    assert member_in_hand(Storage(str(output)), spec) == 4
+    assert in_hand(Storage(str(output)), spec) == (4, "00004.txt")
 
 
 def test_note_of_an_earlier_attempt_does_not_count(output: Path, folder: Path) -> None:
     spec = replace(plan_one(output, folder), careful=True, attempt=3)
     storage = Storage(str(output))
-    note = json.dumps({"attempt": 2, "member": 4}).encode()
+    note = json.dumps({"attempt": 2, "member": 4, "key": "00004.txt"}).encode()
     storage.publish_bytes(note, f"{ATTEMPTS}/{spec.shard}.json")
-    assert member_in_hand(storage, spec) is None
+    assert in_hand(storage, spec) is None
 
 
 def test_note_is_removed_after_the_commit(output: Path, folder: Path) -> None:
@@ -154,3 +156,38 @@ def test_one_worker_runs_shards_of_several_plan_files(output: Path, folder: Path
         if isinstance(report, ShardReport)
     ]
     assert rows == [10, 5, 10]
+
+
+def plan_container(output: Path, folder: Path, items: int | None) -> ShardSpec:
+    plan = Plan(Storage(str(output)))
+    plan.extend([Member("all", str(folder), 100, "v", None, items=items)], ShardSizes())
+    [spec] = plan.shards()
+    return spec
+
+
+def test_items_of_a_container_are_counted_when_they_are_read(output: Path, folder: Path) -> None:
+    report = start_worker(output).run(plan_container(output, folder, None))
+    assert isinstance(report, ShardReport)
+    assert (report.members, dict(report.statuses)) == (10, {"ok": 10})
+
+
+def test_container_with_fewer_items_than_planned_is_not_committed(
+    output: Path, folder: Path
+) -> None:
+    failure = start_worker(output).run(plan_container(output, folder, 11))
+    assert isinstance(failure, ShardFailure)
+    assert failure.reason == "10 rows in 'files' for 11 items"
+
+
+def test_verdict_on_an_item_of_a_container_names_the_item(output: Path, folder: Path) -> None:
+    spec = replace(plan_container(output, folder, None), verdicts={4: "crashed"})
+    report = start_worker(output).run(spec)
+    assert isinstance(report, ShardReport)
+    assert report.verdicts == {"00004.txt": "crashed"}
+
+
+def test_careful_attempt_notes_the_item_of_a_container(output: Path, folder: Path) -> None:
+    (folder / "00004.txt").write_bytes(b"bug")
+    spec = replace(plan_container(output, folder, None), careful=True)
+    start_worker(output).run(spec)
+    assert in_hand(Storage(str(output)), spec) == (4, "00004.txt")
