@@ -19,6 +19,10 @@ from jobs.engine.settings import RunSettings
 # Descriptors only pass through the object store; Ray asks for 75 MiB at least.
 _OBJECT_STORE_BYTES = 100 * 2**20
 _ANSWER_S = 10.0
+# A photo is decoded on one thread and freed on another. With a heap a thread, as glibc has it, a
+# worker grew to 690 MB over 600 photos of 1 megapixel; with one for all it stays at 350 MB, in the
+# same time. Read when a process starts, so it has to be there before.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 
 
 class Cluster:
@@ -52,6 +56,11 @@ class Cluster:
             fit = min(fit, int(gpus / self._gpus_per_worker))
         return self._workers or max(1, fit)
 
+    @property
+    def runtime_env(self) -> dict[str, Any]:
+        """What workers need around them; local ones inherit it, which saves 0.4 s at the start."""
+        return {} if self.local else {"env_vars": _ENVIRONMENT}
+
     def is_alive(self, node: str) -> bool:
         """Whether a node is still part of the cluster."""
         nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
@@ -81,7 +90,7 @@ def connect(settings: RunSettings) -> Iterator[Cluster]:
         arguments = {"address": address}
         _ask(address)
     try:
-        with _import_path_for_workers(), warnings.catch_warnings():
+        with _inherited_by_workers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
     except (ConnectionError, ValueError) as error:
@@ -133,14 +142,13 @@ def usable_cpus() -> int:
 
 
 @contextlib.contextmanager
-def _import_path_for_workers() -> Iterator[None]:
+def _inherited_by_workers() -> Iterator[None]:
     """Lets local workers import what this process can, installed or not."""
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    path = os.pathsep.join(path for path in sys.path if path)
+    before = dict(os.environ)
+    os.environ.update({**_ENVIRONMENT, "PYTHONPATH": path})
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        os.environ.clear()
+        os.environ.update(before)

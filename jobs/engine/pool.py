@@ -124,6 +124,9 @@ class Pool:
             num_gpus=settings.gpus_per_worker,
             max_restarts=0,
             max_task_retries=0,
+            runtime_env=cluster.runtime_env,
+            # Ray's own history of tasks would cost the driver 0.5 kB a shard.
+            enable_task_events=False,
         )
         self._workers: list[_Worker] = []
         self._backlog = _Backlog((), 0)

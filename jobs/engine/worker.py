@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 import pickle
+import resource
 import socket
 import time
 import traceback
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +23,6 @@ from jobs.engine.errors import JobError, OutputError
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
 from jobs.engine.members import Member
-from jobs.engine.memory import resident_bytes, share_one_heap
 from jobs.engine.parts import PartWriter
 from jobs.engine.plan import PlanReader
 from jobs.engine.shards import PartReport, ShardFailure, ShardReport, ShardSpec
@@ -43,7 +44,6 @@ class Worker:
         """Loads nothing yet, so that a job that fails to start is no lost worker."""
         # Parallelism is one process a CPU; numeric libraries read this when they are loaded.
         os.environ["OMP_NUM_THREADS"] = "1"
-        share_one_heap()
         self._storage = Storage(output, options)
         self._plan = PlanReader(self._storage)
         self._packages = package_versions(packages)
@@ -211,6 +211,14 @@ def in_hand(storage: Storage, spec: ShardSpec) -> tuple[int, str] | None:
         return None
     marker = json.loads(storage.read_bytes(_marker(spec.shard)))
     return (marker["member"], marker["key"]) if marker["attempt"] == spec.attempt else None
+
+
+def resident_bytes() -> int:
+    """Resident memory of this process; where that is not known, the most it ever was."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _marker(shard: str) -> str:
