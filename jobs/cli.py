@@ -42,20 +42,25 @@ OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The datas
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+SourceArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="INPUT",
+        help="Folder, glob, tar, Parquet, manifest or photo (path or fsspec URL), or demo:.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", help="Worker processes; one a CPU by default."),
+]
+
+
 @app.command()
 def extract(
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="INPUT", help="Folder, glob or file (path or fsspec URL), or demo:."
-        ),
-    ],
+    source: SourceArgument,
     output: OutputArgument,
     config: ConfigOption = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", help="Worker processes; one a CPU by default."),
-    ] = None,
+    workers: WorkersOption = None,
     min_face: MinFaceOption = None,
     device: Annotated[
         str | None,
@@ -80,6 +85,30 @@ def extract(
     summary = extract(source, output, load_config(config, flags, sets))
     Console().print(summary_table(summary, output))
     return summary.exit_code
+
+
+@app.command()
+def plan(
+    source: SourceArgument,
+    output: OutputArgument,
+    config: ConfigOption = None,
+    workers: WorkersOption = None,
+    min_face: MinFaceOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    as_json: JsonOption = False,
+    sets: SetOption = [],  # noqa: B006
+) -> int:
+    """Tells what extract would read, in how many shards, for how long; and stores that plan."""
+    from jobs.planning import forecast
+    from jobs.report import forecast_json, forecast_table
+
+    flags = {"run.workers": workers, "detect.min_face": min_face}
+    found = forecast(source, output, load_config(config, flags, sets), store=not dry_run)
+    if as_json:
+        print(json.dumps(forecast_json(found), indent=1, ensure_ascii=False))
+    else:
+        Console().print(forecast_table(found, output, stored=not dry_run))
+    return 0
 
 
 @app.command()

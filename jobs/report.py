@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from jobs.engine.run import Summary
 from jobs.engine.status import Status
+
+if TYPE_CHECKING:  # it brings the benchmark with it
+    from jobs.planning import Forecast
 
 _MEANING = {
     "ok": "with faces",
@@ -33,6 +36,47 @@ def summary_table(summary: Summary, output: str) -> Table:
     else:
         table.add_row("this run", "0", "photos: nothing was left to do")
     return table
+
+
+def forecast_table(forecast: Forecast, output: str, stored: bool) -> Table:
+    """What is to be done."""
+    work, growth = forecast.preview, forecast.preview.growth
+    table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    photos = "?" if forecast.photos is None else f"{forecast.photos:,}"
+    guess = "" if work.items is not None else ", from the bytes: reading tells"
+    table.add_row("photos", photos, f"to be read{guess}")
+    table.add_row("shards", f"{work.shards:,}", "planned" if stored else "nothing was written")
+    table.add_row("bytes", f"{work.bytes / 1e9:,.3f}", "GB, as far as sizes are known")
+    table.add_row("new", f"{growth.members:,}", "files or parts of files that were not planned")
+    if growth.changed:
+        table.add_row("changed", f"{growth.changed:,}", f"since planned, such as {growth.example}")
+    if forecast.hours is None:
+        table.add_row("hours", "?", "none of a few photos could be read and decoded")
+    else:
+        rate = 1e3 * (forecast.seconds_per_photo or 0)
+        note = f"with {forecast.workers} workers like this machine's, {rate:.1f} ms a photo"
+        table.add_row("hours", f"{forecast.hours:,.2f}", note)
+    return table
+
+
+def forecast_json(forecast: Forecast) -> dict[str, Any]:
+    """The same for programs."""
+    work = forecast.preview
+    return {
+        "photos": forecast.photos,
+        "photos_are_known": work.items is not None,
+        "shards": work.shards,
+        "bytes": work.bytes,
+        "new": work.growth.members,
+        "changed": work.growth.changed,
+        "changed_example": work.growth.example or None,
+        "workers": forecast.workers,
+        "seconds_per_photo": forecast.seconds_per_photo,
+        "hours": forecast.hours,
+    }
 
 
 def status_table(status: Status, output: str) -> Table:

@@ -11,7 +11,7 @@ from jobs.bench.bar import track
 from jobs.bench.duel import Duel, duel
 from jobs.bench.machine import machine
 from jobs.bench.rivals import find_rival, load_rival
-from jobs.bench.sample import decoded, evenly
+from jobs.bench.sample import decoded, picks
 from jobs.bench.scaling import Scale, time_scale
 from jobs.bench.stages import WorkerTimes, time_worker
 from jobs.config import Config
@@ -87,7 +87,7 @@ def benchmark(
         others = {name: load_rival(name, config.detect) for name in rivals}  # or fail, at once
         source = open_source(url, config.input)
         members = list(source.list())
-        sample = evenly(members, photos)
+        sample = picks(members, photos)
         detector = FaceDetector(config.detect)
         job = ExtractJob(source, config, dict(detector.weights.digests))
         with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as folder:

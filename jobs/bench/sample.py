@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -27,27 +29,50 @@ def evenly(items: Sequence[T], count: int) -> list[T]:
     return [items[i * len(items) // count] for i in range(count)]
 
 
-def decoded(
-    source: Source, members: Iterable[Member], config: Config
-) -> Iterator[NDArray[np.uint8]]:
+@dataclass(frozen=True)
+class Pick:
+    """Photos to measure.
+
+    Attributes:
+        member: Where they are.
+        items: How many of its first; None is all.
+    """
+
+    member: Member
+    items: int | None = None
+
+    def stream(
+        self, source: Source, max_bytes: int | None
+    ) -> Iterator[tuple[Member, bytes | ReadError]]:
+        """Yields them with their bytes; see `Source.stream`."""
+        return islice(source.stream([self.member], max_bytes), self.items)
+
+
+def picks(members: Sequence[Member], count: int) -> list[Pick]:
+    """Picks about so many photos, spread over the members; containers give their first ones."""
+    chosen = evenly(members, count)
+    return [Pick(member, -(-count // len(chosen))) for member in chosen]
+
+
+def decoded(source: Source, picks: Iterable[Pick], config: Config) -> Iterator[NDArray[np.uint8]]:
     """Yields the pixels of photos; nothing is read or decoded while the consumer is busy.
 
     Photos that cannot be read or decoded are left out, and so are not in what is counted.
 
     Args:
         source: Where the photos are.
-        members: Which of them.
+        picks: Which of them.
         config: Limits are used.
 
     Yields:
         uint8 ``(h, w, 3)`` RGB, upright and at full size.
     """
-    for member in members:
-        ((_, data),) = source.stream([member], config.limits.max_bytes)
-        if isinstance(data, ReadError):
-            continue
-        try:
-            photo = read_photo(data, limits=config.limits, name=member.key)
-        except ImageError:
-            continue
-        yield photo.pixels
+    for pick in picks:
+        for member, data in pick.stream(source, config.limits.max_bytes):
+            if isinstance(data, ReadError):
+                continue
+            try:
+                photo = read_photo(data, limits=config.limits, name=member.key)
+            except ImageError:
+                continue
+            yield photo.pixels

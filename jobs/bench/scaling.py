@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.bench.bar import track
-from jobs.bench.sample import decoded
+from jobs.bench.sample import Pick, decoded
 from jobs.config import Config
 from jobs.engine.commit import COMMITS, committed, read_commits
 from jobs.engine.errors import JobError, UserError
@@ -172,7 +172,7 @@ def time_scale(
 def _time_loop(source: Source, members: Sequence[Member], config: Config) -> float:
     detector = FaceDetector(config.detect)
     seconds = 0.0
-    for image in decoded(source, track(members, "the plain loop"), config):
+    for image in decoded(source, track(list(map(Pick, members)), "the plain loop"), config):
         began = time.perf_counter()
         detector.detect(image)
         seconds += time.perf_counter() - began

@@ -6,17 +6,19 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
+from jobs.bench.sample import Pick
 from jobs.bench.spread import Spread
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
 from jobs.engine.parts import PartWriter
 from jobs.engine.storage import Storage
-from jobs.extract import ExtractJob, Extractor
+from jobs.extract import ExtractJob
+from jobs.extractor import Extractor
 from mtcnn_core.stopwatch import Stopwatch
 
 STAGES = (
@@ -44,10 +46,12 @@ class PhotoTimes:
     Attributes:
         faces: Found in it.
         seconds: Stage -> seconds: those of `STAGES` and `OTHER`; their sum is the photo's time.
+        bytes: Of its file.
     """
 
     faces: int
     seconds: Mapping[str, float]
+    bytes: int = 0
 
     @property
     def total(self) -> float:
@@ -71,6 +75,11 @@ class WorkerTimes:
     def seconds(self) -> float:
         """Of all photos together."""
         return sum(photo.total for photo in self.photos)
+
+    @property
+    def bytes(self) -> int:
+        """Of the files of all photos together."""
+        return sum(photo.bytes for photo in self.photos)
 
     @property
     def faces(self) -> int:
@@ -109,13 +118,13 @@ class WorkerTimes:
 
 
 def time_worker(
-    job: ExtractJob, members: Iterable[Member], warm_up: Iterable[Member], folder: str
+    job: ExtractJob, picks: Iterable[Pick], warm_up: Iterable[Pick], folder: str
 ) -> WorkerTimes:
     """Runs what a worker does with a shard, except that nothing runs ahead on threads.
 
     Args:
         job: The job.
-        members: Photos to time.
+        picks: Photos to time.
         warm_up: Processed before, up to the first that can be decoded.
         folder: Where the parts are written, a local path.
 
@@ -124,15 +133,13 @@ def time_worker(
     """
     stopwatch = Stopwatch()
     extractor = Extractor(job, stopwatch)
-    for member in warm_up:
-        rows = [batch for name, batch in _process(extractor, member) if name == job.primary]
-        if _status(rows[0]) in _DECODED:
+    for rows in _photos(job, extractor, warm_up):
+        if any(name == job.primary and _status(batch) in _DECODED for name, batch in rows):
             break
     photos: list[PhotoTimes] = []
     left_out: Counter[str] = Counter()
     with _writers(job, Storage(folder)) as writers:
-        for member in members:
-            status, photo = _time_photo(extractor, writers, member, stopwatch)
+        for status, photo in _times(_photos(job, extractor, picks), writers, stopwatch):
             if status in _DECODED:
                 photos.append(photo)
             else:
@@ -150,31 +157,40 @@ def time_worker(
     )
 
 
-def _time_photo(
-    extractor: Extractor,
+def _photos(
+    job: ExtractJob, extractor: Extractor, picks: Iterable[Pick]
+) -> Iterator[list[tuple[str, pa.RecordBatch]]]:
+    """The rows of one photo after the other; nothing is read while the consumer is busy."""
+    for pick in picks:
+        items = pick.stream(job.source, job.config.limits.max_bytes)
+        # One at a time, as each is timed. An item that is not there has no rows.
+        while rows := list(extractor.rows(islice(items, 1))):
+            yield rows
+
+
+def _times(
+    photos: Iterator[list[tuple[str, pa.RecordBatch]]],
     writers: Mapping[str, PartWriter],
-    member: Member,
     stopwatch: Stopwatch,
-) -> tuple[str, PhotoTimes]:
-    """What became of a photo, and its times."""
-    stopwatch.reset()
-    faces, status = 0, ""
-    began = time.perf_counter()
-    for name, batch in _process(extractor, member):
-        with stopwatch("write"):
-            writers[name].write(batch)
-        if name == "faces":
-            faces += batch.num_rows
-        else:
-            status = _status(batch)
-    total = time.perf_counter() - began
-    seconds = {stage: stopwatch.seconds.get(stage, 0.0) for stage in STAGES}
-    return status, PhotoTimes(faces, {**seconds, OTHER: total - sum(seconds.values())})
-
-
-def _process(extractor: Extractor, member: Member) -> Iterator[tuple[str, pa.RecordBatch]]:
-    # Careful: nothing is touched ahead of its turn, so the stages come one after the other.
-    return extractor.process([member], lambda index, key: None, {}, careful=True)
+) -> Iterator[tuple[str, PhotoTimes]]:
+    """Writes the rows; what became of each photo, and its times."""
+    while True:
+        stopwatch.reset()
+        began = time.perf_counter()
+        rows = next(photos, None)
+        if rows is None:
+            return
+        faces, status, size = 0, "", 0
+        for name, batch in rows:
+            with stopwatch("write"):
+                writers[name].write(batch)
+            if name == "faces":
+                faces += batch.num_rows
+            else:
+                status, size = _status(batch), batch.column("bytes")[0].as_py() or 0
+        total = time.perf_counter() - began
+        seconds = {stage: stopwatch.seconds.get(stage, 0.0) for stage in STAGES}
+        yield status, PhotoTimes(faces, {**seconds, OTHER: total - sum(seconds.values())}, size)
 
 
 def _status(images: pa.RecordBatch) -> str:
@@ -182,7 +198,7 @@ def _status(images: pa.RecordBatch) -> str:
 
 
 def _later(photo: PhotoTimes, stage: str, seconds: float) -> PhotoTimes:
-    return PhotoTimes(photo.faces, {**photo.seconds, stage: photo.seconds[stage] + seconds})
+    return replace(photo, seconds={**photo.seconds, stage: photo.seconds[stage] + seconds})
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
+from jobs.engine.credentials import redacted
 from jobs.engine.shards import PartReport, ShardFailure, ShardReport
 from jobs.engine.storage import Storage
 
@@ -35,8 +36,11 @@ def read_commits(storage: Storage, shards: Iterable[str]) -> Iterator[ShardRepor
 
 
 def write_failure(storage: Storage, failure: ShardFailure) -> None:
-    """Records that a shard was given up."""
-    _write(storage, f"{QUARANTINE}/{failure.shard}.json", asdict(failure))
+    """Records that a shard was given up; credentials are taken out of what storage said."""
+    record = asdict(failure)
+    for name in ("reason", "traceback"):
+        record[name] = redacted(record[name])
+    _write(storage, f"{QUARANTINE}/{failure.shard}.json", record)
 
 
 def quarantined(storage: Storage) -> set[str]:

@@ -1,12 +1,13 @@
-"""Credentials: what must not be shown of addresses, of storage options, and of what storage says."""
+"""Credentials: what must not be shown of addresses, storage options and what storage says."""
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
 
@@ -66,14 +67,38 @@ def redacted(text: str) -> str:
 
 
 def public_url(url: str) -> str:
-    """A URL as it may be stored: without user name and password, and without a signature.
+    """A URL as it may be stored: without user name and password, and without a query that signs.
 
-    Only what grants access is left out of a query, so that the rest still tells which file it is.
+    Other queries stay, because they tell which file it is.
     """
+    return "::".join(map(_without_credentials, url.split("::")))
+
+
+def in_options(url: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """A web address as `public_url`, with what was left out as options of the file system.
+
+    Other addresses are returned as they are: of those, fsspec takes the credentials itself.
+    """
+    public = _without_credentials(url)
+    if public == url or "::" in url or not url.startswith(("http://", "https://")):
+        return url, options
+    parts = urlsplit(url)
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    if at:
+        remember({"password": unquote(userinfo.partition(":")[2])})
+        header = "Basic " + base64.b64encode(unquote(userinfo).encode()).decode()
+        client = dict(options.get("client_kwargs", {}))
+        headers = {"Authorization": header, **client.get("headers", {})}
+        options = {**options, "client_kwargs": {**client, "headers": headers}}
+    if "?" not in public and parts.query:
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        options = {**options, "params": {**query, **options.get("params", {})}}
+    return public, options
+
+
+def _without_credentials(url: str) -> str:
     url = _USERINFO.sub("", url)
-    kept = _SIGNATURE.sub(r"\g<before>", url)
-    # Of what was between the separators nothing may be left.
-    return kept if kept == url else re.sub(r"[?&]+(?=$|#|::)", "", re.sub(r"([?&])&+", r"\1", kept))
+    return url.partition("?")[0] if _SIGNATURE.search(url) else url
 
 
 def _secrets(value: object, name: str) -> Iterator[str]:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from jobs.engine.credentials import redacted
+
 
 class UserError(Exception):
-    """Something only the user can change; the message is one sentence that says what to do."""
+    """Something only the user can change; the message is one sentence that says what to do.
+
+    Credentials are taken out of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class OutputError(UserError):
@@ -12,7 +20,13 @@ class OutputError(UserError):
 
 
 class JobError(Exception):
-    """The job's own code broke its contract or failed to start; the message holds the traceback."""
+    """The job's own code broke its contract or failed to start; the message holds the traceback.
+
+    Credentials are taken out of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(redacted(message))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -107,7 +107,7 @@ def write_files(
             with pq.ParquetWriter(spool, SCHEMA, compression="zstd") as writer:
                 for shard in islice(shards, _SHARDS_A_FILE):
                     writer.write_table(table_of(shard))
-                    file["items"].append(_items(shard))
+                    file["items"].append(items_in(shard))
                     file["bytes"].append(sum(member.size or 0 for member in shard))
             if not file["items"]:
                 return
@@ -117,7 +117,7 @@ def write_files(
         yield file
 
 
-def _items(shard: list[Member]) -> int:
+def items_in(shard: Iterable[Member]) -> int:
     """Items of a shard, -1 where one of its members does not tell."""
     counts = [member.items for member in shard]
     return -1 if None in counts else sum(count or 0 for count in counts)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
 from jobs.engine.storage import Storage
 
@@ -24,7 +25,7 @@ class Identity:
         digest: Digest of the configuration.
         models: Model -> digest.
         packages: Package -> version.
-        input: Where the members come from.
+        input: Where the members come from; kept without credentials.
     """
 
     config: Mapping[str, Any]
@@ -32,6 +33,9 @@ class Identity:
     models: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     input: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input", public_url(self.input))
 
     def check(self, storage: Storage) -> list[str]:
         """Compares with what is stored in the output, if anything is.

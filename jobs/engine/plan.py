@@ -106,7 +106,7 @@ class Plan:
         Raises:
             UserError: Two members have the same key.
         """
-        news = News(self._storage, self._files())
+        news = News(self._storage, self.files())
         shards = cut_into_shards(news.among(members, listed), sizes)
         first_shard = next(shards, None)
         if first_shard is None:
@@ -122,12 +122,13 @@ class Plan:
         self._generations.append(Generation.of(self.generations, files))
         return news.growth(int(self._generations[-1].items.clip(0).sum()))
 
-    def _files(self) -> list[str]:
+    def files(self) -> list[str]:
+        """Files that hold its members, in order."""
         return [path for generation in self._generations for path in generation.files]
 
     def _sweep(self) -> None:
         """Removes the files of plannings that never got their index."""
-        counted = set(self._files())
+        counted = set(self.files())
         for name in self._storage.names(PLAN):
             path = f"{PLAN}/{name}"
             if name.endswith(".parquet") and path not in counted:

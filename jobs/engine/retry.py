@@ -7,7 +7,7 @@ import errno
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -63,35 +63,51 @@ class Patience:
     longest_wait_s: float = 20.0
 
 
-_PATIENCE = Patience()
+PATIENCE = Patience()
 
 
 def is_transient(error: BaseException) -> bool:
     """Whether asking the storage again may help: an allow-list, so that nothing else is retried."""
-    # fsspec's web client reports whatever went wrong as "not found"; adlfs wraps it in this.
-    if type(error) in (FileNotFoundError, RuntimeError) and error.__cause__ is not None:
-        return is_transient(error.__cause__)
+    error = _actual(error)
     # asyncio.TimeoutError is another class than TimeoutError before Python 3.11.
     if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError)):
         return True
     if isinstance(error, OSError) and error.errno in _ERRNOS:
         return True
-    for attribute in ("status", "code", "status_code"):
-        if getattr(error, attribute, None) in _HTTP_STATUSES:
-            return True
-    return any(base.__name__ in _NAMES for base in type(error).__mro__)
+    return http_status(error) in _HTTP_STATUSES or any(
+        base.__name__ in _NAMES for base in type(error).__mro__
+    )
 
 
-def retrying(patience: Patience = _PATIENCE) -> Retrying:
+def is_absent(error: BaseException) -> bool:
+    """Whether there is no such file, which is no failure of the storage."""
+    actual = _actual(error)
+    return isinstance(actual, FileNotFoundError) or http_status(actual) == 404
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether the credentials are not good enough."""
+    actual = _actual(error)
+    return isinstance(actual, PermissionError) or http_status(actual) in (401, 403)
+
+
+def http_status(error: BaseException) -> int | None:
+    """The status that a web server or object store answered with, if the error has one."""
+    for attribute in ("status", "code", "status_code"):  # aiohttp, gcsfs, azure
+        status = getattr(error, attribute, None)
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def retrying(patience: Patience = PATIENCE) -> Retrying:
     """A policy to call remote storage with: `retrying()(function, *arguments)`.
 
     Waits up to 0.5, 1, 2, ... 20 s, each time a random part of it, and raises the last error.
     """
     return Retrying(
         retry=retry_if_exception(is_transient),
-        wait=wait_random_exponential(
-            multiplier=patience.first_wait_s, max=patience.longest_wait_s
-        ),
+        wait=wait_random_exponential(multiplier=patience.first_wait_s, max=patience.longest_wait_s),
         stop=stop_after_attempt(patience.attempts),
         reraise=True,
     )
@@ -101,8 +117,8 @@ def ask(
     method: Callable[..., T],
     *arguments: object,
     timeout_s: float,
-    patience: Patience = _PATIENCE,
-    **keywords: object,
+    patience: Patience = PATIENCE,
+    **keywords: Any,
 ) -> T:
     """Calls a method of an fsspec file system, again after errors that pass.
 
@@ -122,5 +138,16 @@ def ask(
 
 def said(error: BaseException) -> str:
     """The first line of what a storage error says, without credentials, or else its class."""
-    text = redacted(str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    actual = _actual(error)
+    text = redacted(str(actual)).strip()
+    line = text.splitlines()[0] if text else type(actual).__name__
+    return f"permission denied, {line}" if is_denied(error) else line
+
+
+def _actual(error: BaseException) -> BaseException:
+    """What went wrong, where fsspec's web client says "not found" of it, or adlfs wraps it."""
+    wrapped = type(error) in (FileNotFoundError, RuntimeError) and error.__cause__ is not None
+    # s3fs names the cause too, whose class says nothing.
+    if wrapped and type(error.__cause__).__name__ != "ClientError":
+        return error.__cause__  # type: ignore[return-value]
+    return error

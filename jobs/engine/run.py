@@ -23,6 +23,7 @@ from jobs.engine.commit import (
     write_failure,
 )
 from jobs.engine.errors import UserError
+from jobs.engine.growth import Growth
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
@@ -102,22 +103,10 @@ def run(
     storage = Storage(output, options)
     reporter = Reporter(labels, settings.line_every_s)
     with interrupts() as signals, storage.lock(), reporter:
-        for warning in identity.check(storage):
-            _log.warning(warning)
-        plan = Plan(storage)
-
-        def before_new_generation() -> None:
-            storage.delete(SUCCESS)
-            identity.write(storage)
-
-        growth = plan.extend(
-            list_members(), settings.shards, reporter.listed, before_new_generation
-        )
+        plan, growth = extend_plan(storage, list_members(), settings, identity, reporter)
         if growth.changed:
             _log.warning(growth.sentence(labels.members))
-        if not plan.generations:
-            raise UserError(f"There is nothing in the input '{identity.input}'; check the path.")
-        left = np.flatnonzero(~plan.which(committed(storage)))
+        left = left_of(storage, plan)
         processed = 0
         if len(left):
             processed = _run_shards(job, storage, identity, settings, plan, left, reporter, signals)
@@ -129,6 +118,37 @@ def run(
         if not finished_before:
             _finish(storage, summary)
         return summary
+
+
+def extend_plan(
+    storage: Storage,
+    members: Iterable[Member],
+    settings: RunSettings,
+    identity: Identity,
+    reporter: Reporter,
+) -> tuple[Plan, Growth]:
+    """Stores a generation of what is new in the input, if anything is.
+
+    Raises:
+        UserError: The output is of another job, or the input is empty.
+    """
+    for warning in identity.check(storage):
+        _log.warning(warning)
+    plan = Plan(storage)
+
+    def before_new_generation() -> None:
+        storage.delete(SUCCESS)
+        identity.write(storage)
+
+    growth = plan.extend(members, settings.shards, reporter.listed, before_new_generation)
+    if not plan.generations:
+        raise UserError(f"There is nothing in the input '{identity.input}'; check the path.")
+    return plan, growth
+
+
+def left_of(storage: Storage, plan: Plan) -> npt.NDArray[np.intp]:
+    """Indices of the shards that are not committed, in plan order."""
+    return np.flatnonzero(~plan.which(committed(storage)))
 
 
 def _run_shards(

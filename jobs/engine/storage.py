@@ -9,16 +9,17 @@ import os
 import posixpath
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from jobs.engine.credentials import in_options, public_url, remember
 from jobs.engine.errors import OutputError, UserError
-from jobs.engine.retry import retrying
+from jobs.engine.remote_file import open_remote
+from jobs.engine.retry import ask, is_denied, said
 
 _EXTRAS = {
     "s3": "s3",
@@ -34,19 +35,26 @@ _EXTRAS = {
 }
 _READ_TOGETHER = 256
 _NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
-
-T = TypeVar("T")
+# A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
+_DEADLINE_S = 600.0
+_SLOWEST_BYTES_A_S = 100_000
 
 
 def open_filesystem(url: str, options: Mapping[str, Any] | None = None) -> tuple[Any, str]:
     """The file system of a URL, and the path in it.
 
+    What is secret in the URL and the options is hidden from errors and records from now on, and
+    the path holds nothing of it.
+
     Raises:
         UserError: The scheme is unknown, or the package for it is not installed.
     """
     scheme = url.split("::")[-1].partition("://")[0] if "://" in url else "file"
+    shown = public_url(url)
+    url, options = in_options(url, options or {})
+    remember(options)
     try:
-        filesystem, path = fsspec.core.url_to_fs(url, **(options or {}))
+        filesystem, path = fsspec.core.url_to_fs(url, **options)
     except ImportError as error:
         if scheme in _EXTRAS:
             fix = f"pip install 'mtcnn-ray[{_EXTRAS[scheme]}]'"
@@ -54,9 +62,11 @@ def open_filesystem(url: str, options: Mapping[str, Any] | None = None) -> tuple
         raise UserError(f"Reading {scheme}:// needs another package: {error}") from error
     except ValueError as error:
         if scheme in fsspec.available_protocols():
-            raise UserError(f"The URL '{url}' cannot be opened ({error}); correct it.") from error
+            raise UserError(
+                f"The URL '{shown}' cannot be opened ({said(error)}); correct it."
+            ) from error
         raise UserError(
-            f"'{scheme}://' in '{url}' is not a known kind of storage; "
+            f"'{scheme}://' in '{shown}' is not a known kind of storage; "
             "use a local path, s3://, gs://, az:// or another fsspec URL."
         ) from error
     return filesystem, str(path)
@@ -66,7 +76,8 @@ class Storage:
     """The output folder; paths are relative to it, with forward slashes.
 
     What is published appears whole or not at all, also when the process is killed. Calls to
-    remote storage are repeated on transient errors.
+    remote storage have a deadline and are repeated on transient errors; all of them raise
+    `OutputError` if that does not help.
 
     Args:
         url: Local path or fsspec URL.
@@ -106,7 +117,8 @@ class Storage:
             if self.local:
                 self._replace(spool, path)
                 return
-            self._call(lambda: self._filesystem.put_file(str(spool), self._full(path)))
+            deadline = _DEADLINE_S + spool.stat().st_size / _SLOWEST_BYTES_A_S
+            self._ask("put_file", str(spool), self._full(path), timeout_s=deadline)
             spool.unlink()
 
     def publish_bytes(self, data: bytes, path: str) -> None:
@@ -117,7 +129,7 @@ class Storage:
         """
         with self.writing():
             if not self.local:
-                self._call(lambda: self._filesystem.pipe_file(self._full(path), data))
+                self._ask("pipe_file", self._full(path), data)
                 return
             spool = self._temporary_sibling(path)
             try:
@@ -132,7 +144,7 @@ class Storage:
         Raises:
             FileNotFoundError: There is none.
         """
-        return cast(bytes, self._call(lambda: self._filesystem.cat_file(self._full(path))))
+        return cast(bytes, self._ask("cat_file", self._full(path)))
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
         """The contents of many small files, in order, read concurrently where that is remote."""
@@ -142,16 +154,27 @@ class Storage:
             if self.local:
                 yield from (Path(path).read_bytes() for path in together)
                 continue
-            contents = self._call(partial(self._filesystem.cat, together))
+            contents = self._ask("cat", together)
             yield from (contents[path] for path in together)
 
     def open(self, path: str) -> BinaryIO:
-        """A file to read from, seekable."""
-        return cast(BinaryIO, self._call(lambda: self._filesystem.open(self._full(path), "rb")))
+        """A file to read from, seekable.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        full = self._full(path)
+        if self.local:
+            return open(full, "rb")
+
+        def read(start: int, stop: int) -> bytes:
+            return cast(bytes, self._ask("cat_file", full, start=start, end=stop))
+
+        return open_remote(int(self._fresh("info", full)["size"]), read)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return bool(self._fresh(lambda: self._filesystem.exists(self._full(path))))
+        return bool(self._fresh("exists", self._full(path)))
 
     def names(self, folder: str) -> list[str]:
         """Names of the published files in a folder, sorted; none if there is no such folder."""
@@ -161,7 +184,7 @@ class Storage:
         """Removes a file; it need not be there."""
         if self.exists(path):
             with contextlib.suppress(FileNotFoundError):
-                self._call(lambda: self._filesystem.rm_file(self._full(path)))
+                self._ask("rm_file", self._full(path))
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes what killed writers left behind. Nobody may be writing."""
@@ -208,24 +231,39 @@ class Storage:
             yield
         except OSError as error:
             raise OutputError(
-                f"The output '{self.url}' cannot be written ({error}); "
+                f"The output '{self.url}' cannot be written ({said(error)}); "
                 "correct that and run the same command again."
             ) from error
 
     def _full(self, path: str) -> str:
         return posixpath.join(self._root, path)
 
-    def _call(self, function: Callable[[], T]) -> T:
-        return function() if self.local else retrying()(function)
+    def _ask(
+        self, method: str, *arguments: object, timeout_s: float = _DEADLINE_S, **keywords: Any
+    ) -> Any:
+        """Calls a method of the file system; what is not there is the caller's to deal with."""
+        call = getattr(self._filesystem, method)
+        if self.local:
+            return call(*arguments, **keywords)
+        try:
+            return ask(call, *arguments, timeout_s=timeout_s, **keywords)
+        except (FileNotFoundError, NotADirectoryError):
+            raise
+        except Exception as error:  # each file system has its own classes
+            wrong = "its storage options" if is_denied(error) else "that"
+            raise OutputError(
+                f"The output '{self.url}' cannot be reached ({said(error)}); "
+                f"correct {wrong} and run the same command again."
+            ) from error
 
-    def _fresh(self, function: Callable[[], T]) -> T:
+    def _fresh(self, method: str, *arguments: object, **keywords: Any) -> Any:
         # Other processes write here: a cached listing would hide their files.
         self._filesystem.invalidate_cache()
-        return self._call(function)
+        return self._ask(method, *arguments, **keywords)
 
     def _all_names(self, folder: str) -> list[str]:
         try:
-            entries = self._fresh(lambda: self._filesystem.ls(self._full(folder), detail=True))
+            entries = self._fresh("ls", self._full(folder), detail=True)
         except (FileNotFoundError, NotADirectoryError):
             return []
         files = [entry["name"] for entry in entries if entry["type"] != "directory"]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.bench.sample import decoded, evenly
+from jobs.bench.sample import Pick, decoded, evenly, picks
 from jobs.config import load_config
+from jobs.engine.members import Member
 from jobs.sources import open_source
 
 
@@ -36,7 +37,7 @@ def test_what_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
     source = open_source(str(tmp_path), config.input)
     members = list(source.list())
     (tmp_path / "d.png").unlink()
-    red, green = decoded(source, members, config)
+    red, green = decoded(source, map(Pick, members), config)
     assert (red.shape, red[0, 0].tolist()) == ((20, 30, 3), [255, 0, 0])
     assert (green.shape, green[0, 0].tolist()) == ((20, 40, 3), [0, 255, 0])
 
@@ -46,7 +47,17 @@ def test_nothing_is_read_before_its_turn(tmp_path: Path) -> None:
         Image.new("RGB", (30, 20)).save(tmp_path / name)
     config = load_config(None)
     source = open_source(str(tmp_path), config.input)
-    photos = decoded(source, list(source.list()), config)
+    photos = decoded(source, map(Pick, list(source.list())), config)
     next(photos)
     (tmp_path / "b.png").unlink()
     assert list(photos) == []
+
+
+def test_containers_give_their_first_photos() -> None:
+    members = [Member(name, name, 100, "", None, items=None) for name in "abc"]
+    assert picks(members, 7) == [Pick(member, 3) for member in members]
+
+
+def test_a_photo_of_its_own_is_picked_once() -> None:
+    members = [Member(str(n), str(n), 100, "", None) for n in range(10)]
+    assert picks(members, 2) == [Pick(members[0], 1), Pick(members[5], 1)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.bench.sample import Pick
 from jobs.bench.stages import OTHER, STAGES, PhotoTimes, WorkerTimes, time_worker
 from jobs.config import load_config
 from jobs.engine.errors import UserError
@@ -29,8 +30,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def demo(cache_folder: Path, parts: Path) -> WorkerTimes:
     pytest.importorskip("skimage")
     job = _job("demo:")
-    members = list(job.source.list())
-    return time_worker(job, members, members, str(parts))
+    photos = list(map(Pick, job.source.list()))
+    return time_worker(job, photos, photos, str(parts))
 
 
 def test_every_stage_is_there_in_order(demo: WorkerTimes) -> None:
@@ -82,9 +83,9 @@ def test_photos_none_of_which_can_be_decoded(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("not a photo")
     (tmp_path / "b.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
     job = _job(str(tmp_path))
-    members = list(job.source.list())
+    photos = list(map(Pick, job.source.list()))
     with pytest.raises(UserError, match=r"1 unsupported, 1 undecodable"):
-        time_worker(job, members, members, str(tmp_path / "out"))
+        time_worker(job, photos, photos, str(tmp_path / "out"))
 
 
 def test_a_share_is_of_all_photos_together() -> None:

@@ -4,10 +4,19 @@ import asyncio
 import errno
 
 import pytest
+from fsspec.asyn import get_loop, sync_wrapper
 from fsspec.exceptions import FSTimeoutError
 from tenacity import wait_none
 
-from jobs.engine.retry import ATTEMPTS, is_transient, retrying
+from jobs.engine.retry import (
+    ATTEMPTS,
+    Patience,
+    ask,
+    is_absent,
+    is_transient,
+    retrying,
+    said,
+)
 
 
 class ServerError(Exception):
@@ -75,3 +84,84 @@ def test_last_error_is_raised_after_all_attempts() -> None:
     with pytest.raises(ConnectionResetError):
         retrying().copy(wait=wait_none())(failing, ConnectionResetError(), 99, calls)
     assert len(calls) == ATTEMPTS
+
+
+def test_the_server_errors_of_s3_pass() -> None:
+    assert is_transient(OSError(errno.EREMOTEIO, "InternalError"))
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "transient", "absent"),
+    [
+        (caused(FileNotFoundError("http://a"), ServerError(503)), True, False),
+        (caused(FileNotFoundError("http://a"), ServerError(401)), False, False),
+        (caused(FileNotFoundError("http://a"), ServerError(404)), False, True),
+        (FileNotFoundError("http://a"), False, True),
+        (caused(RuntimeError("failed"), ConnectionResetError()), True, False),
+        (caused(ValueError("a bug"), ConnectionResetError()), False, False),
+    ],
+    ids=str,
+)
+def test_what_is_wrapped_counts(error: Exception, transient: bool, absent: bool) -> None:
+    assert (is_transient(error), is_absent(error)) == (transient, absent)
+
+
+def test_patience_is_a_parameter() -> None:
+    calls: list[int] = []
+    hurried = Patience(attempts=2, first_wait_s=0.0, longest_wait_s=0.0)
+    with pytest.raises(ConnectionResetError):
+        retrying(hurried)(failing, ConnectionResetError(), 99, calls)
+    assert len(calls) == 2
+
+
+def test_waits_grow_up_to_their_bound() -> None:
+    slept: list[float] = []
+    policy = retrying(Patience(attempts=40, first_wait_s=1.0, longest_wait_s=3.0))
+    with pytest.raises(ConnectionResetError):
+        policy.copy(sleep=slept.append)(failing, ConnectionResetError(), 99, [])
+    assert slept[0] <= 1.0 < max(slept) <= 3.0
+    assert len(set(slept)) > 30  # each a random part
+
+
+class Slow:
+    """What fsspec makes of an asynchronous file system."""
+
+    def __init__(self) -> None:
+        self.loop = get_loop()
+        self.cancelled = 0
+
+    async def _cat_file(self, seconds: float) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return "answer"
+
+    cat_file = sync_wrapper(_cat_file)
+
+
+def test_a_call_past_its_deadline_is_cancelled_and_tried_again() -> None:
+    slow = Slow()
+    hurried = Patience(attempts=3, first_wait_s=0.0, longest_wait_s=0.0)
+    with pytest.raises(asyncio.TimeoutError):
+        ask(slow.cat_file, 60.0, timeout_s=0.05, patience=hurried)
+    assert slow.cancelled == 3
+
+
+def test_a_call_within_its_deadline_answers() -> None:
+    assert ask(Slow().cat_file, 0.0, timeout_s=60.0) == "answer"
+
+
+def test_a_call_that_cannot_be_cancelled_is_left_alone() -> None:
+    assert ask(len, "abc", timeout_s=0.001) == 3
+
+
+def test_the_reason_is_one_line_without_secrets() -> None:
+    assert said(ValueError("http://me:pass@host/a\nat line 3")) == "http://***@host/a"
+    assert said(ConnectionResetError()) == "ConnectionResetError"

@@ -367,7 +367,7 @@ def test_large_faces_are_looked_for_in_a_reduced_jpeg(
         asked.append(options["shrink"])
         return read_photo(*arguments, **options)
 
-    monkeypatch.setattr("jobs.extract.read_photo", spy)
+    monkeypatch.setattr("jobs.extractor.read_photo", spy)
     config = load_config(None, {"detect.min_face": 300})
     rows = _process(_job(tmp_path / "large", config))
     assert asked == [2]

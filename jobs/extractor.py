@@ -1,0 +1,179 @@
+"""What a worker of the job `extract` does with a shard: photos -> rows of both tables."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+
+from jobs import tables
+from jobs.engine.ahead import work_ahead
+from jobs.engine.members import Member
+from jobs.outcomes import FaceRows, Outcome
+from jobs.sources import ReadError
+from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.images import ImageError, largest_shrink, read_photo
+from mtcnn_core.stopwatch import Stopwatch
+from mtcnn_core.weights import ONET, WeightsError
+
+if TYPE_CHECKING:
+    from jobs.extract import ExtractJob
+
+# What the engine can decide about a photo, as status and reason.
+_VERDICTS: Mapping[str, tuple[tables.Status, str]] = {
+    "crashed": ("crashed", "the worker process died twice with this photo in hand"),
+}
+
+# Decoded photos that wait for the cascade. One is enough to keep it busy; the bound is for
+# neighbours of very different sizes.
+_AHEAD_PHOTOS = 2
+_AHEAD_BYTES = 64 * 2**20
+# Rows are handed on in batches of about so much.
+_BATCH_BYTES = 4 * 2**20
+_BATCH_ROWS = 512
+
+
+class Extractor:
+    """The job inside one worker process.
+
+    Args:
+        job: The job.
+        stopwatch: Told the time spent in ``read``, ``decode``, ``align``, ``encode`` and the
+            stages of the detector.
+    """
+
+    def __init__(self, job: ExtractJob, stopwatch: Stopwatch | None = None) -> None:
+        """Loads the networks.
+
+        Raises:
+            WeightsError: They are not those of the driver.
+        """
+        self._source = job.source
+        self._config = job.config
+        self._schemas = job.schemas
+        # The smallest face wanted still fills O-Net's input and its own crop.
+        needed = max(ONET.side, job.config.crop.box_pixels)
+        self._shrink = largest_shrink(job.config.detect.min_face, needed)
+        self._time = stopwatch or Stopwatch()
+        self._detector = FaceDetector(job.config.detect, stopwatch=self._time)
+        if self._detector.weights.digests != job.model_digests:
+            raise WeightsError(
+                "this node has other weights than the driver: install the same mtcnn-ray on both"
+            )
+
+    def process(
+        self,
+        members: Sequence[Member],
+        begin: Callable[[int, str], None],
+        verdicts: Mapping[int, str],
+        careful: bool,
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yields the rows of one shard; see :class:`jobs.engine.job.Processor`."""
+        items = self._source.stream(members, self._config.limits.max_bytes)
+        return self.rows(items, begin, verdicts, careful)
+
+    def rows(
+        self,
+        items: Iterator[tuple[Member, bytes | ReadError]],
+        begin: Callable[[int, str], None] = lambda index, key: None,
+        verdicts: Mapping[int, str] = MappingProxyType({}),
+        careful: bool = True,
+    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yields the rows of photos.
+
+        Args:
+            items: Each photo with its bytes, or with the reason why there are none.
+            begin: See :class:`jobs.engine.job.Processor`, as for the next two.
+            verdicts: What is decided already.
+            careful: One photo after the other.
+        """
+        images: list[dict[str, Any]] = []
+        faces = FaceRows(self._config.crop, self._schemas["faces"], self._time)
+        decoded: Iterator[Outcome] = self._decoded(items, begin, verdicts)
+        if not careful:
+            decoded = work_ahead(
+                decoded, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=_AHEAD_PHOTOS
+            )
+        for group in _groups(decoded, 1 if careful else self._detector.device.photos):
+            self._detect(group)
+            for outcome in group:
+                faces.add(outcome)
+                images.append(outcome.row())
+            if len(faces) and (careful or faces.bytes >= _BATCH_BYTES):
+                yield "faces", faces.take()
+            if len(images) >= _BATCH_ROWS:
+                yield "images", self._images(images)
+                images = []
+        if len(faces):
+            yield "faces", faces.take()
+        if images:
+            yield "images", self._images(images)
+
+    def _images(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])
+
+    def _decoded(
+        self,
+        items: Iterator[tuple[Member, bytes | ReadError]],
+        begin: Callable[[int, str], None],
+        verdicts: Mapping[int, str],
+    ) -> Iterator[Outcome]:
+        """Reads and decodes photos, in order."""
+        for index in count():
+            with self._time("read"):
+                # To its end here: an interrupt that hits the end of a forgotten generator is lost.
+                member, data = next(items, (None, None))
+            if member is None or data is None:
+                return
+            if index in verdicts:
+                yield Outcome(member, *_VERDICTS[verdicts[index]])
+                continue
+            begin(index, member.key)
+            yield self._decode(member, data)
+
+    def _decode(self, member: Member, data: bytes | ReadError) -> Outcome:
+        if isinstance(data, ReadError):
+            return Outcome(member, data.kind, data.message)
+        outcome = Outcome(member, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        try:
+            with self._time("decode"):
+                photo = read_photo(
+                    data, limits=self._config.limits, name=member.key, shrink=self._shrink
+                )
+        except ImageError as error:
+            outcome.status = cast(tables.Status, error.status)
+            outcome.error = str(error)
+            outcome.header = error.header
+        else:
+            outcome.header, outcome.pixels = photo.header, photo.pixels
+        return outcome
+
+    def _detect(self, group: Sequence[Outcome]) -> None:
+        """Finds the faces of a group of photos."""
+        seen = [outcome for outcome in group if outcome.pixels is not None]
+        images = [outcome.pixels for outcome in seen if outcome.pixels is not None]
+        found = self._detector.detect_many(images, [outcome.size for outcome in seen])
+        for outcome, faces in zip(seen, found, strict=True):
+            outcome.faces = faces
+            if len(faces):
+                outcome.status = "ok"
+
+
+def _groups(outcomes: Iterator[Outcome], photos: int) -> Iterator[list[Outcome]]:
+    """Outcomes in lists of so many, fewer where photos are large."""
+    group: list[Outcome] = []
+    for outcome in outcomes:
+        group.append(outcome)
+        if len(group) >= photos or sum(map(_pixel_bytes, group)) >= _AHEAD_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _pixel_bytes(outcome: Outcome) -> int:
+    return 0 if outcome.pixels is None else outcome.pixels.nbytes
