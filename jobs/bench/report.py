@@ -85,8 +85,8 @@ def _scaling_table(scaling: Sequence[Scale]) -> Table:
         "The whole job on Ray against a plain loop of detection alone",
         f"{scaling[0].photos:,} photos in {scaling[0].shards} shards; "
         "photos/s, and in brackets their ratio to as many loops as workers; "
-        "busy: workers with a shard in hand",
-        ["workers", "loop", "job", "job without start", "busy", "start s"],
+        "busy: workers with a shard in hand; cpu: processor time of the workers' cores used",
+        ["workers", "loop", "job", "job without start", "busy", "cpu", "start s"],
     )
     for each in scaling:
         table.add_row(
@@ -95,6 +95,7 @@ def _scaling_table(scaling: Sequence[Scale]) -> Table:
             f"{each.photos_per_s:.1f} ({each.ratio:.2f})",
             f"{each.working_photos_per_s:.1f} ({each.working_ratio:.2f})",
             f"{each.busy:.0%}",
+            f"{each.cpu:.0%}",
             f"{each.start_seconds:.1f}",
         )
     return table

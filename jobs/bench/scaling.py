@@ -34,6 +34,7 @@ class Scale:
         committed: When the last shard was committed.
         returned: When the call returned; Ray's start and end lie between the two.
         shard_seconds: Time spent on shards, all workers together.
+        shard_cpu_seconds: Processor time spent on them.
         loop_seconds: `FaceDetector.detect` on the same photos, already decoded, one after the
             other in one process.
     """
@@ -46,6 +47,7 @@ class Scale:
     committed: float
     returned: float
     shard_seconds: float
+    shard_cpu_seconds: float
     loop_seconds: float
 
     @property
@@ -67,6 +69,11 @@ class Scale:
     def busy(self) -> float:
         """Part of that time in which workers had a shard, from 0 to 1."""
         return self.shard_seconds / (self.workers * self.work_seconds)
+
+    @property
+    def cpu(self) -> float:
+        """Processor time over that time and as many cores as workers; 1 is cores never idle."""
+        return self.shard_cpu_seconds / (self.workers * self.work_seconds)
 
     @property
     def loop_photos_per_s(self) -> float:
@@ -104,6 +111,7 @@ class Scale:
             "work_seconds": round(self.work_seconds, 3),
             "loop_seconds": round(self.loop_seconds, 3),
             "busy": round(self.busy, 4),
+            "cpu": round(self.cpu, 4),
             "photos_per_s": round(self.photos_per_s, 4),
             "working_photos_per_s": round(self.working_photos_per_s, 4),
             "loop_photos_per_s": round(self.loop_photos_per_s, 4),
@@ -165,6 +173,7 @@ def time_scale(
         committed=max(ends),
         returned=returned,
         shard_seconds=sum(each.seconds for each in reports),
+        shard_cpu_seconds=sum(each.cpu_seconds for each in reports),
         loop_seconds=loop_seconds,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 CRASHED = "crashed"
@@ -67,19 +67,42 @@ class ShardSpec:
 
 @dataclass(frozen=True)
 class PartReport:
-    """One published Parquet file.
+    """A shard's rows in one published Parquet file, which after a compaction several shards share.
 
     Attributes:
-        path: Where it is, relative to the output.
-        rows: Number of rows.
+        path: Where the file is, relative to the output.
+        rows: Number of rows of this shard.
         bytes: Size of the file.
         sha256: Hexadecimal digest of the file.
+        first_row: Index of this shard's first row in the file.
+        own_bytes: Size of the file that the shard was written to, if that is another one.
     """
 
     path: str
     rows: int
     bytes: int
     sha256: str
+    first_row: int = 0
+    own_bytes: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Size of the file that the shard was written to."""
+        return self.bytes if self.own_bytes is None else self.own_bytes
+
+
+def rows_shared(parts: Iterable[PartReport]) -> int | None:
+    """Rows of a file of which each shard has the next few; None if they leave gaps or overlap.
+
+    Args:
+        parts: All that share the file, in plan order.
+    """
+    rows = 0
+    for part in parts:
+        if part.first_row != rows:
+            return None
+        rows += part.rows
+    return rows
 
 
 @dataclass(frozen=True)
@@ -99,6 +122,7 @@ class ShardReport:
         packages: Package -> version in the worker.
         started: UTC time the successful attempt began, ISO 8601.
         seconds: Time it took.
+        cpu_seconds: Processor time it took, all threads of the worker together.
         host: Machine it ran on.
         worker_bytes: Resident memory of the worker afterwards.
     """
@@ -115,6 +139,7 @@ class ShardReport:
     packages: Mapping[str, str]
     started: str
     seconds: float
+    cpu_seconds: float
     host: str
     worker_bytes: int
 

@@ -64,7 +64,7 @@ class Worker:
         """
         attempt = _Attempt(spec, self._storage)
         started = datetime.now(timezone.utc)
-        clock = time.monotonic()
+        clock, cpu = time.monotonic(), time.process_time()
         try:
             attempt.expect(self._plan.members(spec))
             with self._storage.writing():
@@ -82,6 +82,7 @@ class Worker:
                 packages=self._packages,
                 started=started.isoformat(timespec="seconds"),
                 seconds=round(time.monotonic() - clock, 3),
+                cpu_seconds=round(time.process_time() - cpu, 3),
                 host=socket.gethostname(),
                 worker_bytes=resident_bytes(),
             )

@@ -76,6 +76,7 @@ class StandIn(Actor):
             packages={},
             started="",
             seconds=0.0,
+            cpu_seconds=0.0,
             host="",
             worker_bytes=0,
         )

@@ -41,6 +41,7 @@ _FOUND = Benchmark(
             committed=1035.21,
             returned=1040.0,
             shard_seconds=48.0,
+            shard_cpu_seconds=47.0,
             loop_seconds=50.0,
         )
     ],
@@ -65,7 +66,7 @@ def _text(found: Benchmark) -> str:
         "mtcnn-ray 200.0 200.0 1.00 1,000",
         "other 600.0 600.0 1.50 2",
         "ratio 3.00 x 3.00 x",
-        "2 8.0 10.0 (0.62) 12.5 (0.78) 75% 3.2",
+        "2 8.0 10.0 (0.62) 12.5 (0.78) 75% 73% 3.2",
     ],
 )
 def test_tables_hold(line: str) -> None:

@@ -20,6 +20,7 @@ _SCALE = Scale(
     committed=1008.0,
     returned=1010.0,
     shard_seconds=15.0,
+    shard_cpu_seconds=19.0,
     loop_seconds=20.0,
 )
 
@@ -30,6 +31,10 @@ def test_times_are_those_between_the_moments() -> None:
 
 def test_busy_is_the_part_of_the_workers_time_spent_on_shards() -> None:
     assert _SCALE.busy == 0.75
+
+
+def test_cpu_is_the_part_of_the_workers_cores_that_was_used() -> None:
+    assert _SCALE.cpu == 0.95
 
 
 def test_ratios_are_to_as_many_loops_as_workers() -> None:

@@ -23,6 +23,7 @@ REPORT = ShardReport(
     packages={},
     started="",
     seconds=1.0,
+    cpu_seconds=1.0,
     host="h",
     worker_bytes=1,
 )

@@ -1,0 +1,24 @@
+"""Peak memory of a worker over one photo: `python -m tests.system.memory PHOTO`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+from jobs.config import load_config
+from jobs.engine.members import Member
+from jobs.extract import ExtractJob
+from jobs.extractor import Extractor
+from jobs.sources import open_source
+from mtcnn_core.weights import load_default
+
+if __name__ == "__main__":
+    photo = Path(sys.argv[1])
+    config = load_config(None)
+    source = open_source(str(photo), config.input)
+    extractor = Extractor(ExtractJob(source, config, dict(load_default().digests)))
+    member = Member(photo.name, str(photo), photo.stat().st_size, "", None)
+    rows = dict(extractor.rows(iter([(member, photo.read_bytes())])))
+    print(rows["images"].column("status")[0].as_py())
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
