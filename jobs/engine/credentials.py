@@ -98,7 +98,9 @@ def in_options(url: str, options: Mapping[str, Any]) -> tuple[str, Mapping[str, 
 
 def _without_credentials(url: str) -> str:
     url = _USERINFO.sub("", url)
-    return url.partition("?")[0] if _SIGNATURE.search(url) else url
+    # Elsewhere a question mark is part of a name.
+    signs = url.startswith(("http://", "https://")) and _SIGNATURE.search(url)
+    return url.partition("?")[0] if signs else url
 
 
 def _secrets(value: object, name: str) -> Iterator[str]:

@@ -15,8 +15,7 @@ from jobs.engine.errors import UserError
 from jobs.engine.generation import Generation, cut_into_shards, joined, write_files
 from jobs.engine.growth import Growth, News
 from jobs.engine.keys import KeySet
-from jobs.engine.members import Member as Member
-from jobs.engine.members import members_of, read_members
+from jobs.engine.members import Member, members_of, read_members
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardSpec
 from jobs.engine.storage import Storage

@@ -68,15 +68,7 @@ PATIENCE = Patience()
 
 def is_transient(error: BaseException) -> bool:
     """Whether asking the storage again may help: an allow-list, so that nothing else is retried."""
-    error = _actual(error)
-    # asyncio.TimeoutError is another class than TimeoutError before Python 3.11.
-    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError)):
-        return True
-    if isinstance(error, OSError) and error.errno in _ERRNOS:
-        return True
-    return http_status(error) in _HTTP_STATUSES or any(
-        base.__name__ in _NAMES for base in type(error).__mro__
-    )
+    return _passes(_actual(error))
 
 
 def is_absent(error: BaseException) -> bool:
@@ -146,8 +138,18 @@ def said(error: BaseException) -> str:
 
 def _actual(error: BaseException) -> BaseException:
     """What went wrong, where fsspec's web client says "not found" of it, or adlfs wraps it."""
-    wrapped = type(error) in (FileNotFoundError, RuntimeError) and error.__cause__ is not None
-    # s3fs names the cause too, whose class says nothing.
-    if wrapped and type(error.__cause__).__name__ != "ClientError":
-        return error.__cause__  # type: ignore[return-value]
-    return error
+    cause = error.__cause__
+    if type(error) not in (FileNotFoundError, RuntimeError) or cause is None:
+        return error
+    return cause if http_status(cause) is not None or _passes(cause) else error
+
+
+def _passes(error: BaseException) -> bool:
+    # asyncio.TimeoutError is another class than TimeoutError before Python 3.11.
+    if isinstance(error, (ConnectionError, TimeoutError, asyncio.TimeoutError)):
+        return True
+    if isinstance(error, OSError) and error.errno in _ERRNOS:
+        return True
+    return http_status(error) in _HTTP_STATUSES or any(
+        base.__name__ in _NAMES for base in type(error).__mro__
+    )

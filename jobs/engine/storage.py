@@ -19,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 from jobs.engine.credentials import in_options, public_url, remember
 from jobs.engine.errors import OutputError, UserError
 from jobs.engine.remote_file import open_remote
-from jobs.engine.retry import ask, is_denied, said
+from jobs.engine.retry import ask, is_absent, is_denied, said
 
 _EXTRAS = {
     "s3": "s3",
@@ -174,7 +174,14 @@ class Storage:
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return bool(self._fresh("exists", self._full(path)))
+        if self.local:
+            return os.path.exists(self._full(path))
+        # Not by `exists`, which takes a storage that does not answer for one without the file.
+        try:
+            self._fresh("info", self._full(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
     def names(self, folder: str) -> list[str]:
         """Names of the published files in a folder, sorted; none if there is no such folder."""
@@ -247,9 +254,11 @@ class Storage:
             return call(*arguments, **keywords)
         try:
             return ask(call, *arguments, timeout_s=timeout_s, **keywords)
-        except (FileNotFoundError, NotADirectoryError):
+        except NotADirectoryError:
             raise
         except Exception as error:  # each file system has its own classes
+            if isinstance(error, FileNotFoundError) and is_absent(error):
+                raise
             wrong = "its storage options" if is_denied(error) else "that"
             raise OutputError(
                 f"The output '{self.url}' cannot be reached ({said(error)}); "

@@ -1,13 +1,18 @@
 """What can be read: each kind of input lists its members for the plan and streams a shard."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from jobs.config import InputSettings
-from jobs.engine.plan import Member
+from jobs.engine.credentials import in_options
+from jobs.engine.members import Member
 from jobs.sources.demo import DemoSource
 from jobs.sources.folder import FolderSource, check_apart, local_path
+from jobs.sources.kinds import Kind, kind_of
+from jobs.sources.manifest import ManifestSource
+from jobs.sources.parquet import ParquetSource
 from jobs.sources.reading import ReadError
+from jobs.sources.tar import TarSource
 
 __all__ = ["ReadError", "Source", "check_apart", "open_source"]
 
@@ -26,7 +31,9 @@ class Source(Protocol):
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield the given members in order, each with its bytes or why it has none.
+        """Yield the items of the given members in order, with their bytes or why they have none.
+
+        A member that is no container is itself the one item.
 
         Args:
             members: Some of those listed.
@@ -35,14 +42,28 @@ class Source(Protocol):
         ...
 
 
+_SOURCES: Mapping[Kind, Callable[[str, InputSettings], Source]] = {
+    "folder": FolderSource,
+    "tar": TarSource,
+    "parquet": ParquetSource,
+    "manifest": ManifestSource,
+}
+
+
 def open_source(url: str, settings: InputSettings) -> Source:
-    """The input that a URL names; touches no storage yet.
+    """The input that a URL names; of remote storage, only a Parquet file is looked at.
 
     Args:
-        url: `demo:`, or a path or fsspec URL of a folder, a glob or one file.
+        url: `demo:`, or a path or fsspec URL of a folder, a glob, one file, tars, Parquet files
+            or a manifest.
         settings: How it is read.
+
+    Raises:
+        UserError: The URL is not one that can be opened.
     """
     if url == "demo:":
         return DemoSource(settings)
-    path = local_path(url)
-    return FolderSource(url if path is None else path, settings)
+    # Credentials in a URL become options: what follows stores URLs, and workers open them.
+    url, options = in_options(url, settings.storage_options)
+    settings = settings.model_copy(update={"storage_options": dict(options)})
+    return _SOURCES[kind_of(url, settings)](local_path(url) or url, settings)

@@ -14,7 +14,8 @@ from PIL import Image
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
+from jobs.sources.labels import label_of
 from jobs.sources.local_tree import LocalTree
 from jobs.sources.reading import ReadError, read_ahead
 from mtcnn_core.cache import cache_dir
@@ -40,13 +41,13 @@ class DemoSource:
         """Yield the members in order; their version is a hash of the content.
 
         Raises:
-            UserError: scikit-image is not installed.
+            UserError: scikit-image is not installed, or `label_pattern` is not valid.
         """
         tree = LocalTree(str(demo_folder()))
         for entry in tree.walk(None):
             content = Path(tree.root, entry.key).read_bytes()
             version = hashlib.sha256(content).hexdigest()
-            label = entry.key.partition("/")[0] if self.settings.label == "folder" else None
+            label = label_of(entry.key, self.settings)
             yield Member(entry.key, f"demo:{entry.key}", entry.size, version, label)
 
     def stream(

@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 
 from jobs.config import InputSettings
+from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Member
-from jobs.engine.retry import retrying
+from jobs.engine.members import Member
+from jobs.engine.retry import ask, is_absent, said
 from jobs.engine.storage import open_filesystem
 from jobs.sources.entry import Entry
+from jobs.sources.labels import label_of
 from jobs.sources.local_tree import LocalTree, text_of
 from jobs.sources.pattern import Pattern, split_glob
 from jobs.sources.reading import ReadError, read_ahead
-from jobs.sources.remote_tree import RemoteTree, said, version_of
+from jobs.sources.remote_tree import RemoteTree, version_of
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["
@@ -40,7 +42,8 @@ class FolderSource:
         """Yield the members in order, one folder's names in memory at a time.
 
         Raises:
-            UserError: There is nothing there, it holds no file, or it cannot be listed.
+            UserError: There is nothing there, it holds no file, it cannot be listed, or
+                `label_pattern` is not valid.
         """
         tree, pattern, single = self._open()
         entries = tree.walk(pattern) if single is None else iter([single])
@@ -48,7 +51,8 @@ class FolderSource:
         for entry in entries:
             empty = False
             uri = tree.uri(entry.key)
-            yield Member(entry.key, uri, entry.size, entry.version, self._label(entry.key))
+            label = label_of(entry.key, self.settings)
+            yield Member(entry.key, uri, entry.size, entry.version, label)
         if empty and pattern is not None:
             raise UserError(f"no files match '{self.url}': write ** to reach into folders")
         if empty:
@@ -74,10 +78,6 @@ class FolderSource:
             max_bytes=self.settings.read_ahead_bytes,
         )
 
-    def _label(self, key: str) -> str | None:
-        folders = key.split("/")[:-1]
-        return folders[-1] if folders and self.settings.label == "folder" else None
-
     def _open(self) -> tuple[LocalTree | RemoteTree, Pattern | None, Entry | None]:
         """The tree, and what of it is meant: all, what a pattern matches, or a single file."""
         path = local_path(self.url)
@@ -96,26 +96,36 @@ class FolderSource:
 
     def _open_remote(self) -> tuple[RemoteTree, Pattern | None, Entry | None]:
         fs, path = open_filesystem(self.url, self.settings.storage_options)
+        timeout_s = self.settings.timeout_s
         inner = "".join(f"::{part}" for part in self.url.split("::")[1:])
         wildcards = _HTTP_WILDCARDS if path.startswith("http") else "*?["
         root, pattern = split_glob(path.rstrip("/"), wildcards)
         if pattern is not None:
-            return RemoteTree(fs, root, inner), pattern, None
+            return RemoteTree(fs, root, inner, timeout_s), pattern, None
         if root == "" or path.endswith("/"):
-            return RemoteTree(fs, root, inner), None, None
+            return RemoteTree(fs, root, inner, timeout_s), None, None
+        shown = public_url(self.url)
         try:
-            info = retrying()(fs.info, root)
-        except FileNotFoundError:
-            raise UserError(f"there is no file or folder '{self.url}': check the address") from None
+            info = ask(fs.info, root, timeout_s=timeout_s)
         except Exception as error:  # each file system has its own classes
-            raise UserError(f"cannot open '{self.url}': {said(error)}") from error
+            if is_absent(error):
+                raise UserError(
+                    f"there is no file or folder '{shown}': check the address"
+                ) from None
+            raise UserError(f"cannot open '{shown}': {said(error)}") from error
         # A web server has no folders, only pages with links.
         if info["type"] == "directory" or info.get("mimetype") == "text/html":
-            return RemoteTree(fs, root, inner), None, None
+            return RemoteTree(fs, root, inner, timeout_s), None, None
         folder, _, name = root.rpartition("/")
         size = info.get("size")
         entry = Entry(name, None if size is None else int(size), version_of(info))
-        return RemoteTree(fs, folder, inner), None, entry
+        return RemoteTree(fs, folder, inner, timeout_s), None, entry
+
+
+def is_folder(url: str) -> bool:
+    """Whether a URL or path names a folder on this machine."""
+    path = local_path(url)
+    return path is not None and os.path.isdir(path)
 
 
 def local_path(url: str) -> str | None:

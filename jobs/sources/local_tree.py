@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.engine.retry import retrying
 from jobs.sources.entry import Entry
 from jobs.sources.pattern import Pattern

@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
+from jobs.engine.retry import is_denied
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,11 @@ def reason(error: Exception) -> str:
     """What a storage error says, without what varies: addresses, request ids, paths."""
     if isinstance(error, FileNotFoundError):
         return "the file is no longer there"
-    if isinstance(error, PermissionError):
+    if is_denied(error):
         return "the storage denied permission to read the file"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return f"the file cannot be read: {os.strerror(error.errno).lower()}"
+    # Of fsspec, asyncio, aiohttp or botocore.
+    if any(base.__name__.endswith("TimeoutError") for base in type(error).__mro__):
+        return "the storage did not answer in time"
     return f"the file cannot be read: the storage failed with {type(error).__name__}"

@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Member
-from jobs.engine.retry import retrying
+from jobs.engine.members import Member
+from jobs.engine.retry import PATIENCE, Patience, ask, said
 from jobs.sources.entry import Entry
 from jobs.sources.pattern import Pattern
 from jobs.sources.reading import ReadError, changed, over_limit, reason
+
+__all__ = ["RemoteTree", "said", "version_of"]
+
+# Deadlines that a listing may take: an object store gives a large folder in thousands of pages.
+_PAGES = 60
 
 
 @dataclass(frozen=True)
@@ -20,15 +26,19 @@ class RemoteTree:
         fs: The file system.
         root: A path of that file system, without its protocol and without a trailing slash.
         inner: For chained URLs what follows the path, such as `::s3://bucket/photos.zip`.
+        timeout_s: Deadline of each request.
+        patience: How often a request is tried again.
     """
 
     fs: Any = field(repr=False)
     root: str
     inner: str = ""
+    timeout_s: float = 60.0
+    patience: Patience = PATIENCE
 
     def uri(self, key: str) -> str:
-        """The URL that fsspec opens."""
-        return str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner
+        """The URL that fsspec opens, given the credentials that are left out of it."""
+        return public_url(str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner)
 
     def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
         """Yield every file in the order of the keys; see `LocalTree.walk`."""
@@ -53,12 +63,22 @@ class RemoteTree:
             return wrong
         path = _joined(self.root, member.key)
         try:
-            data = bytes(retrying()(self.fs.cat_file, path))
+            data = self._content(path)
+            if member.size is not None and len(data) < member.size:
+                # A body that was cut short looks like this if its length was not sent with it.
+                data = self._content(path)
         except Exception as error:  # each file system has its own classes; the row names them
             return ReadError("unreadable", reason(error))
         if member.size is None:  # a web server that does not tell
             return over_limit(len(data), max_bytes) or data
         return changed(member.size, len(data)) or data
+
+    def _content(self, path: str) -> bytes:
+        return bytes(self._ask("cat_file", path, timeout_s=self.timeout_s))
+
+    def _ask(self, method: str, *arguments: object, timeout_s: float, **keywords: Any) -> Any:
+        call = getattr(self.fs, method)
+        return ask(call, *arguments, timeout_s=timeout_s, patience=self.patience, **keywords)
 
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
@@ -67,7 +87,7 @@ class RemoteTree:
         self.fs.invalidate_cache()
         self.fs.dircache.clear()  # which the line above forgets for web servers
         try:
-            infos = retrying()(self.fs.ls, path, detail=True)
+            infos = self._ask("ls", path, detail=True, timeout_s=self.timeout_s * _PAGES)
         except FileNotFoundError:
             if folder:  # removed since its parent was listed
                 return []
@@ -104,9 +124,3 @@ def version_of(info: dict[str, Any]) -> str:
 
 def _joined(root: str, key: str) -> str:
     return f"{root}/{key}" if root and key else root or key
-
-
-def said(error: Exception) -> str:
-    """The first line of what an error says, or its class."""
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -102,6 +102,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (caused(FileNotFoundError("http://a"), ServerError(401)), False, False),
         (caused(FileNotFoundError("http://a"), ServerError(404)), False, True),
         (FileNotFoundError("http://a"), False, True),
+        (caused(FileNotFoundError("/a"), KeyError("/a")), False, True),
         (caused(RuntimeError("failed"), ConnectionResetError()), True, False),
         (caused(ValueError("a bug"), ConnectionResetError()), False, False),
     ],

@@ -18,7 +18,7 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.sources import ReadError, Source, check_apart, open_source
 
 

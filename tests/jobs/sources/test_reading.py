@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jobs.engine.plan import Member
+from jobs.engine.members import Member
 from jobs.sources.reading import ReadError, read_ahead, reason
 
 

@@ -1,0 +1,157 @@
+"""A manifest: a table whose rows name the photos, wherever they are."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from jobs.config import InputSettings
+from jobs.engine.credentials import public_url
+from jobs.engine.errors import UserError
+from jobs.engine.members import Member
+from jobs.engine.storage import open_filesystem
+from jobs.sources.folder import local_path
+from jobs.sources.labels import label_of
+from jobs.sources.local_tree import LocalTree, text_of
+from jobs.sources.manifest_file import read_rows
+from jobs.sources.reading import ReadError, read_ahead
+from jobs.sources.remote_tree import RemoteTree
+from jobs.sources.rows import Row
+from jobs.sources.uris import (
+    folder_of,
+    is_same_store,
+    path_of,
+    refusal,
+    resolved,
+    scheme_of,
+    store_of,
+    without_dots,
+)
+
+
+@dataclass(frozen=True)
+class ManifestSource:
+    """The photos that a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.parquet` file lists.
+
+    The column `uri` says where a photo is, relative to the manifest's folder if it is neither a
+    URL nor an absolute path. The key is the column `key` or else the `uri` as it is written. The
+    columns `label`, `size` or `bytes`, and `version` or `etag` are used where they are there.
+
+    Attributes:
+        url: An fsspec URL or an absolute path of the manifest.
+        settings: How it is read.
+    """
+
+    url: str
+    settings: InputSettings
+
+    def list(self) -> Iterator[Member]:
+        """Yield the members in the order of the rows; the photos themselves are not looked at.
+
+        Raises:
+            UserError: The manifest cannot be read, is empty, or something is wrong in a row.
+        """
+        place = self._place()
+        folder = folder_of(place)
+        opened: set[str] = set()
+        empty = True
+        for row in read_rows(self.url, self.settings):
+            empty = False
+            member = self._member(row, folder)
+            # What cannot be opened is better known now than on a worker, hours later.
+            store = store_of(member.uri)
+            if store not in opened and _is_remote(member.uri, place):
+                self._filesystem(member.uri, place)
+                opened.add(store)
+            yield member
+        if empty:
+            raise UserError(f"there are no rows in '{place}': list some photos in it")
+
+    def stream(
+        self, members: Sequence[Member], max_bytes: int | None = None
+    ) -> Iterator[tuple[Member, bytes | ReadError]]:
+        """Yield members with their bytes, in the order given, reading ahead on threads.
+
+        Args:
+            members: As listed, some time ago and perhaps on another machine.
+            max_bytes: Larger files are not read.
+
+        Raises:
+            UserError: A kind of storage cannot be opened on this machine.
+        """
+        place = self._place()
+        # Opened here: fsspec keeps a file system for every thread that opens it, for ever.
+        stores: dict[tuple[str, bool], Any] = {}
+        for member in members:
+            store = store_of(member.uri), is_same_store(member.uri, place)
+            if store not in stores and _is_remote(member.uri, place):
+                stores[store] = self._filesystem(member.uri, place)
+
+        def read(member: Member) -> bytes | ReadError:
+            wrong = refusal(member.uri, place)
+            if wrong is not None:
+                return ReadError("unsupported", wrong)
+            if not scheme_of(member.uri):
+                return _read_local(member, max_bytes)
+            fs = stores[store_of(member.uri), is_same_store(member.uri, place)]
+            tree = RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
+            path = str(fs._strip_protocol(member.uri))
+            return tree.read(replace(member, key=path), max_bytes)
+
+        return read_ahead(
+            members,
+            read,
+            threads=self.settings.threads,
+            max_bytes=self.settings.read_ahead_bytes,
+        )
+
+    def _place(self) -> str:
+        """Path or URL of the manifest, without credentials."""
+        path = local_path(self.url)
+        return public_url(self.url) if path is None else path
+
+    def _member(self, row: Row, folder: str) -> Member:
+        key = row.key or without_dots(row.uri)
+        if not key:
+            raise UserError(f"the uri '{row.uri}' in '{self._place()}' names no file: correct it")
+        label = row.label
+        if label is None:
+            label = label_of(path_of(key), self.settings, key=key)
+        uri = resolved(row.uri, folder)
+        return Member(key, text_of(uri), row.size, row.version, label)
+
+    def _filesystem(self, uri: str, place: str) -> Any:
+        options = self.settings.storage_options
+        if not scheme_of(place):
+            return open_filesystem(store_of(uri), options)[0]
+        # A manifest on the web must not have the credentials for its host sent to another.
+        own = is_same_store(uri, place)
+        return open_filesystem(*((self.url, options) if own else (store_of(uri), {})))[0]
+
+
+def _is_remote(uri: str, place: str) -> bool:
+    return scheme_of(uri) != "" and refusal(uri, place) is None
+
+
+def _read_local(member: Member, max_bytes: int | None) -> bytes | ReadError:
+    tree = LocalTree("/")
+    path = _spelled(member.uri)
+    entry = tree.entry(path)
+    if entry is None:
+        return ReadError("unreadable", "the file is no longer there")
+    size = entry.size if member.size is None else member.size
+    return tree.read(replace(member, key=path, size=size), max_bytes)
+
+
+def _spelled(path: str) -> str:
+    """The path behind a text, with the undecodable names that `text_of` writes it for."""
+    if "%" not in path or os.path.lexists(path):
+        return path
+    whole = "/"
+    for name in path.split("/"):
+        raw = os.fsdecode(unquote_to_bytes(name))
+        literal = os.path.join(whole, name)
+        is_raw = not os.path.lexists(literal) and text_of(raw) == name
+        whole = os.path.join(whole, raw) if is_raw else literal
+    return whole

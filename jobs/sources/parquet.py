@@ -1,0 +1,191 @@
+"""Photos in a column of Parquet files: of one file, of a glob, or of braces."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import groupby
+
+from jobs.config import InputSettings
+from jobs.engine.errors import UserError
+from jobs.engine.members import Member
+from jobs.sources.containers import Containers
+from jobs.sources.labels import check_label_pattern, label_of
+from jobs.sources.parquet_columns import image_columns
+from jobs.sources.parquet_photos import CHANGED, ParquetPhotos, Photo
+from jobs.sources.range_file import open_ranges
+from jobs.sources.reading import ReadError, over_limit
+
+__all__ = ["ParquetSource", "image_columns"]
+
+# What a file's footer tells: the column with the photos, and the file's members.
+_Footer = tuple[str, list[Member]]
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """Photos in Parquet files; a member is a range of a file's rows, whole row groups of it.
+
+    Keys come from the key column (the one named "key" if the settings name none), or else from
+    the paths stored with the pictures; where that is null or empty, the key is the number of the
+    row in the file. A key that comes again in its range of rows has `#` and the number of its row
+    behind it; equal keys in different ranges stay equal, because listing reads no rows.
+
+    Attributes:
+        url: Path or fsspec URL of one file, with a glob or braces for several.
+        settings: How it is read.
+    """
+
+    url: str
+    settings: InputSettings
+
+    def list(self) -> Iterator[Member]:
+        """Yield ranges of rows in order; of the files only the footers are read.
+
+        A file whose footer cannot be read is one member with an unknown number of items, and says
+        what is wrong when it is streamed.
+
+        Raises:
+            UserError: There is nothing to read, the only file cannot be read, or it is not clear
+                which column holds the photos.
+        """
+        check_label_pattern(self.settings)
+        containers = Containers.of(self.url, self.settings)
+        first: tuple[str, str] | None = None
+        empty = True
+        look = partial(self._footer, containers)
+        for file, footer in _ahead(look, containers.list(), self.settings.threads):
+            if isinstance(footer, ReadError):
+                if containers.single:
+                    raise UserError(
+                        f"{footer.message}: give another file than '{containers.shown}'"
+                    )
+                empty = False
+                yield file
+                continue
+            image, parts = footer
+            first = first or (image, file.uri)
+            if image != first[0]:
+                raise UserError(
+                    f"the photos are in the column '{first[0]}' of '{first[1]}' but in '{image}' "
+                    f"of '{file.uri}': say which with --set input.image_column=NAME"
+                )
+            empty = empty and not parts
+            yield from parts
+        if empty:
+            raise UserError(
+                f"there are no rows in '{containers.shown}': give a Parquet file with photos"
+            )
+
+    def stream(
+        self, members: Sequence[Member], max_bytes: int | None = None
+    ) -> Iterator[tuple[Member, bytes | ReadError]]:
+        """Yield every photo of the given ranges, in the order of the rows.
+
+        Held in memory are a page of each column and some 16 photos. A row that cannot be read has
+        its number as its key; the other row groups of the file are not touched by that.
+
+        Args:
+            members: As listed, some time ago and perhaps on another machine.
+            max_bytes: Larger photos are passed over.
+        """
+        containers = Containers.of(self.url, self.settings)
+        for file, parts in groupby(members, key=containers.container_key):
+            with ExitStack() as opened:
+                photos = self._open(containers, file)
+                if isinstance(photos, ParquetPhotos):
+                    opened.callback(photos.close)
+                for part in parts:
+                    for name, photo in _named(_read(photos, part)):
+                        key = file if name is None else containers.item_key(file, name)
+                        yield self._item(photo, key, name or "", part.uri, max_bytes)
+
+    def _open(
+        self, containers: Containers, file: str, where: str | None = None
+    ) -> ParquetPhotos | ReadError:
+        """Open a file to read it; to list it, `where` says what to call it in errors."""
+        path = containers.path_of(file)
+        ranges = open_ranges(containers.tree, path, self.settings.timeout_s)
+        if isinstance(ranges, ReadError):
+            return ranges
+        try:
+            return ParquetPhotos.open(ranges, self.settings, where or file)
+        except UserError:
+            if where is not None:
+                raise
+            return ReadError("unreadable", CHANGED)
+
+    def _footer(self, containers: Containers, file: Member) -> _Footer | ReadError:
+        photos = self._open(containers, file.key, file.uri)
+        if isinstance(photos, ReadError):
+            return photos
+        with closing(photos):
+            parts = [
+                replace(
+                    file,
+                    key=f"{file.key}#{start}" if start else file.key,
+                    size=size,
+                    items=stop - start,
+                    start=start,
+                    stop=stop,
+                )
+                for start, stop, size in photos.ranges(self.settings.split_bytes)
+            ]
+        return photos.columns.image, parts
+
+    def _item(
+        self, photo: Photo, key: str, name: str, file: str, max_bytes: int | None
+    ) -> tuple[Member, bytes | ReadError]:
+        label = photo.label
+        if label is None:
+            label = label_of(name, self.settings, key=key)
+        uri = file if photo.row is None else f"{file}#{photo.row}"
+        if isinstance(photo.data, ReadError):
+            return Member(key, uri, None, "", label), photo.data
+        size = len(photo.data)
+        return Member(key, uri, size, "", label), over_limit(size, max_bytes) or photo.data
+
+
+def _read(photos: ParquetPhotos | ReadError, part: Member) -> Iterator[Photo]:
+    """The photos of a part, or as many errors if its file cannot be opened."""
+    if isinstance(photos, ParquetPhotos):
+        return photos.read(part.start, part.stop, part.size)
+    rows = [None] if part.stop is None else range(part.start, part.stop)
+    return (Photo(row, photos) for row in rows)
+
+
+def _named(photos: Iterator[Photo]) -> Iterator[tuple[str | None, Photo]]:
+    """Photos with names that differ; None stands for the whole file."""
+    names: set[str] = set()
+    for photo in photos:
+        if photo.row is None:
+            yield None, photo
+            continue
+        name = photo.name or f"{photo.row:09d}"
+        while name in names:
+            name = f"{name}#{photo.row}"
+        names.add(name)
+        yield name, photo
+
+
+def _ahead(
+    look: Callable[[Member], _Footer | ReadError], files: Iterable[Member], threads: int
+) -> Iterator[tuple[Member, _Footer | ReadError]]:
+    """Files with what is found in them, in their order; later ones are looked at meanwhile."""
+    waiting: deque[tuple[Member, Future[_Footer | ReadError]]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="footers")
+    try:
+        for file in files:
+            waiting.append((file, pool.submit(look, file)))
+            if len(waiting) >= 2 * threads:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+    finally:
+        # Without waiting, as in `read_ahead`.
+        pool.shutdown(wait=False, cancel_futures=True)

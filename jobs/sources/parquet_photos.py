@@ -1,0 +1,217 @@
+"""The photos in one Parquet file, read range by range in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.config import InputSettings
+from jobs.engine.errors import UserError
+from jobs.sources.parquet_columns import ParquetColumns
+from jobs.sources.range_file import RangeFile
+from jobs.sources.reading import ReadError
+
+# Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
+_BUFFER_BYTES = 4 << 20
+# Photos decoded at once: by number, and by bytes where the average photo is large.
+_BATCH_ROWS = 16
+_BATCH_BYTES = 16 << 20
+
+CHANGED = "the file changed after it was listed"
+
+# What Arrow raises for a damaged file; names in it need not be UTF-8.
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One row.
+
+    Attributes:
+        row: Its number in the file; None stands for the whole file.
+        data: The encoded picture, or why there is none.
+        name: Its key or path; empty or None if it has none.
+        label: From the label column, if there is one.
+    """
+
+    row: int | None
+    data: bytes | ReadError
+    name: str | None = None
+    label: str | None = None
+
+
+class _Group(NamedTuple):
+    """A row group: its number, its rows, and its share of the file's bytes."""
+
+    number: int
+    start: int
+    stop: int
+    bytes: int
+
+
+class ParquetPhotos:
+    """An open file; close it after use.
+
+    Attributes:
+        columns: The columns that are read.
+    """
+
+    def __init__(
+        self, ranges: RangeFile, file: pq.ParquetFile, columns: ParquetColumns, groups: list[_Group]
+    ) -> None:
+        """See `open`."""
+        self.columns = columns
+        self._ranges = ranges
+        self._file = file
+        self._groups = groups
+
+    @staticmethod
+    def open(ranges: RangeFile, settings: InputSettings, where: str) -> ParquetPhotos | ReadError:
+        """Read the footer of a file; returns what is wrong, the file closed, if that fails.
+
+        Raises:
+            UserError: It is not clear which column of `where` holds the photos, or a column is
+                not there.
+        """
+        try:
+            file = pq.ParquetFile(
+                ranges,
+                buffer_size=_BUFFER_BYTES,
+                pre_buffer=False,
+                page_checksum_verification=True,
+            )
+            columns = ParquetColumns.of(file.schema_arrow, settings, where)
+            groups = _groups(file, ranges.size)
+        except UserError:
+            ranges.close()
+            raise
+        except pa.ArrowNotImplementedError as error:
+            ranges.close()
+            return _unsupported(error)
+        except _DAMAGE:
+            ranges.close()
+            return ranges.failure or _damaged("its footer is damaged or missing")
+        if groups is None:
+            ranges.close()
+            return _damaged("its footer is damaged or missing")
+        return ParquetPhotos(ranges, file, columns, groups)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        self._ranges.close()
+
+    def ranges(self, split_bytes: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the file in parts of whole row groups: first row, row after the last, bytes.
+
+        Args:
+            split_bytes: Most bytes in a part; a larger row group is a part of its own.
+        """
+        start = stop = total = 0
+        for group in self._groups:
+            if stop > start and total + group.bytes > split_bytes:
+                yield start, stop, total
+                start, total = stop, 0
+            stop, total = group.stop, total + group.bytes
+        if stop > start:
+            yield start, stop, total
+
+    def read(self, start: int, stop: int | None, size: int | None) -> Iterator[Photo]:
+        """Yield the photos of a part, in order, always as many as it has rows.
+
+        Args:
+            start: As it was listed.
+            stop: As it was listed; None reads the whole file.
+            size: As it was listed; not looked at where `stop` is None.
+        """
+        if stop is None:
+            groups = self._groups
+        else:
+            groups = [group for group in self._groups if start <= group.start < stop]
+            rows = sum(group.stop - group.start for group in groups)
+            whole = rows == stop - start and (not groups or groups[0].start == start)
+            if not whole or sum(group.bytes for group in groups) != size:
+                error = ReadError("unreadable", CHANGED)
+                yield from (Photo(row, error) for row in range(start, stop))
+                return
+        for group in groups:
+            yield from self._group(group)
+
+    def _group(self, group: _Group) -> Iterator[Photo]:
+        row = group.start
+        error = _damaged(f"row group {group.number} is damaged")
+        try:
+            for batch in self._batches(group):
+                for photo in self._photos(batch, row):
+                    yield photo
+                    row += 1
+        except pa.ArrowNotImplementedError as unsupported:
+            error = _unsupported(unsupported)
+        except _DAMAGE:
+            error = self._ranges.failure or error
+            self._ranges.failure = None
+        # Damage can also make Arrow stop early without a word.
+        yield from (Photo(lost, error) for lost in range(row, group.stop))
+
+    def _batches(self, group: _Group) -> Iterator[pa.RecordBatch]:
+        average = max(1, group.bytes // max(1, group.stop - group.start))
+        batches = self._file.iter_batches(
+            batch_size=max(1, min(_BATCH_ROWS, _BATCH_BYTES // average)),
+            row_groups=[group.number],
+            columns=list(self.columns.names),
+            use_threads=False,
+        )
+        yield from batches
+
+    def _photos(self, batch: pa.RecordBatch, row: int) -> Iterator[Photo]:
+        images, paths = self.columns.pictures(batch)
+        keys = self.columns.keys(batch)
+        labels = self.columns.labels(batch)
+        for index, (path, label) in enumerate(zip(paths, labels, strict=True)):
+            data: bytes | ReadError | None = images[index].as_py()
+            if data is None and path:
+                data = ReadError("unsupported", "the row holds only a path, no bytes")
+            elif data is None:
+                data = ReadError("unsupported", "the row has no image")
+            name = path if keys is None else keys[index]
+            yield Photo(row + index, data, _relative(name), label)
+
+
+def _groups(file: pq.ParquetFile, file_bytes: int) -> list[_Group] | None:
+    """The row groups, the file's bytes shared out among them; None if the footer is at odds.
+
+    What the footer says of each column is not looked at: damage there ends the process
+    (`RowGroupMetaData.column` of pyarrow 26), where reading the column only raises.
+    """
+    found = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    rows = [group.num_rows for group in found]
+    sizes = [group.total_byte_size for group in found]
+    if min([0, *rows, *sizes]) < 0 or sum(rows) != file.metadata.num_rows:
+        return None
+    # Some writers leave the sizes out.
+    weights = sizes if sum(sizes) else rows
+    shares = [file_bytes * above // max(1, sum(weights)) for above in accumulate([0, *weights])]
+    return [
+        _Group(number, stop - count, stop, shares[number + 1] - shares[number])
+        for number, (stop, count) in enumerate(zip(accumulate(rows), rows, strict=True))
+    ]
+
+
+def _relative(name: str | None) -> str | None:
+    while name is not None and name.startswith("./"):
+        name = name[2:]
+    return name
+
+
+def _damaged(what: str) -> ReadError:
+    return ReadError("unreadable", f"the Parquet file cannot be read: {what}")
+
+
+def _unsupported(error: Exception) -> ReadError:
+    what = str(error).partition("\n")[0]
+    return ReadError("unsupported", f"the Parquet file cannot be read: {what}")

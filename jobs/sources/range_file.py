@@ -1,0 +1,129 @@
+"""A file that is read in ranges, on this machine or behind fsspec, for readers that seek."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Callable
+from typing import Any
+
+from jobs.engine.retry import ask, retrying
+from jobs.sources.local_tree import LocalTree
+from jobs.sources.reading import ReadError, reason
+from jobs.sources.remote_tree import RemoteTree
+
+
+class RangeError(OSError):
+    """A range could not be read; the message is that of the row's error."""
+
+
+class RangeFile(io.RawIOBase):
+    """A file of which each range that is read is fetched by itself.
+
+    Attributes:
+        size: Bytes in the file.
+        failure: What storage said at last, if it failed. Arrow reports what its reads raise under
+            other names, so that damage and failing storage could not be told apart.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        fetch: Callable[[int, int], bytes],
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Read with `fetch(start, stop)`; `done` is called when the file is closed."""
+        super().__init__()
+        self.size = size
+        self.failure: ReadError | None = None
+        self._fetch = fetch
+        self._done = done
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether it can be read anywhere: yes."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Choose where the next read begins."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes; fewer only at the end of the file.
+
+        Raises:
+            RangeError: Storage does not give them; `failure` says why.
+        """
+        stop = self.size if size is None or size < 0 else min(self._at + size, self.size)
+        if stop <= self._at:
+            return b""
+        try:
+            data = self._fetch(self._at, stop)
+        except Exception as error:  # each file system has its own classes
+            raise self._failed(reason(error)) from error
+        if len(data) < stop - self._at:
+            raise self._failed("the file became shorter while it was read")
+        if len(data) > stop - self._at:
+            raise self._failed("the storage cannot read parts of a file")
+        self._at = stop
+        return data
+
+    def close(self) -> None:
+        """Let go of the file; nothing happens the second time."""
+        if not self.closed:
+            self._done()
+        super().close()
+
+    def _failed(self, message: str) -> RangeError:
+        self.failure = ReadError("unreadable", message)
+        return RangeError(message)
+
+
+def open_ranges(tree: LocalTree | RemoteTree, path: str, timeout_s: float) -> RangeFile | ReadError:
+    """A file of a tree, or why it cannot be opened.
+
+    Args:
+        tree: Of this machine, or whose file system has the file.
+        path: Absolute, or of that file system.
+        timeout_s: Deadline of each request to remote storage.
+    """
+    try:
+        if isinstance(tree, RemoteTree):
+            return _open_remote(tree.fs, path, timeout_s)
+        return _open_local(path)
+    except Exception as error:  # each file system has its own classes; the row names them
+        return ReadError("unreadable", reason(error))
+
+
+def _open_local(path: str) -> RangeFile | ReadError:
+    # What is not a regular file is never opened: a FIFO would not return.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return ReadError("unsupported", "not a regular file")
+    file = os.open(path, os.O_RDONLY)
+
+    def fetch(start: int, stop: int) -> bytes:
+        return retrying()(os.pread, file, stop - start, start)
+
+    return RangeFile(os.fstat(file).st_size, fetch, lambda: os.close(file))
+
+
+def _open_remote(fs: Any, path: str, timeout_s: float) -> RangeFile | ReadError:
+    size = ask(fs.info, path, timeout_s=timeout_s).get("size")
+    if size is None:
+        return ReadError("unreadable", "the storage does not tell how long the file is")
+
+    def fetch(start: int, stop: int) -> bytes:
+        return bytes(ask(fs.cat_file, path, start=start, end=stop, timeout_s=timeout_s))
+
+    return RangeFile(int(size), fetch)

@@ -1,0 +1,1 @@
+"""Real storage servers on this machine, for tests."""
