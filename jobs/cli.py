@@ -38,6 +38,14 @@ MinFaceOption = Annotated[
     float | None,
     typer.Option("--min-face", help="Side of the smallest face to find, in pixels."),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option("--engine", help="What computes the networks: onnxruntime or openvino."),
+]
+PrecisionOption = Annotated[
+    str | None,
+    typer.Option("--precision", help="f32; bf16 or bf16-all with openvino: faster."),
+]
 OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -66,6 +74,8 @@ def extract(
         str | None,
         typer.Option("--device", help="What the networks run on: cpu or cuda."),
     ] = None,
+    engine: EngineOption = None,
+    precision: PrecisionOption = None,
     ray_address: Annotated[
         str | None,
         typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
@@ -80,6 +90,8 @@ def extract(
         "run.workers": workers,
         "detect.min_face": min_face,
         "detect.device": device,
+        "detect.engine": engine,
+        "detect.precision": precision,
         "run.ray_address": ray_address,
     }
     summary = extract(source, output, load_config(config, flags, sets))
@@ -94,6 +106,8 @@ def plan(
     config: ConfigOption = None,
     workers: WorkersOption = None,
     min_face: MinFaceOption = None,
+    engine: EngineOption = None,
+    precision: PrecisionOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     as_json: JsonOption = False,
     sets: SetOption = [],  # noqa: B006
@@ -102,7 +116,12 @@ def plan(
     from jobs.planning import forecast
     from jobs.report import forecast_json, forecast_table
 
-    flags = {"run.workers": workers, "detect.min_face": min_face}
+    flags = {
+        "run.workers": workers,
+        "detect.min_face": min_face,
+        "detect.engine": engine,
+        "detect.precision": precision,
+    }
     found = forecast(source, output, load_config(config, flags, sets), store=not dry_run)
     if as_json:
         print(json.dumps(forecast_json(found), indent=1, ensure_ascii=False))
@@ -120,12 +139,19 @@ def detect(
     ] = None,
     config: ConfigOption = None,
     min_face: MinFaceOption = None,
+    engine: EngineOption = None,
+    precision: PrecisionOption = None,
     sets: SetOption = [],  # noqa: B006
 ) -> int:
     """Finds the faces of one photo and prints them as JSON."""
     from jobs.detect import detect_photo, write_drawing
 
-    found = detect_photo(photo, load_config(config, {"detect.min_face": min_face}, sets))
+    flags = {
+        "detect.min_face": min_face,
+        "detect.engine": engine,
+        "detect.precision": precision,
+    }
+    found = detect_photo(photo, load_config(config, flags, sets))
     if draw is not None:
         write_drawing(found, draw)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False))
@@ -170,6 +196,8 @@ def bench(
     ] = 40,
     config: ConfigOption = None,
     min_face: MinFaceOption = None,
+    engine: EngineOption = None,
+    precision: PrecisionOption = None,
     scaling: Annotated[
         str | None,
         typer.Option("--scaling", metavar="1,2,...", help="Run the whole job with N workers."),
@@ -186,9 +214,14 @@ def bench(
     from jobs.bench.report import tables
     from jobs.bench.scaling import worker_counts
 
+    flags = {
+        "detect.min_face": min_face,
+        "detect.engine": engine,
+        "detect.precision": precision,
+    }
     found = benchmark(
         source,
-        load_config(config, {"detect.min_face": min_face}, sets),
+        load_config(config, flags, sets),
         photos=photos,
         rivals=against,
         workers=worker_counts(scaling) if scaling else (),

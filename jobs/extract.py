@@ -26,6 +26,7 @@ PACKAGES = (
     "numpy",
     "onnxruntime",
     "opencv-python-headless",
+    "openvino",
     "pillow",
     "pyarrow",
     "ray",

@@ -16,11 +16,12 @@ from typing import Annotated
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass as validated
 
 from mtcnn_core import boxes as bx
-from mtcnn_core.devices import DEVICES, Device, DeviceName
+from mtcnn_core.cell_nms import STRIDE, Indices, nms_cells
+from mtcnn_core.devices import Device, DeviceName, EngineName, Precision, find_device
 from mtcnn_core.faces import Faces
 from mtcnn_core.pyramid import Level, Pyramid
 from mtcnn_core.sessions import CropSession, ProposalSession
@@ -29,7 +30,6 @@ from mtcnn_core.weights import ONET, PNET, RNET, Weights, load_default
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Threshold = Annotated[float, Field(gt=0, lt=1)]
-_PNET_STRIDE = 2
 
 
 @validated(frozen=True, config=ConfigDict(extra="forbid"))
@@ -46,6 +46,11 @@ class DetectorSettings:
         nms_refined: The same after R-Net.
         nms_output: Overlap (intersection over the smaller box) allowed after O-Net.
         device: What the networks run on.
+        engine: What computes them; with openvino P-Net stays with ONNX Runtime, which is as fast,
+            unless it is in bfloat16.
+        precision: bf16 computes R-Net and O-Net in bfloat16: 0.86 of the time a photo, WIDER FACE
+            AP within 0.002. bf16-all P-Net too: 0.77 of the time, and an AP up to 0.005 lower.
+            Both need openvino.
     """
 
     min_face: Annotated[float, Field(ge=12, le=10_000)] = 20
@@ -56,6 +61,16 @@ class DetectorSettings:
     nms_refined: Fraction = 0.7
     nms_output: Fraction = 0.7
     device: DeviceName = "cpu"
+    engine: EngineName = "onnxruntime"
+    precision: Precision = "f32"
+
+    @model_validator(mode="after")
+    def _possible(self) -> DetectorSettings:
+        if self.engine == "openvino" and self.device != "cpu":
+            raise ValueError(f"engine openvino needs device cpu, not {self.device}")
+        if self.engine != "openvino" and self.precision != "f32":
+            raise ValueError(f"precision {self.precision} needs engine openvino")
+        return self
 
 
 class FaceDetector:
@@ -85,7 +100,9 @@ class FaceDetector:
         cv2.setNumThreads(1)
         self.settings = settings or DetectorSettings()
         self.weights = weights or load_default()
-        self.device = device or DEVICES[self.settings.device]
+        self.device = device or find_device(
+            self.settings.device, self.settings.engine, self.settings.precision
+        )
         self._time = stopwatch or Stopwatch()
         self._pnet = ProposalSession(self.weights, self.device, self._time)
         self._rnet = CropSession(RNET, self.weights, self.device, self._time)
@@ -138,30 +155,35 @@ class FaceDetector:
 
     def _propose(self, pyramid: Pyramid) -> bx.Boxes:
         """P-Net on every level: squares that may hold a face."""
-        found = [self._scan(level) for level in pyramid.levels]
-        if not found:
+        if not pyramid.levels:
             return np.empty((0, 4), np.float32)
-        cells, logits, offsets = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        found = [self._scan(level) for level in pyramid.levels]
+        level = np.repeat(np.arange(len(found)), [len(rows) for rows, _, _ in found])
+        rows, columns, heads = (np.concatenate(parts, -1) for parts in zip(*found, strict=True))
+        # Suppressed on the grid, where overlaps are exact: cells two steps apart in one direction
+        # overlap by just 0.5, and in pixels of the photo rounding would decide which of them stay.
+        # All levels at once, one below the other, so that no cell reaches into the next.
+        tops = np.cumsum([0, *(math.ceil(len(each.pixels) / STRIDE) for each in pyramid.levels)])
+        with self._time("nms"):
+            keep = nms_cells(rows + tops[level], columns, heads[0], self.settings.nms_level)
+        corners = STRIDE * np.stack([columns[keep], rows[keep]], axis=1)
+        scales = np.array([2 * each.scale for each in pyramid.levels])[level[keep]]
+        squares = np.concatenate([corners, corners + PNET.side], axis=1)
+        cells = (squares / scales).astype(np.float32)
+        logits, offsets = heads[0, keep], heads[1:, keep].T
         if max(self.settings.nms_level, pyramid.largest_overlap) > self.settings.nms_proposals:
             with self._time("nms"):
                 keep = bx.nms(cells, logits, self.settings.nms_proposals)
             cells, offsets = cells[keep], offsets[keep]
         return pyramid.visible(bx.square(bx.regress(cells, offsets)))
 
-    def _scan(self, level: Level) -> tuple[bx.Boxes, NDArray[np.float32], NDArray[np.float32]]:
-        """P-Net on one level: cells in pixels of the photo, their logits and box offsets."""
+    def _scan(self, level: Level) -> tuple[Indices, Indices, NDArray[np.float32]]:
+        """P-Net on one level: rows and columns of the cells that pass, their heads ``(5, n)``."""
         heads = self._pnet(level.pixels)
-        rows, columns = np.nonzero(heads[0] >= _logit(self.settings.thresholds[0]))
-        logits = heads[0, rows, columns]
-        corner = _PNET_STRIDE * np.stack([columns, rows], axis=1)
-        cells = np.concatenate([corner, corner + PNET.side], axis=1).astype(np.float32)
-        # In pixels of the level, where overlaps are exact: cells two steps apart in one direction
-        # overlap by just 0.5, and in pixels of the photo rounding would decide which of them stay.
-        with self._time("nms"):
-            keep = bx.nms(cells, logits, self.settings.nms_level)
-        scale = np.array([*level.scale, *level.scale], np.float32)
-        photo_cells = np.divide(cells[keep], scale, dtype=np.float32)
-        return photo_cells, logits[keep], heads[1:, rows[keep], columns[keep]].T
+        # On flat arrays: 0.1 ms a photo in place of 0.3.
+        places = np.flatnonzero(heads[0] >= _logit(self.settings.thresholds[0]))
+        rows, columns = np.divmod(places, heads.shape[2])
+        return rows, columns, heads.reshape(5, -1)[:, places]
 
     def _refine(self, photos: Sequence[_Photo]) -> None:
         """R-Net on 24 px crops: fewer and better squares."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -63,45 +66,84 @@ def cut(
     Returns:
         uint8 ``(size, size, 3)`` RGB, black outside the image.
     """
-    to_crop: NDArray[np.float64] = np.array(matrix, np.float64)
+    to_crop = _Affine(*np.asarray(matrix, np.float64).ravel().tolist())
     if photo is not None:
-        reduction = photo[0] / image.shape[1], photo[1] / image.shape[0]
-        to_crop = _compose(to_crop, reduction, (0, 0))
+        to_crop = to_crop.after_scaling(photo[0] / image.shape[1], photo[1] / image.shape[0])
     (left, top), (right, bottom) = _bounds(image, to_crop, size)
     region = image[top:bottom, left:right]
     if region.size == 0:
         return np.zeros((size, size, 3), np.uint8)
-    to_crop = _compose(to_crop, (1.0, 1.0), (left, top))
-    while abs(np.linalg.det(to_crop[:, :2])) < 0.25 and min(region.shape[:2]) > 1:
+    to_crop = to_crop.after_shift(left, top)
+    while abs(to_crop.determinant) < 0.25 and min(region.shape[:2]) > 1:
         height, width = region.shape[:2]
         half = width // 2, height // 2
         region = cv2.resize(region, half, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        to_crop = _compose(to_crop, (width / half[0], height / half[1]), (0, 0))
-    to_crop[:, 2] += to_crop[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from pixel centres
+        to_crop = to_crop.after_scaling(width / half[0], height / half[1])
+    xx, xy, x, yx, yy, y = to_crop.after_shift(0.5, 0.5)  # OpenCV counts from pixel centres
+    # A pixel of four channels fits a vector: with the conversions 74 us for 160 px, without 97.
     crop = cv2.warpAffine(
-        region, to_crop, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        cv2.cvtColor(region, cv2.COLOR_RGB2RGBA),
+        np.array([[xx, xy, x - 0.5], [yx, yy, y - 0.5]]),
+        (size, size),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
     )
-    return crop.astype(np.uint8, copy=False)
+    return cv2.cvtColor(crop, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
+
+
+class _Affine(NamedTuple):
+    """A 2x3 matrix in plain floats, row by row.
+
+    For so few numbers NumPy's calls are slow: they took 40 us of the 140 to cut a face.
+    """
+
+    xx: float
+    xy: float
+    x: float
+    yx: float
+    yy: float
+    y: float
+
+    @property
+    def determinant(self) -> float:
+        return self.xx * self.yy - self.xy * self.yx
+
+    def after_scaling(self, sx: float, sy: float) -> _Affine:
+        """The matrix for points that are scaled first."""
+        return _Affine(self.xx * sx, self.xy * sy, self.x, self.yx * sx, self.yy * sy, self.y)
+
+    def after_shift(self, dx: float, dy: float) -> _Affine:
+        """The matrix for points that are shifted first."""
+        x = self.x + (self.xx * dx + self.xy * dy)
+        y = self.y + (self.yx * dx + self.yy * dy)
+        return self._replace(x=x, y=y)
+
+    def source(self, x: float, y: float) -> tuple[float, float]:
+        """The point that is taken to this one."""
+        x, y, area = x - self.x, y - self.y, self.determinant
+        return (self.yy * x - self.xy * y) / area, (self.xx * y - self.yx * x) / area
 
 
 def _bounds(
-    image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
+    image: NDArray[np.uint8], to_crop: _Affine, size: int
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """The part of the image that a crop sees: its corners (x, y), on the grid."""
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64)
-    seen = (corners - matrix[:, 2]) @ np.linalg.pinv(matrix[:, :2]).T
-    limit = (image.shape[1], image.shape[0])
-    low = np.clip((np.floor(seen.min(axis=0) / _GRID) - 1) * _GRID, 0, limit).astype(int)
-    high = np.clip((np.ceil(seen.max(axis=0) / _GRID) + 1) * _GRID, 0, limit).astype(int)
-    return (int(low[0]), int(low[1])), (int(high[0]), int(high[1]))
+    height, width = image.shape[:2]
+    if to_crop.determinant == 0:
+        return (0, 0), (width, height)
+    seen = [to_crop.source(x, y) for x in (0, size) for y in (0, size)]
+    (left, right), (top, bottom) = (
+        _on_grid(min(values), max(values), limit)
+        for values, limit in zip(zip(*seen, strict=True), (width, height), strict=True)
+    )
+    return (left, top), (right, bottom)
 
 
-def _compose(
-    matrix: NDArray[np.float64], scale: tuple[float, float], shift: tuple[int, int]
-) -> NDArray[np.float64]:
-    """The matrix of points that are first scaled, then shifted."""
-    linear = matrix[:, :2] * scale
-    return np.column_stack([linear, matrix[:, 2] + matrix[:, :2] @ shift])
+def _on_grid(low: float, high: float, limit: int) -> tuple[int, int]:
+    """An interval, widened to multiples of the grid, and what of it lies in ``[0, limit]``."""
+    first = (math.floor(low / _GRID) - 1) * _GRID
+    last = (math.ceil(high / _GRID) + 1) * _GRID
+    return min(max(first, 0), limit), min(max(last, 0), limit)
 
 
 def sharpness(crop: NDArray[np.uint8]) -> float:
@@ -110,8 +152,10 @@ def sharpness(crop: NDArray[np.uint8]) -> float:
     A usual measure of focus (Pech-Pacheco et al., 2000). It grows with contrast, and compares only
     crops of one size and mode.
     """
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var(dtype=np.float64))
+    # Whole numbers of 16 bits, whose sums are exact: 17 us for 160 px, with `var` of floats 45.
+    laplacian = cv2.Laplacian(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), cv2.CV_16S)
+    mean = cv2.sumElems(laplacian)[0] / laplacian.size
+    return cv2.norm(laplacian, cv2.NORM_L2SQR) / laplacian.size - mean**2
 
 
 def encode(crop: NDArray[np.uint8], settings: CropSettings) -> bytes:

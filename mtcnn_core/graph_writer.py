@@ -62,6 +62,10 @@ class GraphWriter:
             factors = _filled(factors, self.channels).reshape(-1, 1, 1)
         return self.add("Mul", [x, self._constant(name, factors)])
 
+    def shift(self, x: str, name: str, amount: float) -> str:
+        """Every value plus an amount."""
+        return self.add("Add", [x, self._constant(name, np.full(1, amount, np.float32))])
+
     def pool(self, x: str, side: int) -> str:
         """The maximum of windows two apart; those at the far edges may be partial, as in Caffe."""
         return self.add("MaxPool", [x], kernel_shape=[side, side], strides=[2, 2], ceil_mode=1)

@@ -17,27 +17,33 @@ LAYOUT_VERSION = 4
 _MEMBER = "graph.onnx"
 
 
-def graph_bytes(network: Network, weights: Weights) -> bytes:
+def graph_bytes(network: Network, weights: Weights, *, centre: int = 0) -> bytes:
     """Returns the serialised ONNX graph of a network, from the cache or newly built.
 
     A cached file is a zip with one member, whose checksum is verified on reading: a damaged file
     is rebuilt. Files appear whole under their final name, so processes that build at the same
     time replace each other's equal files. A cache that cannot be written is done without.
+
+    Args:
+        network: The architecture.
+        weights: Its weights.
+        centre: See :func:`mtcnn_core.networks.build_graph`.
     """
-    path = _path(network, weights)
+    path = _path(network, weights, centre)
     cached = _read(path)
     if cached is not None:
         return cached
     # Imported here: a worker that finds its graphs in the cache saves the 0.2 s of this import.
     from mtcnn_core.networks import build_graph
 
-    data: bytes = build_graph(network, weights[network.name]).SerializeToString(deterministic=True)
+    graph = build_graph(network, weights[network.name], centre=centre)
+    data: bytes = graph.SerializeToString(deterministic=True)
     _write(path, data)
     return data
 
 
-def _path(network: Network, weights: Weights) -> Path:
-    key = f"{LAYOUT_VERSION} {network.name} {weights.digests[network.name]}"
+def _path(network: Network, weights: Weights, centre: int) -> Path:
+    key = f"{LAYOUT_VERSION} {network.name} {weights.digests[network.name]} {centre}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     return cache_dir() / "graphs" / f"{network.name}-{digest[:32]}.zip"
 

@@ -30,12 +30,14 @@ from mtcnn_core.weights import PNET, Arrays, Layer, Network
 _LARGEST_FOLDED_SLOPE = 0.95
 
 
-def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
+def build_graph(network: Network, arrays: Arrays, *, centre: int = 0) -> onnx.ModelProto:
     """Builds the ONNX graph of one network.
 
     Args:
         network: The architecture.
         arrays: Its weights by name, see :mod:`mtcnn_core.weights`.
+        centre: Taken off the pixels before the first convolution. Without it, that works on values
+            far from 0, which costs digits that bfloat16 does not have.
 
     Returns:
         A model with the input ``image`` ``(n, h, w, 3)`` RGB, uint8 for P-Net (pyramid levels) and
@@ -48,10 +50,12 @@ def build_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
     x = graph.add("Transpose", ["image"], perm=[0, 3, 1, 2])
     if pixels != TensorProto.FLOAT:
         x = graph.add("Cast", [x], to=TensorProto.FLOAT)
+    if centre:
+        x = graph.shift(x, "centre", -centre)
     for layer in network.body:
         weight, bias = arrays[f"{layer.name}.weight"], arrays[f"{layer.name}.bias"]
         if layer is network.body[0]:
-            weight, bias = _fold_normalisation(weight, bias)
+            weight, bias = _fold_normalisation(weight, bias, centre)
         if weight.ndim == 2:
             x = graph.add("Flatten", [x])
         x = _activated(graph, x, layer, weight, bias, arrays[f"{layer.name}.slope"])
@@ -161,9 +165,9 @@ def _spare_channels(bias: Floats) -> int:
     return padded(len(bias)) - len(bias)
 
 
-def _fold_normalisation(weight: Floats, bias: Floats) -> tuple[Floats, Floats]:
+def _fold_normalisation(weight: Floats, bias: Floats, centre: int) -> tuple[Floats, Floats]:
     exact = weight.astype(np.float64) / 128
-    folded = bias - 127.5 * exact.sum(axis=(1, 2, 3))
+    folded = bias - (127.5 - centre) * exact.sum(axis=(1, 2, 3))
     return exact.astype(np.float32), folded.astype(np.float32)
 
 

@@ -257,7 +257,7 @@ def crop(ladder: list[Pixels], photo: Pixels, box: Floats, side: int) -> Floats:
 
 
 def warp(level: Pixels, matrix: Floats, side: int) -> Floats:
-    """``cv2.warpAffine`` on just the part of the level the crop can see, black around it.
+    """``cv2.remap`` on just the part of the level the crop can see, black around it.
 
     OpenCV holds source coordinates in 16 bits, so it cannot be given a wider photo as it is.
     """
@@ -269,8 +269,10 @@ def warp(level: Pixels, matrix: Floats, side: int) -> Floats:
     left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
     if left < right and top < bottom:
         window[top - y0 : bottom - y0, left - x0 : right - x0] = level[top:bottom, left:right]
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    pixels = cv2.warpAffine(window, matrix - [[0, 0, x0], [0, 0, y0]], (side, side), flags=flags)
+    at = np.arange(side)
+    x, y = matrix[0, 0] * at + matrix[0, 2] - x0, matrix[1, 1] * at + matrix[1, 2] - y0
+    columns, rows = np.meshgrid(x.astype(np.float32), y.astype(np.float32))
+    pixels = cv2.remap(window, columns, rows, cv2.INTER_LINEAR)
     return pixels.astype(np.float64)
 
 

@@ -228,6 +228,15 @@ def test_sharpness_by_hand() -> None:
     assert sharpness(np.full((20, 20, 3), 123, np.uint8)) == 0
 
 
+@pytest.mark.parametrize("size", [9, 160, 700])
+def test_sharpness_of_noise_by_its_definition(size: int, rng: np.random.Generator) -> None:
+    grey = rng.choice([0, 255], (size, size))  # the steepest there is
+    padded = np.pad(grey, 1, mode="reflect")
+    around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
+    crop = np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
+    assert sharpness(crop) == pytest.approx((around - 4 * grey).var(), rel=1e-12)
+
+
 def test_png_gives_the_pixels_back(astronaut: Pixels) -> None:
     crop = np.ascontiguousarray(astronaut[60:140, 170:250])
     data = encode(crop, CropSettings(format="png"))

@@ -1,5 +1,7 @@
 """Feeding a device: filled buckets, batches shared by photos, and devices that are not there."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -8,22 +10,23 @@ import onnxruntime as ort
 import pytest
 import skimage.data
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from mtcnn_core.cascade import DetectorSettings, FaceDetector
-from mtcnn_core.devices import DEVICES, Device, DeviceError
+from mtcnn_core.devices import DEVICES, Device, DeviceError, Runtime
 from mtcnn_core.faces import Faces
 from mtcnn_core.sessions import ProposalSession
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.weights import load_default
+from mtcnn_core.tiles import Buckets
+from mtcnn_core.weights import NETWORKS, load_default
 
 Pixels = NDArray[np.uint8]
 
 # As a GPU is fed, on the CPU.
 POOLED = Device(
-    provider="CPUExecutionProvider",
-    strip_cells=1 << 24,
+    runtimes=DEVICES["cpu"].runtimes,
+    tiling=Buckets(cells=32, largest=4096),
     crops={"rnet": 50, "onet": 7},
-    bucket=64,
     full_batches=True,
     cut=33,  # less than a photo's crops, and no divisor of them
     photos=4,
@@ -80,10 +83,10 @@ def test_few_shapes_occur(monkeypatch: pytest.MonkeyPatch) -> None:
     _pooled(_photos())
     assert shapes["rnet"] == {(50, 24, 24, 3)}
     assert shapes["onet"] == {(7, 48, 48, 3)}
-    assert all(h % 64 == 0 and w % 64 == 0 for _, h, w, _ in shapes["pnet"])
+    assert all(side % 64 == 11 for shape in shapes["pnet"] for side in shape[1:3])
 
 
-@pytest.mark.parametrize("size", [(64, 128), (65, 127), (40, 50)], ids=str)
+@pytest.mark.parametrize("size", [(64, 128), (65, 127), (40, 50), (75, 76)], ids=str)
 def test_what_is_seen_in_the_filling_is_dropped(size: tuple[int, int]) -> None:
     level = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     filled, plain = (
@@ -91,8 +94,7 @@ def test_what_is_seen_in_the_filling_is_dropped(size: tuple[int, int]) -> None:
         for device in (POOLED, DEVICES["cpu"])
     )
     assert filled.shape == plain.shape
-    # The last cell of an odd side sees the filling where otherwise it sees nothing.
-    np.testing.assert_allclose(filled[:, :-1, :-1], plain[:, :-1, :-1], atol=1e-4)
+    np.testing.assert_allclose(filled, plain, atol=1e-4)
 
 
 def test_no_photos() -> None:
@@ -122,6 +124,47 @@ def test_a_missing_device_is_refused() -> None:
 def test_a_device_that_silently_falls_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = [*ort.get_available_providers(), "ROCMExecutionProvider"]
     monkeypatch.setattr(ort, "get_available_providers", lambda: listed)
-    broken = replace(DEVICES["cuda"], provider="ROCMExecutionProvider", options={})
+    broken = Runtime("onnxruntime", "ROCMExecutionProvider", install="install it")
     with pytest.raises(DeviceError, match="ROCMExecutionProvider does not start here"):
-        FaceDetector(device=broken)
+        FaceDetector(
+            device=replace(DEVICES["cuda"], runtimes={network.name: broken for network in NETWORKS})
+        )
+
+
+def test_without_openvino_the_extra_is_named() -> None:
+    code = """
+import sys
+sys.modules["openvino"] = None
+from mtcnn_core.cascade import DetectorSettings, FaceDetector
+from mtcnn_core.devices import DeviceError
+try:
+    FaceDetector(DetectorSettings(engine="openvino"))
+except DeviceError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "OpenVINO is not there: pip install 'mtcnn-ray[openvino]'\n"
+
+
+def test_onnx_runtime_does_without_openvino() -> None:
+    code = """
+import sys
+from mtcnn_core import FaceDetector
+FaceDetector()
+print("openvino" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"precision": "bf16"}, "precision bf16 needs engine openvino"),
+        ({"engine": "openvino", "device": "cuda"}, "engine openvino needs device cpu, not cuda"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_together_is_refused(wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        DetectorSettings(**wrong)

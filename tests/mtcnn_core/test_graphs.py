@@ -65,6 +65,14 @@ def test_other_weights_are_another_file(cache: Path) -> None:
     assert graph_bytes(PNET, _other_weights()) == other
 
 
+def test_another_centre_is_another_file(cache: Path) -> None:
+    default = graph_bytes(PNET, load_default())
+    centred = graph_bytes(PNET, load_default(), centre=128)
+    assert centred != default
+    assert len(_files(cache)) == 2
+    assert graph_bytes(PNET, load_default()) == default
+
+
 def test_the_networks_are_different_files(cache: Path) -> None:
     assert len({graph_bytes(network, load_default()) for network in NETWORKS}) == 3
     assert len(_files(cache)) == 3

@@ -65,6 +65,23 @@ def test_uniform_images(network: Network, value: int) -> None:
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
+def test_the_centre_changes_nothing_but_rounding(
+    network: Network, rng: np.random.Generator
+) -> None:
+    arrays = load_default()[network.name]
+    images = _random(rng, 2, network.side, network.side, 3)
+    images = images if network is PNET else images.astype(np.float32)
+    plain, centred = (
+        ort.InferenceSession(
+            build_graph(network, arrays, centre=centre).SerializeToString(),
+            providers=["CPUExecutionProvider"],
+        ).run(["heads"], {"image": images})[0]
+        for centre in (0, 128)
+    )
+    np.testing.assert_allclose(centred, plain, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)
 def test_any_slopes(network: Network, rng: np.random.Generator) -> None:
     """PReLU with slopes below 0, between 0 and 1, and above 1."""
     weights = load_default()

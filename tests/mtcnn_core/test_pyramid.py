@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -16,6 +17,9 @@ Floats = NDArray[np.float64]
 
 # Grey levels a pixel; no simple fraction, so that rounding errors cancel out in the mean.
 SLOPE = 0.8317
+
+# Grey levels: boxes are float32, and so are OpenCV's coordinates, which OpenCV 4 rounds to 1/32 px.
+ROUNDING = 0.05 if cv2.__version__ >= "5" else 2 * 255 / 32
 
 
 def _ramp(side: int = 300) -> Pixels:
@@ -140,8 +144,37 @@ def test_crops_are_those_of_the_plain_cascade(rng: np.random.Generator) -> None:
         crops = Pyramid(photo, min_face, 0.709).crops(boxes, 24)
         for box, crop in zip(boxes, crops, strict=True):
             expected = oracle.crop(ladder, photo, box.astype(np.float64), 24)
-            # Boxes are float32, and so are OpenCV's coordinates.
-            np.testing.assert_allclose(crop, expected, rtol=0, atol=0.05)
+            assert np.abs(crop - expected).max() <= ROUNDING
+
+
+def test_crops_do_not_depend_on_each_other(rng: np.random.Generator) -> None:
+    """Whatever their order, and more of them than OpenCV counts rows: 700 * 48 pixels."""
+    photo: Pixels = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    corner, size = rng.uniform(-20, 480, (720, 2)), np.full((720, 1), 60.0)
+    size[:20] = rng.uniform(20, 400, (20, 1))
+    boxes = np.concatenate([corner, corner + size], axis=1).astype(np.float32)
+    pyramid = Pyramid(photo, 20, 0.709)
+    crops = pyramid.crops(boxes, 48)
+    for i in [*range(20), *range(20, 720, 9)]:
+        np.testing.assert_array_equal(crops[i], pyramid.crops(boxes[i : i + 1], 48)[0])
+
+
+@pytest.mark.parametrize("shape", [(70, 40_000), (40_000, 70), (2600, 2500)], ids=str)
+def test_crops_of_levels_too_large_to_be_seen_as_a_whole(
+    shape: tuple[int, int], rng: np.random.Generator
+) -> None:
+    """Wider than 16 bits count, or of 6 megapixels and more."""
+    photo = rng.integers(0, 256, (*shape, 3), np.uint8)
+    pyramid = Pyramid(photo, 20, 0.709)
+    height, width = shape
+    for x, y in [(0, 0), (width - 24, height - 24), (width // 2, height // 2)]:
+        (crop,) = pyramid.crops(_square(x, y, 24), 24)
+        np.testing.assert_array_equal(crop, photo[y : y + 24, x : x + 24])
+    boxes = [_square(x, y, 30) for x, y in ((-15, -15), (width - 15, height - 15), (width - 45, 9))]
+    _, ladder = oracle.pyramid(photo, 20, 0.709)
+    for box, crop in zip(boxes, pyramid.crops(np.concatenate(boxes), 24), strict=True):
+        expected = oracle.crop(ladder, photo, box[0].astype(np.float64), 24)
+        assert np.abs(crop - expected).max() <= ROUNDING
 
 
 def test_no_crops() -> None:
@@ -153,3 +186,9 @@ def test_boxes_outside_the_photo_are_dropped() -> None:
     boxes = np.concatenate([_square(10, 10, 20), _square(300, 10, 20), _square(-10, 290, 20)])
     kept = Pyramid(_ramp(), 20, 0.709).visible(boxes)
     np.testing.assert_array_equal(kept, boxes[[0, 2]])
+
+
+def test_boxes_are_ordered_by_size() -> None:
+    boxes = np.concatenate([_square(10, 10, side) for side in (20, 50, 30, 10)])
+    kept = Pyramid(_ramp(), 20, 0.709).visible(boxes)
+    np.testing.assert_array_equal(kept, boxes[[1, 2, 0, 3]])

@@ -1,0 +1,47 @@
+"""A network in ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mtcnn_core.devices import DeviceError, Runtime
+from mtcnn_core.graphs import graph_bytes
+from mtcnn_core.weights import Network, Weights
+
+
+class OnnxRuntime:
+    """One network, for images of any shape.
+
+    Args:
+        network: The architecture.
+        weights: Its weights.
+        runtime: What computes it.
+
+    Raises:
+        DeviceError: The device is not there.
+    """
+
+    def __init__(self, network: Network, weights: Weights, runtime: Runtime) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4  # what is fatal is raised
+        # Shapes vary, so a plan of the memory for each of them would only pile up.
+        options.enable_mem_pattern = False
+        if runtime.provider not in ort.get_available_providers():
+            raise DeviceError(f"{runtime.provider} is not there: {runtime.install}")
+        self._session = ort.InferenceSession(
+            graph_bytes(network, weights),
+            options,
+            providers=[(runtime.provider, dict(runtime.options))],
+        )
+        # Where a provider cannot start, ONNX Runtime takes the CPU without a word.
+        if self._session.get_providers()[0] != runtime.provider:
+            raise DeviceError(f"{runtime.provider} does not start here: {runtime.install}")
+
+    def run(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+        """Runs the network; see :class:`mtcnn_core.engines.Engine`."""
+        heads: NDArray[np.float32] = self._session.run(["heads"], {"image": images})[0]
+        return heads
