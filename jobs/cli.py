@@ -186,6 +186,23 @@ def verify(output: OutputArgument, config: ConfigOption = None) -> int:
 
 
 @app.command()
+def compact(
+    output: OutputArgument,
+    config: ConfigOption = None,
+    target_mb: Annotated[
+        int, typer.Option("--target-mb", min=1, help="Largest part that is put together, in MB.")
+    ] = 256,
+) -> int:
+    """Merges small parts; nothing else changes. Let nobody read meanwhile."""
+    from jobs.compaction import compact_dataset
+    from jobs.report import compaction_table
+
+    done = compact_dataset(output, target_mb * 10**6, _output_options(config))
+    Console().print(compaction_table(done, output))
+    return 0
+
+
+@app.command()
 def bench(
     source: Annotated[
         str,

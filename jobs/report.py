@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from jobs.engine.compact import Compaction
 from jobs.engine.run import Summary
 from jobs.engine.status import Status
 
@@ -100,6 +101,24 @@ def status_table(status: Status, output: str) -> Table:
     if status.shards_quarantined:
         shards += f", {status.shards_quarantined:,} given up: see _job/quarantine"
     table.add_row("shards", f"{status.shards_done:,}", shards)
+    return table
+
+
+def compaction_table(done: Compaction, output: str) -> Table:
+    """What became of the parts."""
+    table = Table(title=output, title_justify="left", title_style="bold")
+    table.add_column("table", style="bold")
+    for name in ("parts before", "after", "MB before", "after", "rows"):
+        table.add_column(name, justify="right")
+    for name, each in done.outputs.items():
+        table.add_row(
+            name,
+            f"{each.parts_before:,}",
+            f"{each.parts_after:,}",
+            f"{each.bytes_before / 1e6:,.1f}",
+            f"{each.bytes_after / 1e6:,.1f}",
+            f"{each.rows:,}",
+        )
     return table
 
 

@@ -27,6 +27,7 @@ from jobs.engine.growth import Growth
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
+from jobs.engine.journal import finish_compaction
 from jobs.engine.members import Member
 from jobs.engine.plan import PLAN, Plan
 from jobs.engine.pool import Beat, Pool
@@ -103,6 +104,7 @@ def run(
     storage = Storage(output, options)
     reporter = Reporter(labels, settings.line_every_s)
     with interrupts() as signals, storage.lock(), reporter:
+        finish_compaction(storage)
         plan, growth = extend_plan(storage, list_members(), settings, identity, reporter)
         if growth.changed:
             _log.warning(growth.sentence(labels.members))

@@ -122,9 +122,9 @@ class ShardReport:
         packages: Package -> version in the worker.
         started: UTC time the successful attempt began, ISO 8601.
         seconds: Time it took.
-        cpu_seconds: Processor time it took, all threads of the worker together.
         host: Machine it ran on.
         worker_bytes: Resident memory of the worker afterwards.
+        cpu_seconds: Processor time it took, all threads of the worker together.
     """
 
     shard: str
@@ -139,9 +139,9 @@ class ShardReport:
     packages: Mapping[str, str]
     started: str
     seconds: float
-    cpu_seconds: float
     host: str
     worker_bytes: int
+    cpu_seconds: float = 0.0
 
     @property
     def rows(self) -> dict[str, int]:

@@ -30,7 +30,7 @@ class Status:
         failed: Those with a status that counts as failed.
         statuses: Status -> items, most frequent first.
         rows: Output -> rows.
-        bytes: Output -> bytes.
+        bytes: Output -> bytes of its parts.
         generations: Number of generations.
         success: Whether all was committed when the last run ended.
     """
@@ -86,12 +86,16 @@ def take_stock(storage: Storage, plan: Plan) -> Status:
     statuses: Counter[str] = Counter()
     rows: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
+    last: dict[str, str] = {}  # output -> the part seen last
     members_done = failed = 0
     names = (plan.shard(int(index)).shard for index in np.flatnonzero(done))
     for report in read_commits(storage, names):
         statuses.update(report.statuses)
         rows.update(report.rows)
-        sizes.update({name: part.bytes for name, part in report.parts.items()})
+        for name, part in report.parts.items():
+            # Shards that share a part follow one another.
+            sizes[name] += part.bytes if part.path != last.get(name) else 0
+            last[name] = part.path
         members_done += report.members
         failed += report.failed
     left = plan.items[~done]

@@ -1,0 +1,217 @@
+"""Small parts become few large ones, while every commit stays true."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import Progress
+
+from jobs.engine.commit import committed, read_commits
+from jobs.engine.digest import digest
+from jobs.engine.errors import UserError
+from jobs.engine.interrupts import interrupts
+from jobs.engine.journal import Merge, finish_compaction, write_journal
+from jobs.engine.layout import Layout
+from jobs.engine.neighbours import DamagedPartError, Part, Run, runs
+from jobs.engine.parts import PartWriter
+from jobs.engine.plan import Plan
+from jobs.engine.shards import PartReport, rows_shared
+from jobs.engine.storage import Storage
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What became of the parts of one output.
+
+    Attributes:
+        parts_before: Number of files before.
+        parts_after: Number of files now.
+        bytes_before: Their size before.
+        bytes_after: Their size now.
+        rows: Rows in them, before as now.
+    """
+
+    parts_before: int
+    parts_after: int
+    bytes_before: int
+    bytes_after: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Compaction:
+    """What a compaction did.
+
+    Attributes:
+        outputs: Output -> what became of its parts.
+    """
+
+    outputs: Mapping[str, Compacted]
+
+
+def compact(
+    output: str,
+    target_bytes: int = 256 * 2**20,
+    options: Mapping[str, Any] | None = None,
+    *,
+    row_group_bytes: int = 32 * 2**20,
+) -> Compaction:
+    """Merges the parts of consecutive committed shards as long as they stay below a size.
+
+    The rows, their order, the schemas and their metadata stay as they are. A merged part is
+    called like that of its first shard; the commit of each shard tells which of its rows are the
+    shard's. Where a shard is not committed nothing is merged across it, so that its rows find
+    their place when it is. Sizes are those of the parts as the workers wrote them: what goes
+    together does not depend on how often, or how far, the output was compacted before, and
+    compacting again changes nothing.
+
+    It may be killed at any time; the next compaction or run of the job finishes what it began.
+    For a moment a reader that lists the folder, rather than reading the commits, sees rows
+    twice: between the time a merged part takes the place of the first and the time the others
+    are gone. An output on this machine is locked; elsewhere nothing keeps a run of the job away,
+    so see to it that there is none.
+
+    Args:
+        output: Local path or fsspec URL.
+        target_bytes: Largest sum of sizes to merge; larger parts stay as they are.
+        options: Keyword arguments of the fsspec file system.
+        row_group_bytes: Limit of a row group's data before compression, as in the job.
+
+    Raises:
+        UserError: There is no job in the output, a run has it, or a part is damaged.
+        Interrupted: SIGINT or SIGTERM; the same call resumes.
+    """
+    storage = Storage(output, options)
+    with interrupts(), storage.lock():
+        plan = Plan(storage)
+        if not plan.generations:
+            raise UserError(f"There is no job in '{output}'; check the path.")
+        finish_compaction(storage)
+        done = plan.which(committed(storage))
+        first = (plan.shard(int(index)).shard for index in np.flatnonzero(done)[:1])
+        outputs = [name for report in read_commits(storage, first) for name in report.parts]
+        merger = _Merger(storage, outputs, row_group_bytes)
+        try:
+            with _bar(len(outputs) * int(done.sum())) as advance:
+                changed = {}
+                for name in outputs:
+                    found = runs(storage, plan, done, name, target_bytes)
+                    changed[name] = merger.merge_all(name, found, advance)
+        finally:
+            finish_compaction(storage)
+    return Compaction(changed)
+
+
+class _Merger:
+    """Merges runs of parts one after the other."""
+
+    def __init__(self, storage: Storage, outputs: list[str], row_group_bytes: int) -> None:
+        self._storage = storage
+        self._outputs = outputs
+        self._row_group_bytes = row_group_bytes
+        self._begun = False
+
+    def merge_all(
+        self, name: str, found: Iterator[Run], advance: Callable[[int], None]
+    ) -> Compacted:
+        """Merges the runs of one output."""
+        parts_before = parts_after = bytes_before = bytes_after = rows = 0
+        for run in found:
+            parts_before += len(run.parts)
+            parts_after += 1
+            bytes_before += sum(part.file.bytes for part in run.parts)
+            rows += sum(part.rows for part in run.parts)
+            file = self._merge(name, run.parts, run.layout) if run.layout else run.parts[0].file
+            bytes_after += file.bytes
+            advance(sum(len(part.shards) for part in run.parts))
+        return Compacted(parts_before, parts_after, bytes_before, bytes_after, rows)
+
+    def _merge(self, name: str, parts: list[Part], layout: Layout) -> PartReport:
+        """Puts one part in the place of several."""
+        storage, path = self._storage, parts[0].file.path
+        if not self._begun:
+            self._note(None)
+        spool = storage.spool(path)
+        try:
+            with storage.writing():
+                # Written like any part, but to a place of its own: what it is like has to be
+                # noted before it takes the place of another.
+                aside = Storage(str(spool.parent))
+                with PartWriter(
+                    aside, spool.name, layout.schema, self._row_group_bytes, layout.options or {}
+                ) as writer:
+                    for part in parts:
+                        for batch in self._batches(part, layout.schema):
+                            writer.write(batch)
+                    merged = writer.publish()
+            old = {shard: share for part in parts for shard, share in part.shards.items()}
+            merge = Merge(name, old, _shares(old, path, merged))
+            self._note(merge)
+            storage.publish_file(spool, path)
+        finally:
+            spool.unlink(missing_ok=True)
+        merge.complete(storage)
+        self._note(None)
+        return merged
+
+    def _note(self, merge: Merge | None) -> None:
+        self._begun = True
+        write_journal(self._storage, self._outputs, merge)
+
+    def _batches(self, part: Part, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The rows of a part, a row group in memory at a time."""
+        with self._checked(part) as file:
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group).cast(schema).to_batches()
+
+    @contextlib.contextmanager
+    def _checked(self, part: Part) -> Iterator[pq.ParquetFile]:
+        """The file, if it is what its commits say; damage must not get a digest of its own."""
+        file = part.file
+        with self._storage.open(file.path) as stored, contextlib.ExitStack() as stack:
+            copy: BinaryIO | None = None
+            if not self._storage.local:  # fetched once, to be checked and then to be read
+                copy = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+            if digest(stored, copy) != (file.sha256, file.bytes):
+                raise DamagedPartError(file.path)
+            source = copy or stored
+            source.seek(0)
+            parquet = pq.ParquetFile(source)
+            if rows_shared(part.shards.values()) != parquet.metadata.num_rows:
+                raise DamagedPartError(file.path)
+            yield parquet
+
+
+def _shares(old: Mapping[str, PartReport], path: str, merged: PartReport) -> dict[str, PartReport]:
+    """Shard -> what it has of a merged part."""
+    shares = {}
+    first_row = 0
+    for shard, part in old.items():
+        shares[shard] = PartReport(
+            path=path,
+            rows=part.rows,
+            bytes=merged.bytes,
+            sha256=merged.sha256,
+            first_row=first_row,
+            own_bytes=part.size,
+        )
+        first_row += part.rows
+    return shares
+
+
+@contextlib.contextmanager
+def _bar(shards: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal; yields what makes it advance."""
+    hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
+        task = bar.add_task("compacting", total=shards)
+        yield lambda count: bar.advance(task, count)
