@@ -31,7 +31,8 @@ class InputSettings(BaseModel):
             is the label (null where it is not found). Takes the place of `label`.
         image_column: Of a Parquet file: the column with the pictures; found by its type if null.
         key_column: Of a Parquet file or manifest: the column with the keys.
-        label_column: Of a Parquet file or manifest: the column with the labels.
+        label_column: Of a Parquet file or manifest: the column with the labels. Of a tar: the key
+            in the `.json` beside a photo.
         split_bytes: Larger containers are read in parts of about this size where they can be.
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.

@@ -108,7 +108,7 @@ class Containers:
     def path_of(self, key: str) -> str:
         """Where a file is, as its file system names it."""
         if isinstance(self.tree, LocalTree):
-            return self.tree._path(key)
+            return self.tree.path_of(key)
         return f"{self.tree.root}/{key}" if self.tree.root else key
 
     def open(self, member: Member) -> SteadyFile | ReadError:

@@ -78,7 +78,7 @@ class LocalTree:
 
     def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
         """Read a whole file; what is not a regular file is never opened."""
-        path = self._path(member.key)
+        path = self.path_of(member.key)
         try:
             info = os.stat(path)
         except OSError as error:
@@ -95,7 +95,7 @@ class LocalTree:
             return ReadError("unreadable", reason(error))
         return changed(member.size, len(data)) or data
 
-    def _path(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
         """The path behind a key, whose names may stand for undecodable ones."""
         whole = os.path.join(self.root, key)
         if "%" not in key or os.path.lexists(whole):
