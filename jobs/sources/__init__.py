@@ -7,11 +7,11 @@ from jobs.config import InputSettings
 from jobs.engine.credentials import in_options
 from jobs.engine.members import Member
 from jobs.sources.demo import DemoSource
+from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path
 from jobs.sources.kinds import Kind, kind_of
 from jobs.sources.manifest import ManifestSource
 from jobs.sources.parquet import ParquetSource
-from jobs.sources.reading import ReadError
 from jobs.sources.tar import TarSource
 
 __all__ = ["ReadError", "Source", "check_apart", "open_source"]

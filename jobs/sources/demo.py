@@ -15,9 +15,9 @@ from PIL import Image
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
+from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.labels import label_of
-from jobs.sources.local_tree import LocalTree
-from jobs.sources.reading import ReadError, read_ahead
 from mtcnn_core.cache import cache_dir
 
 # Part of the folder's name: another number whenever a picture below changes.

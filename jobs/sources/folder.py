@@ -12,12 +12,12 @@ from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.retry import ask, is_absent, said
 from jobs.engine.storage import open_filesystem
-from jobs.sources.entry import Entry
+from jobs.sources.files.entry import Entry
+from jobs.sources.files.local_tree import LocalTree, text_of
+from jobs.sources.files.pattern import Pattern, split_glob
+from jobs.sources.files.reading import ReadError, read_ahead
+from jobs.sources.files.remote_tree import RemoteTree, version_of
 from jobs.sources.labels import label_of
-from jobs.sources.local_tree import LocalTree, text_of
-from jobs.sources.pattern import Pattern, split_glob
-from jobs.sources.reading import ReadError, read_ahead
-from jobs.sources.remote_tree import RemoteTree, version_of
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["

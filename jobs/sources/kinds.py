@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.sources.braces import expand
-from jobs.sources.containers import Containers
+from jobs.sources.files.braces import expand
+from jobs.sources.files.containers import Containers
+from jobs.sources.files.range_file import open_ranges
+from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import is_folder, local_path
-from jobs.sources.manifest_file import SUFFIXES as _MANIFESTS
-from jobs.sources.parquet_columns import image_columns
-from jobs.sources.range_file import open_ranges
-from jobs.sources.reading import ReadError
-from jobs.sources.uris import path_of
+from jobs.sources.tables.columns import image_columns
+from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS
+from jobs.sources.tables.uris import path_of
 
 Kind = Literal["folder", "tar", "parquet", "manifest"]
 

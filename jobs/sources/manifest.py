@@ -11,14 +11,14 @@ from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.storage import open_filesystem
+from jobs.sources.files.local_tree import LocalTree, text_of
+from jobs.sources.files.reading import ReadError, read_ahead
+from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import local_path
 from jobs.sources.labels import label_of
-from jobs.sources.local_tree import LocalTree, text_of
-from jobs.sources.manifest_file import read_rows
-from jobs.sources.reading import ReadError, read_ahead
-from jobs.sources.remote_tree import RemoteTree
-from jobs.sources.rows import Row
-from jobs.sources.uris import (
+from jobs.sources.tables.manifest_file import read_rows
+from jobs.sources.tables.rows import Row
+from jobs.sources.tables.uris import (
     folder_of,
     is_same_store,
     path_of,

@@ -13,12 +13,12 @@ from itertools import groupby
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
-from jobs.sources.containers import Containers
+from jobs.sources.files.containers import Containers
+from jobs.sources.files.range_file import open_ranges
+from jobs.sources.files.reading import ReadError, over_limit
 from jobs.sources.labels import check_label_pattern, label_of
-from jobs.sources.parquet_columns import image_columns
-from jobs.sources.parquet_photos import CHANGED, ParquetPhotos, Photo
-from jobs.sources.range_file import open_ranges
-from jobs.sources.reading import ReadError, over_limit
+from jobs.sources.tables.columns import image_columns
+from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
 
 __all__ = ["ParquetSource", "image_columns"]
 

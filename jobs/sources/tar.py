@@ -10,14 +10,14 @@ from itertools import islice, pairwise
 from jobs.config import InputSettings
 from jobs.engine.keys import KeySet, digest
 from jobs.engine.members import Member
-from jobs.sources.containers import Containers
-from jobs.sources.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
+from jobs.sources.files.containers import Containers
+from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
+from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.files.reading import ReadError
+from jobs.sources.files.steady_file import SteadyFile, StreamError, open_local
 from jobs.sources.labels import check_label_pattern, label_of
-from jobs.sources.local_tree import LocalTree
-from jobs.sources.reading import ReadError
-from jobs.sources.samples import Sample, SampleFile
-from jobs.sources.steady_file import SteadyFile, StreamError, open_local
-from jobs.sources.tar_stream import TarEntry, TarStream
+from jobs.sources.tars.samples import Sample, SampleFile
+from jobs.sources.tars.stream import TarEntry, TarStream
 
 _HASHED_TOGETHER = 4096
 

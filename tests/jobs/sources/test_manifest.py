@@ -17,9 +17,9 @@ import pytest
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
+from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource
 from jobs.sources.manifest import ManifestSource
-from jobs.sources.reading import ReadError
 
 GONE = ReadError("unreadable", "the file is no longer there")
 NOT_LOCAL = ReadError("unsupported", "the manifest is remote and may not name local files")

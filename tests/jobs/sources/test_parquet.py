@@ -20,8 +20,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
+from jobs.sources.files.reading import ReadError
 from jobs.sources.parquet import ParquetSource, image_columns
-from jobs.sources.reading import ReadError
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 Items = list[tuple[Member, bytes | ReadError]]

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from jobs.engine.retry import ask, retrying
-from jobs.sources.local_tree import LocalTree
-from jobs.sources.reading import ReadError, reason
-from jobs.sources.remote_tree import RemoteTree
+from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.files.reading import ReadError, reason
+from jobs.sources.files.remote_tree import RemoteTree
 
 
 class RangeError(OSError):

@@ -10,9 +10,9 @@ from urllib.parse import unquote_to_bytes
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.retry import retrying
-from jobs.sources.entry import Entry
-from jobs.sources.pattern import Pattern
-from jobs.sources.reading import ReadError, changed, over_limit, reason
+from jobs.sources.files.entry import Entry
+from jobs.sources.files.pattern import Pattern
+from jobs.sources.files.reading import ReadError, changed, over_limit, reason
 
 
 class LocalTree:

@@ -15,7 +15,14 @@ import pytest
 from fsspec.asyn import AsyncFileSystem
 
 from jobs.engine.retry import Patience
-from jobs.sources.steady_file import BLOCK, Opened, SteadyFile, StreamError, open_local, open_remote
+from jobs.sources.files.steady_file import (
+    BLOCK,
+    Opened,
+    SteadyFile,
+    StreamError,
+    open_local,
+    open_remote,
+)
 
 QUICK = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.001)
 CONTENT = os.urandom(3 * BLOCK + 1000)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from jobs.engine.members import Member
-from jobs.sources.reading import ReadError, read_ahead, reason
+from jobs.sources.files.reading import ReadError, read_ahead, reason
 
 
 def members(*sizes: int | None) -> list[Member]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.sources import tar_headers
-from jobs.sources.inflated_file import ByteStream
-from jobs.sources.local_tree import text_of
-from jobs.sources.reading import ReadError, over_limit
-from jobs.sources.steady_file import StreamError
-from jobs.sources.tar_headers import BLOCK, TarHeader
+from jobs.sources.files.inflated_file import ByteStream
+from jobs.sources.files.local_tree import text_of
+from jobs.sources.files.reading import ReadError, over_limit
+from jobs.sources.files.steady_file import StreamError
+from jobs.sources.tars import headers
+from jobs.sources.tars.headers import BLOCK, TarHeader
 
 # Extension headers hold names; longer ones are damage.
 _LONGEST_EXTENSION = 1 << 20
@@ -102,7 +102,7 @@ class TarStream:
                 yield header
                 continue
             size = header.data_size
-            if header.kind in tar_headers.EXTENSIONS:
+            if header.kind in headers.EXTENSIONS:
                 if size > _LONGEST_EXTENSION:
                     yield self._gap("the archive is damaged here: a name is too long")
                     self._unread, self._padding = size, -size % BLOCK
@@ -110,7 +110,7 @@ class TarStream:
                     continue
                 data = self._take(size + -size % BLOCK)[:size]
                 # Global ones do not count: a part of an archive must not depend on those before.
-                if header.kind != tar_headers.PAX_GLOBAL:
+                if header.kind != headers.PAX_GLOBAL:
                     extensions.append((header.kind, data))
                 continue
             if not all(header.extend(kind, data) for kind, data in extensions):
@@ -119,7 +119,7 @@ class TarStream:
             size = header.data_size
             self._unread, self._padding = size, -size % BLOCK
             is_folder = header.kind == b"\0" and header.name.endswith("/")
-            if header.kind not in tar_headers.SKIPPED and not is_folder:
+            if header.kind not in headers.SKIPPED and not is_folder:
                 yield self._entry(header)
                 if self._ended:
                     return
@@ -144,7 +144,7 @@ class TarStream:
                 return
             if block == _ZEROS:
                 continue
-            header = tar_headers.parse(block)
+            header = headers.parse(block)
             if header is not None:
                 self._skip_sparse_map(header, block)
                 yield header
@@ -155,7 +155,7 @@ class TarStream:
 
     def _skip_sparse_map(self, header: TarHeader, block: bytes) -> None:
         """Pass over the blocks that follow the header of a file with many holes."""
-        more = header.kind == tar_headers.SPARSE and block[482]
+        more = header.kind == headers.SPARSE and block[482]
         while more:
             block = self._take(BLOCK)
             more = len(block) == BLOCK and block[504]
@@ -164,7 +164,7 @@ class TarStream:
         """Go to the next valid header, or to the end."""
         while True:
             data = self._take(_SEARCHED_TOGETHER)
-            found = tar_headers.find(data)
+            found = headers.find(data)
             if found >= 0:
                 self._ahead = data[found:] + self._ahead
                 self._position -= len(data) - found

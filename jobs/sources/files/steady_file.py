@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, Protocol
 from fsspec.asyn import AsyncFileSystem
 
 from jobs.engine.retry import PATIENCE, Patience, ask, is_transient, retrying
-from jobs.sources.reading import reason
+from jobs.sources.files.reading import reason
 
 # One request to remote storage.
 BLOCK = 8 << 20

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobs.sources.reading import ReadError
+from jobs.sources.files.reading import ReadError
 
 # Files that say something of the photos beside them.
 _SIDES = frozenset({"cls", "json", "txt"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.sources.uris import (
+from jobs.sources.tables.uris import (
     folder_of,
     is_same_store,
     path_of,

@@ -11,10 +11,10 @@ from jobs.engine.errors import UserError
 from jobs.engine.remote_file import open_remote
 from jobs.engine.retry import ask, is_absent, said
 from jobs.engine.storage import open_filesystem
+from jobs.sources.files.local_tree import text_of
 from jobs.sources.folder import local_path
-from jobs.sources.local_tree import text_of
-from jobs.sources.rows import Columns, Row, csv_rows, json_rows, parquet_rows
-from jobs.sources.uris import path_of
+from jobs.sources.tables.rows import Columns, Row, csv_rows, json_rows, parquet_rows
+from jobs.sources.tables.uris import path_of
 
 _READERS: dict[str, Callable[[BinaryIO, str, Columns], Iterator[Row]]] = {
     ".csv": partial(csv_rows, delimiter=","),

@@ -13,9 +13,9 @@ from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.retry import Patience
 from jobs.engine.storage import open_filesystem
+from jobs.sources.files.reading import ReadError
+from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import FolderSource
-from jobs.sources.reading import ReadError
-from jobs.sources.remote_tree import RemoteTree
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore
 

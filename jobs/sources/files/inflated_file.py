@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from jobs.sources.steady_file import BLOCK, StreamError
+from jobs.sources.files.steady_file import BLOCK, StreamError
 
 # What a compressed file begins with, and what reads it.
 _FORMATS: dict[bytes, Callable[[Any], Any]] = {

@@ -14,14 +14,14 @@ from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.retry import ask, is_absent, said
 from jobs.engine.storage import open_filesystem
-from jobs.sources.braces import common_folder, expand
-from jobs.sources.entry import Entry
+from jobs.sources.files.braces import common_folder, expand
+from jobs.sources.files.entry import Entry
+from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.files.pattern import Pattern, split_glob
+from jobs.sources.files.reading import ReadError, changed, reason
+from jobs.sources.files.remote_tree import RemoteTree, version_of
+from jobs.sources.files.steady_file import SteadyFile, is_page, open_local, open_remote
 from jobs.sources.folder import local_path
-from jobs.sources.local_tree import LocalTree
-from jobs.sources.pattern import Pattern, split_glob
-from jobs.sources.reading import ReadError, changed, reason
-from jobs.sources.remote_tree import RemoteTree, version_of
-from jobs.sources.steady_file import SteadyFile, is_page, open_local, open_remote
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["

@@ -8,9 +8,9 @@ from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.engine.retry import PATIENCE, Patience, ask, said
-from jobs.sources.entry import Entry
-from jobs.sources.pattern import Pattern
-from jobs.sources.reading import ReadError, changed, over_limit, reason
+from jobs.sources.files.entry import Entry
+from jobs.sources.files.pattern import Pattern
+from jobs.sources.files.reading import ReadError, changed, over_limit, reason
 
 __all__ = ["RemoteTree", "said", "version_of"]
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.sources.local_tree import text_of
+from jobs.sources.files.local_tree import text_of
 
 # By name, because older releases of pyarrow lack the views.
 _BINARY = frozenset({"binary", "large_binary", "binary_view"})

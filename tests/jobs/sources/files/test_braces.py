@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from jobs.sources.braces import common_folder, expand
+from jobs.sources.files.braces import common_folder, expand
 
 EXPANSIONS = {
     "s3://b/{000..002}.tar": ["s3://b/000.tar", "s3://b/001.tar", "s3://b/002.tar"],

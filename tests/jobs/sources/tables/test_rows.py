@@ -8,8 +8,8 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.sources.manifest_file import read_rows
-from jobs.sources.rows import Row, has_uri
+from jobs.sources.tables.manifest_file import read_rows
+from jobs.sources.tables.rows import Row, has_uri
 
 
 def rows_of(path: Path, **settings: object) -> list[Row]:

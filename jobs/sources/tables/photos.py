@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.sources.parquet_columns import ParquetColumns
-from jobs.sources.range_file import RangeFile
-from jobs.sources.reading import ReadError
+from jobs.sources.files.range_file import RangeFile
+from jobs.sources.files.reading import ReadError
+from jobs.sources.tables.columns import ParquetColumns
 
 # Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
 _BUFFER_BYTES = 4 << 20

@@ -12,10 +12,10 @@ from typing import ClassVar
 import fsspec
 import pytest
 
-from jobs.sources.local_tree import LocalTree
-from jobs.sources.range_file import RangeError, RangeFile, open_ranges
-from jobs.sources.reading import ReadError
-from jobs.sources.remote_tree import RemoteTree
+from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.files.range_file import RangeError, RangeFile, open_ranges
+from jobs.sources.files.reading import ReadError
+from jobs.sources.files.remote_tree import RemoteTree
 
 DATA = bytes(range(200))
 

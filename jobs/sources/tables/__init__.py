@@ -1,0 +1,1 @@
+"""What a table tells of photos: those in a Parquet file, those a manifest names."""
