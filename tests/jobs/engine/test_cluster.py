@@ -1,11 +1,12 @@
-"""How many workers a cluster holds."""
+"""How many workers a cluster holds, and what is around them."""
 
+import os
 from typing import Any
 
 import pytest
 import ray
 
-from jobs.engine.cluster import Cluster
+from jobs.engine.cluster import Cluster, connect
 from jobs.engine.errors import UserError
 from jobs.engine.settings import RunSettings
 
@@ -30,3 +31,16 @@ def test_as_many_as_the_gpus_hold(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"0 GPUs and each worker takes 0\.5"):
         _target(monkeypatch, {"CPU": 12.0}, gpus_per_worker=0.5)
+
+
+def test_local_workers_inherit_one_heap_for_all_threads() -> None:
+    before = dict(os.environ)
+    with connect(RunSettings(workers=1)) as cluster:
+        assert (cluster.runtime_env, dict(os.environ)) == ({}, before)
+        seen = ray.remote(os.getenv).remote("MALLOC_ARENA_MAX")
+        assert ray.get(seen) == "1"
+
+
+def test_workers_of_a_cluster_are_given_it() -> None:
+    cluster = Cluster(RunSettings(), local=False)
+    assert cluster.runtime_env == {"env_vars": {"MALLOC_ARENA_MAX": "1"}}
