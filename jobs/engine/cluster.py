@@ -145,10 +145,14 @@ def usable_cpus() -> int:
 def _inherited_by_workers() -> Iterator[None]:
     """Lets local workers import what this process can, installed or not."""
     path = os.pathsep.join(path for path in sys.path if path)
-    before = dict(os.environ)
-    os.environ.update({**_ENVIRONMENT, "PYTHONPATH": path})
+    wanted = {**_ENVIRONMENT, "PYTHONPATH": path}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
