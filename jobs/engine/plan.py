@@ -117,9 +117,19 @@ class Plan:
         repeated = news.keys.repeated()
         if len(repeated):
             raise UserError(self._name_repeated(repeated, files))
-        self._storage.publish_bytes(json.dumps({"files": files}).encode(), f"{name}.json")
-        self._generations.append(Generation.of(self.generations, files))
-        return news.growth(int(self._generations[-1].items.clip(0).sum()))
+        generation = Generation.of(self.generations, files)
+        growth = news.growth(int(generation.items.clip(0).sum()))
+        # Only the files are read again; the rest is for whoever looks at the plan.
+        index = {
+            "shards": len(generation),
+            "members": growth.members,
+            "items": growth.items if (generation.items >= 0).all() else None,
+            "bytes": int(generation.sizes.sum()),
+            "files": files,
+        }
+        self._storage.publish_bytes(json.dumps(index).encode(), f"{name}.json")
+        self._generations.append(generation)
+        return growth
 
     def files(self) -> list[str]:
         """Files that hold its members, in order."""

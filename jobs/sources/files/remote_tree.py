@@ -11,6 +11,7 @@ from jobs.engine.retry import PATIENCE, Patience, ask, said
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason
+from jobs.sources.files.s3_listing import is_s3, list_s3
 
 __all__ = ["RemoteTree", "said", "version_of"]
 
@@ -41,7 +42,13 @@ class RemoteTree:
         return public_url(str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner)
 
     def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
-        """Yield every file in the order of the keys; see `LocalTree.walk`."""
+        """Yield every file in the order of the keys; see `LocalTree.walk`.
+
+        One folder's listing is in memory at a time; of S3, where all is wanted, one page of it.
+        """
+        if pattern is None and is_s3(self.fs):
+            yield from self._listed()
+            return
         levels = [("", iter(self._children("")))]
         while levels:
             prefix, children = levels[-1]
@@ -80,6 +87,18 @@ class RemoteTree:
         call = getattr(self.fs, method)
         return ask(call, *arguments, timeout_s=timeout_s, patience=self.patience, **keywords)
 
+    def _listed(self) -> Iterator[Entry]:
+        try:
+            yield from list_s3(self.fs, self.root, timeout_s=self.timeout_s, patience=self.patience)
+        except Exception as error:  # s3fs has many classes
+            raise self._refusal(self.root, error) from error
+
+    def _refusal(self, path: str, error: Exception) -> UserError:
+        shown = self.fs.unstrip_protocol(path)
+        if isinstance(error, FileNotFoundError):
+            return UserError(f"there is no folder '{shown}': check the address")
+        return UserError(f"cannot list {shown}: {said(error)}")
+
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
         path = _joined(self.root, folder)
@@ -88,14 +107,10 @@ class RemoteTree:
         self.fs.dircache.clear()  # which the line above forgets for web servers
         try:
             infos = self._ask("ls", path, detail=True, timeout_s=self.timeout_s * _PAGES)
-        except FileNotFoundError:
-            if folder:  # removed since its parent was listed
-                return []
-            shown = self.fs.unstrip_protocol(path)
-            raise UserError(f"there is no folder '{shown}': check the address") from None
         except Exception as error:  # each file system has its own classes
-            shown = self.fs.unstrip_protocol(path)
-            raise UserError(f"cannot list {shown}: {said(error)}") from error
+            if folder and isinstance(error, FileNotFoundError):
+                return []  # removed since its parent was listed
+            raise self._refusal(path, error) from error
         children = []
         for info in infos:
             full = str(info["name"]).rstrip("/")
