@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 from pathlib import Path
@@ -13,6 +14,18 @@ from jobs.extractor import Extractor
 from jobs.sources import open_source
 from mtcnn_core.weights import load_default
 
+_STATUS = Path("/proc/self/status")
+
+
+def peak_mb() -> int:
+    """Most memory that this process ever had; `ru_maxrss` counts what its parent had, too."""
+    if not _STATUS.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    found = re.search(r"VmHWM:\s*(\d+) kB", _STATUS.read_text())
+    assert found
+    return int(found[1]) // 1024
+
+
 if __name__ == "__main__":
     photo = Path(sys.argv[1])
     config = load_config(None)
@@ -21,4 +34,4 @@ if __name__ == "__main__":
     member = Member(photo.name, str(photo), photo.stat().st_size, "", None)
     rows = dict(extractor.rows(iter([(member, photo.read_bytes())])))
     print(rows["images"].column("status")[0].as_py())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(peak_mb())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ from jobs.engine.shards import ShardReport, ShardSpec
 from jobs.engine.storage import Storage
 from jobs.engine.worker import resident_bytes
 from tests.jobs.engine.stand_in import ChecksumJob
+from tests.system.memory import peak_mb
 
 _MB = 2**20
 
@@ -52,7 +52,7 @@ def plan(count: int) -> dict[str, Any]:
         "members_per_s": round(count / seconds[0]),
         "again_per_s": round(count / seconds[1]),
         "start_mb": before // _MB,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak_mb(),
     }
 
 

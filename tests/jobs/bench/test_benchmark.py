@@ -53,6 +53,7 @@ _SCHEMA: dict[str, Any] = {
             "work_seconds": float,
             "loop_seconds": float,
             "busy": float,
+            "cpu": float,
             "photos_per_s": float,
             "working_photos_per_s": float,
             "loop_photos_per_s": float,
