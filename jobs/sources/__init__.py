@@ -10,6 +10,7 @@ from jobs.sources.demo import DemoSource
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path
 from jobs.sources.kinds import Kind, kind_of
+from jobs.sources.labels import check_label_pattern
 from jobs.sources.manifest import ManifestSource
 from jobs.sources.parquet import ParquetSource
 from jobs.sources.tar import TarSource
@@ -65,5 +66,6 @@ def open_source(url: str, settings: InputSettings) -> Source:
         return DemoSource(settings)
     # Credentials in a URL become options: what follows stores URLs, and workers open them.
     url, options = in_options(url, settings.storage_options)
+    check_label_pattern(settings)
     settings = settings.model_copy(update={"storage_options": dict(options)})
     return _SOURCES[kind_of(url, settings)](local_path(url) or url, settings)

@@ -30,21 +30,21 @@ def list_s3(fs: Any, root: str, *, timeout_s: float, patience: Patience) -> Iter
     """
     bucket, _, folder = root.partition("/")
     prefix = f"{folder}/" if folder else ""
-    last = ""
+    after: dict[str, str] = {}
     while True:
         page = ask(
             fs.call_s3,
             "list_objects_v2",
             Bucket=bucket,
             Prefix=prefix,
-            StartAfter=last,
             timeout_s=timeout_s,
             patience=patience,
+            **after,
             **fs.req_kw,
         )
         for found in page.get("Contents", []):
-            last = found["Key"]
-            key = last.removeprefix(prefix)
+            after = {"StartAfter": found["Key"]}
+            key = found["Key"].removeprefix(prefix)
             if key and not key.endswith("/"):  # markers of folders
                 yield Entry(key, int(found["Size"]), found["ETag"].strip('"'))
         if not page["IsTruncated"]:

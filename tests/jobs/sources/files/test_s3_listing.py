@@ -43,7 +43,7 @@ def test_a_page_is_asked_for_when_it_is_wanted(
     call = fs.call_s3
 
     def counted(*arguments: Any, **keywords: Any) -> Any:
-        pages.append(keywords["StartAfter"])
+        pages.append(keywords.get("StartAfter"))
         return call(*arguments, **keywords)
 
     # fsspec hands the same file system to all, so the test gives it back as it was.
