@@ -15,6 +15,7 @@ from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import is_folder, local_path
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS
+from jobs.sources.tables.rows import has_uri
 from jobs.sources.tables.uris import path_of
 
 Kind = Literal["folder", "tar", "parquet", "manifest"]
@@ -59,4 +60,4 @@ def _has_pictures(url: str, settings: InputSettings) -> bool:
             schema = pq.read_schema(file)
         except (pa.ArrowException, OSError, UserError):
             return True
-    return bool(image_columns(schema)) or "uri" not in schema.names
+    return bool(image_columns(schema)) or not has_uri(schema)

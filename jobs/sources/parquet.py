@@ -16,7 +16,7 @@ from jobs.engine.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import open_ranges
 from jobs.sources.files.reading import ReadError, over_limit
-from jobs.sources.labels import check_label_pattern, label_of
+from jobs.sources.labels import label_of
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
 
@@ -53,7 +53,6 @@ class ParquetSource:
             UserError: There is nothing to read, the only file cannot be read, or it is not clear
                 which column holds the photos.
         """
-        check_label_pattern(self.settings)
         containers = Containers.of(self.url, self.settings)
         first: tuple[str, str] | None = None
         empty = True

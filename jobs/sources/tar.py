@@ -15,7 +15,7 @@ from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFi
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.steady_file import SteadyFile, StreamError, open_local
-from jobs.sources.labels import check_label_pattern, label_of
+from jobs.sources.labels import label_of
 from jobs.sources.tars.samples import Sample, SampleFile
 from jobs.sources.tars.stream import TarEntry, TarStream
 
@@ -47,7 +47,6 @@ class TarSource:
         Raises:
             UserError: An archive that is named is not there, or no file matches.
         """
-        check_label_pattern(self.settings)
         for archive in self._containers.list():
             starts = self._starts(archive)
             for start, stop in pairwise([*starts, None]):

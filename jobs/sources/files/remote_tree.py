@@ -65,20 +65,28 @@ class RemoteTree:
 
     def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
         """Read a whole object, trying again after errors that pass."""
-        wrong = None if member.size is None else over_limit(member.size, max_bytes)
-        if wrong is not None:
-            return wrong
         path = _joined(self.root, member.key)
         try:
+            size = self._size(path) if member.size is None else member.size
+            wrong = None if size is None else over_limit(size, max_bytes)
+            if wrong is not None:
+                return wrong
             data = self._content(path)
-            if member.size is not None and len(data) < member.size:
+            if size is not None and len(data) < size:
                 # A body that was cut short looks like this if its length was not sent with it.
                 data = self._content(path)
         except Exception as error:  # each file system has its own classes; the row names them
             return ReadError("unreadable", reason(error))
-        if member.size is None:  # a web server that does not tell
+        if size is None:
             return over_limit(len(data), max_bytes) or data
-        return changed(member.size, len(data)) or data
+        return changed(size, len(data)) or data
+
+    def _size(self, path: str) -> int | None:
+        """The size of an object that was not listed; web servers often do not tell."""
+        if path.startswith(("http://", "https://")):
+            return None
+        size = self._ask("info", path, timeout_s=self.timeout_s).get("size")
+        return None if size is None else int(size)
 
     def _content(self, path: str) -> bytes:
         return bytes(self._ask("cat_file", path, timeout_s=self.timeout_s))

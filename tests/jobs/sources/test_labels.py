@@ -83,3 +83,9 @@ def test_the_pattern_labels_the_demo_photos() -> None:
 def test_an_invalid_pattern_is_refused_before_a_photo_is_listed(url: str) -> None:
     with pytest.raises(UserError, match="not a valid regular expression"):
         next(open_source(url, settings_of(label_pattern="(")).list())
+
+
+@pytest.mark.parametrize("name", ["photos", "photos.tar", "photos.csv", "photos/*.jpg"])
+def test_a_wrong_pattern_is_refused_when_an_input_is_opened(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="not a valid regular expression"):
+        open_source(str(tmp_path / name), settings_of(label_pattern="("))

@@ -305,11 +305,6 @@ def test_label_pattern_and_no_labels(archive: Archive) -> None:
     assert labels(path, label="none") == {"d/a-7.jpg": None}
 
 
-def test_a_wrong_label_pattern_is_refused(archive: Archive) -> None:
-    with pytest.raises(UserError, match="label_pattern"):
-        list(source_of(archive(tar_of()), label_pattern="(").list())
-
-
 def test_a_large_sample_is_released_with_the_label_so_far(archive: Archive) -> None:
     files = [("a.cls", b"1"), *((f"a.{i}.jpg", bytes(600)) for i in range(4))]
     found = rows(archive(tar_of(*files)), max_bytes=1000)

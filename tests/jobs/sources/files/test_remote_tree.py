@@ -246,3 +246,17 @@ def test_wrong_credentials_are_one_sentence_without_them(object_store: ObjectSto
         list(source.list())
     assert "\n" not in str(caught.value)
     assert not [secret for secret in object_store.secrets if secret in str(caught.value)]
+
+
+def test_a_large_object_that_was_not_listed_is_not_fetched(
+    object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fs, url = object_store.filesystem(), object_store.folder()
+    fs.pipe_file(f"{url}/large.jpg", bytes(1000))
+    fetched: list[str] = []
+    # fsspec hands the same file system to all, so the test gives it back as it was.
+    monkeypatch.setattr(fs, "cat_file", lambda path, **keywords: fetched.append(path))
+    tree = RemoteTree(fs, fs._strip_protocol(url))
+    found = tree.read(Member("large.jpg", f"{url}/large.jpg", None, "", None), 999)
+    assert isinstance(found, ReadError)
+    assert (found.kind, fetched) == ("too_large", [])
