@@ -1,10 +1,8 @@
 """A manifest: a table whose rows name the photos, wherever they are."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from jobs.config import InputSettings
 from jobs.engine.credentials import public_url
@@ -136,22 +134,9 @@ def _is_remote(uri: str, place: str) -> bool:
 
 def _read_local(member: Member, max_bytes: int | None) -> bytes | ReadError:
     tree = LocalTree("/")
-    path = _spelled(member.uri)
+    path = tree.path_of(member.uri)
     entry = tree.entry(path)
     if entry is None:
         return ReadError("unreadable", "the file is no longer there")
     size = entry.size if member.size is None else member.size
     return tree.read(replace(member, key=path, size=size), max_bytes)
-
-
-def _spelled(path: str) -> str:
-    """The path behind a text, with the undecodable names that `text_of` writes it for."""
-    if "%" not in path or os.path.lexists(path):
-        return path
-    whole = "/"
-    for name in path.split("/"):
-        raw = os.fsdecode(unquote_to_bytes(name))
-        literal = os.path.join(whole, name)
-        is_raw = not os.path.lexists(literal) and text_of(raw) == name
-        whole = os.path.join(whole, raw) if is_raw else literal
-    return whole

@@ -103,8 +103,10 @@ class LocalTree:
         path = self.root
         for name in key.split("/"):
             literal = os.path.join(path, name)
-            raw = os.path.join(path, os.fsdecode(unquote_to_bytes(name)))
-            path = literal if os.path.lexists(literal) else raw
+            raw = os.fsdecode(unquote_to_bytes(name))
+            # Only what `text_of` writes so: `a%20b` that is gone must not be read as `a b`.
+            is_raw = not os.path.lexists(literal) and text_of(raw) == name
+            path = os.path.join(path, raw) if is_raw else literal
         return path
 
 

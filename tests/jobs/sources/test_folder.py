@@ -20,6 +20,7 @@ from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
 from jobs.sources import ReadError, Source, check_apart, open_source
+from jobs.sources.files.local_tree import LocalTree
 
 
 def filled(root: Path, *keys: str) -> Path:
@@ -559,3 +560,9 @@ def test_members_of_another_listing_are_read_by_key(tmp_path: Path) -> None:
     [member] = source.list()
     moved = replace(member, uri="/mounted/elsewhere/a")
     assert list(source.stream([moved])) == [(moved, b"a")]
+
+
+def test_a_name_that_is_gone_is_not_read_as_another(tmp_path: Path) -> None:
+    (tmp_path / "a b.jpg").write_bytes(b"another")
+    member = Member("a%20b.jpg", str(tmp_path / "a%20b.jpg"), 7, "", None)
+    assert isinstance(LocalTree(str(tmp_path)).read(member, None), ReadError)
