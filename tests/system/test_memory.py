@@ -61,7 +61,8 @@ def test_memory_of_a_worker_stays_within_its_bound(
     tmp_path: Path, rng: np.random.Generator
 ) -> None:
     mixed(tmp_path / "in", rng, kinds=40, copies=6)
-    assert max(memory_over(tmp_path / "in", tmp_path / "out")) <= 700 * _MB
+    # 352 MB, and 541 to 731 where every thread has a heap of its own.
+    assert max(memory_over(tmp_path / "in", tmp_path / "out")) <= 450 * _MB
 
 
 @pytest.mark.slow

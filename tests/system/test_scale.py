@@ -29,8 +29,8 @@ def test_two_million_members_are_planned_in_500_mb() -> None:
 
 
 def test_driver_does_not_grow_with_the_shards_done() -> None:
-    memory = measured("dispatch", 10_000)["driver_mb_by_tenth"]
-    assert memory[-1] - memory[1] <= 3  # with Ray's history of tasks it is 8 and more
+    memory = measured("dispatch", 30_000)["driver_mb_by_tenth"]
+    assert memory[-1] - memory[0] <= 2  # with Ray's history of tasks it was 5
 
 
 def test_a_late_shard_costs_what_an_early_one_costs() -> None:
