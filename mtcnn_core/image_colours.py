@@ -25,7 +25,7 @@ def to_rgb(image: Image.Image, header: ImageHeader) -> Image.Image:
     if image.mode.startswith("I;16") or (image.mode == "I" and header.format in ("PNG", "PPM")):
         return _high_byte(image).convert("RGB")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
+        layer = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")
         white.paste(layer, mask=layer.getchannel("A"))
         return white

@@ -50,7 +50,7 @@ class UnsupportedImage(ImageError):
 
 
 class ImageTooLarge(ImageError):
-    """More bytes or pixels than the limits allow."""
+    """More bytes or pixels than the limits allow, or in more pieces than any photo comes in."""
 
     status: ClassVar[str] = "too_large"
 

@@ -3,7 +3,8 @@
 An allow-list: JPEG (MPO included: its first picture), PNG, WEBP, GIF, BMP, TIFF, PPM/PGM/PBM,
 JPEG2000, and AVIF where Pillow has it. Left out on purpose: EPS and PDF (reading them runs a
 program), ICO (it nests whole files of other sizes than it declares), TGA and headerless DIB (no
-signature, so any bytes could be one).
+signature, so any bytes could be one), PPM written in decimal digits (P1 to P3: no photo is, and
+10 MB of its comments keep Pillow busy for over a minute).
 """
 
 import re
@@ -12,7 +13,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import cast
 
-from PIL import features
+from PIL import ExifTags, features
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -23,7 +24,7 @@ from PIL.PpmImagePlugin import PpmImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mtcnn_core.image_errors import UndecodableImage, UnsupportedImage
+from mtcnn_core.image_errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -32,7 +33,7 @@ _SIGNATURES = {
     "GIF": rb"GIF8[79]a",
     "BMP": rb"BM",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
-    "PPM": rb"P[1-6]\s",
+    "PPM": rb"P[4-6]\s",
     "JPEG2000": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
     # The brand, or among the compatible brands of a file whose main one is generic (mif1).
     "AVIF": rb"....ftyp(.{4}){0,12}?avi[fs]",
@@ -45,6 +46,8 @@ _EXTENSION = re.compile(
     r"\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|dib|tiff?|p[pgbn]m|jp2|j2[kc]|jp[cx]|avifs?)"
 )
 _FORMATS = ", ".join(_SIGNATURES)
+_MOST_BLOCKS = 100_000  # of 255 bytes
+_MOST_STRIPS = 100_000  # one a row in the highest of photos
 
 
 class _JpegFile(JpegImageFile):
@@ -54,14 +57,39 @@ class _JpegFile(JpegImageFile):
         super()._open()
 
 
+class _GifFile(GifImageFile):
+    _blocks = 0
+
+    def data(self) -> bytes | None:
+        # Called for the blocks of comments and extensions, which Pillow keeps one by one.
+        self._blocks += 1
+        if self._blocks > _MOST_BLOCKS:
+            raise ImageTooLarge(
+                f"this GIF has more than {_MOST_BLOCKS} blocks before its pixels; convert it"
+            )
+        return super().data()
+
+
+class _TiffFile(TiffImageFile):
+    def _setup(self) -> None:
+        # Pillow makes 250 bytes of the four that a strip or tile takes in the file.
+        for tag in (ExifTags.Base.StripOffsets, ExifTags.Base.TileOffsets):
+            offsets = self.tag_v2.get(tag, ())
+            if isinstance(offsets, tuple) and len(offsets) > _MOST_STRIPS:
+                raise ImageTooLarge(
+                    f"this TIFF has more than {_MOST_STRIPS} strips or tiles; convert it"
+                )
+        super()._setup()
+
+
 # Readers are called directly, not through Image.open: its pixel limit is a process-wide setting.
 # The JPEG reader reads MPO too, without its index, which is often broken while the JPEG is fine.
 _READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "JPEG": _JpegFile,
     "PNG": PngImageFile,
-    "GIF": GifImageFile,
+    "GIF": _GifFile,
     "BMP": BmpImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": _TiffFile,
     "PPM": PpmImageFile,
 }
 if features.check("webp"):

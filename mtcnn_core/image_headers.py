@@ -7,6 +7,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from mtcnn_core.image_errors import ImageHeader
 
+_HEX_EXIF, _MOST_HEX = "Raw profile type exif", 1 << 20
+
 
 def read_header(image: ImageFile, file_format: str) -> ImageHeader:
     """Reads the header without decoding a pixel.
@@ -30,6 +32,8 @@ def read_header(image: ImageFile, file_format: str) -> ImageHeader:
 def _orientation(image: ImageFile) -> int | None:
     if isinstance(image, PngImageFile) and image.tile:
         return None  # asking a PNG for its EXIF decodes it
+    if len(image.info.get(_HEX_EXIF, "")) > _MOST_HEX:
+        return None  # Pillow takes 27 times its memory to read it
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
     except MemoryError:

@@ -6,9 +6,10 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from pydantic import ConfigDict, PositiveInt
 from pydantic.dataclasses import dataclass as validated
 
@@ -23,6 +24,7 @@ from mtcnn_core.image_errors import (
 )
 from mtcnn_core.image_formats import reader, recognise
 from mtcnn_core.image_headers import read_header
+from mtcnn_core.image_pieces import check_pieces
 from mtcnn_core.quiet_pillow import quiet_pillow, silence_libtiff
 
 __all__ = [
@@ -57,7 +59,8 @@ class ImageLimits:
     """What is refused from the header, before a pixel is decoded.
 
     Attributes:
-        max_pixels: Width times height. Decoding needs about 7 bytes a pixel. In GIF, WEBP and tiled
+        max_pixels: Width times height, also of a single tile of a TIFF. Decoding needs 7 bytes a
+            pixel, up to 16 where the picture is transparent, progressive or WEBP. In GIF, WEBP and
             TIFF Pillow's own limit (179 million unless it is changed there) holds as well.
         max_bytes: Length of the file.
         min_side: Pixels; the default is one cell of the proposal network.
@@ -107,7 +110,8 @@ def read_photo(
     Raises:
         UndecodableImage: Damaged, cut off, or empty.
         UnsupportedImage: Not a format that is read here, or float, LAB or 32-bit integer samples.
-        ImageTooLarge: Over `max_bytes` or `max_pixels`.
+        ImageTooLarge: Over `max_bytes` or `max_pixels`, or in absurdly many pieces (a JPEG of more
+            than 100 scans, a PNG of more than 1,000 chunks, ...).
         ImageTooSmall: A side under `min_side`.
         MemoryError: The picture is within the limits and does not fit into memory.
         ValueError: `shrink` is another number.
@@ -120,6 +124,7 @@ def read_photo(
         )
     file_format = recognise(data, name)
     open_file = reader(file_format)
+    check_pieces(data, file_format)
     header: ImageHeader | None = None
     try:
         with quiet_pillow:
@@ -128,6 +133,8 @@ def read_photo(
             file = open_file(BytesIO(data))
             header = read_header(file, file_format)
             _check_limits(header, limits)
+            if isinstance(file, TiffImageFile):
+                _check_tile(file, header, limits)
             image = _load(file, shrink)
             if isinstance(file, PngImageFile):  # its EXIF may come after the pixels
                 header = read_header(file, file_format)
@@ -185,6 +192,18 @@ def _check_limits(header: ImageHeader, limits: ImageLimits) -> None:
         )
     if min(header.width, header.height) < limits.min_side:
         raise ImageTooSmall(f"{size}; lower min_side ({limits.min_side}) or leave it out", header)
+
+
+def _check_tile(file: TiffImageFile, header: ImageHeader, limits: ImageLimits) -> None:
+    """A tile may be larger than its picture, and is decoded whole."""
+    width = file.tag_v2.get(ExifTags.Base.TileWidth, 1)
+    height = file.tag_v2.get(ExifTags.Base.TileLength, 1)
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the image has tiles of {width}x{height}; raise max_pixels ({limits.max_pixels})"
+            " or save it with smaller ones",
+            header,
+        )
 
 
 def _load(file: ImageFile, shrink: int) -> Image.Image:

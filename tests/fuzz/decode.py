@@ -1,0 +1,76 @@
+"""Fuzzes the decoder: `python -m tests.fuzz.decode COUNT [SEED] [FIRST]`.
+
+Every input must end as pixels or as an `ImageError`, in bounded time and memory, without a word
+printed. A finding says the numbers that repeat it, and its input is kept.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from mtcnn_core.images import ImageError, ImageLimits, read_photo
+from tests.fuzz.images import samples
+from tests.fuzz.mutations import mutated
+from tests.fuzz.watch import Finding, Limits, watch
+
+LIMITS = ImageLimits(max_pixels=1_000_000, max_bytes=4 << 20, min_side=1)
+_SENTENCE = re.compile(r"[^\n]{10,400}")
+
+
+def check(data: bytes) -> str | None:
+    """Says what is wrong with the outcome for some bytes, if anything is."""
+    try:
+        photo = read_photo(data, limits=LIMITS)
+    except ImageError as error:
+        if not _SENTENCE.fullmatch(str(error)) or " at 0x" in str(error):
+            return f"not a sentence: {error}"
+        return _repeated(data, error)
+    header, pixels = photo.header, photo.pixels
+    if pixels.shape != (header.height, header.width, 3) or not pixels.flags.c_contiguous:
+        return f"{header} and pixels of {pixels.shape}"
+    return None
+
+
+def _repeated(data: bytes, error: ImageError) -> str | None:
+    """The same bytes must give the same sentence."""
+    try:
+        read_photo(data, limits=LIMITS)
+    except ImageError as again:
+        return None if str(again) == str(error) else f"first {error}, then {again}"
+    return f"first {error}, then pixels"
+
+
+def hunt(
+    count: int, *, seed: int, first: int = 0, target: str = "tests.fuzz.decode:check"
+) -> Iterator[Finding]:
+    """Yields what is wrong with the inputs `first` to `first + count - 1` of a seed."""
+    whole = samples()
+    inputs = (mutated(whole, seed=seed, index=first + index) for index in range(count))
+    yield from watch(target, inputs, limits=Limits())
+
+
+def main(count: int, seed: int, first: int) -> int:
+    print(f"{count} inputs, seed {seed}", flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-decode-"))
+    found, began = 0, time.monotonic()
+    for finding in hunt(count, seed=seed, first=first):
+        found += 1
+        index = first + finding.index
+        file = folder / f"{seed}-{index}"
+        file.write_bytes(finding.data)
+        print(f"{finding.kind}: {finding.text} ({finding.name}, in {file}, repeat with")
+        print(f"  python -m tests.fuzz.decode 1 {seed} {index})", flush=True)
+    print(f"{found} findings in {time.monotonic() - began:.0f} s")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    numbers = [int(each) for each in sys.argv[1:]]
+    chosen = numbers[1] if len(numbers) > 1 else secrets.randbits(32)
+    sys.exit(main(numbers[0], chosen, numbers[2] if len(numbers) > 2 else 0))
