@@ -14,6 +14,7 @@ from jobs.sources.files.range_file import open_ranges
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import is_folder, local_path
 from jobs.sources.tables.columns import image_columns
+from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS
 from jobs.sources.tables.rows import has_uri
 from jobs.sources.tables.uris import path_of
@@ -52,11 +53,12 @@ def _has_pictures(url: str, settings: InputSettings) -> bool:
         return True
     containers = Containers.of(url, settings)
     first = next(containers.list())
-    file = open_ranges(containers.tree, containers.path_of(first.key), settings.timeout_s)
+    file = open_ranges(containers.tree, containers.path_of(first.key), first.size)
     if isinstance(file, ReadError):
         return True  # which then says what is wrong with it
     with closing(file):
         try:
+            check_footer(file)
             schema = pq.read_schema(file)
         except (pa.ArrowException, OSError, UserError):
             return True

@@ -12,10 +12,11 @@ from itertools import groupby
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
+from jobs.engine.keys import digest
 from jobs.engine.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import open_ranges
-from jobs.sources.files.reading import ReadError, over_limit
+from jobs.sources.files.reading import ReadError
 from jobs.sources.labels import label_of
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
@@ -93,22 +94,26 @@ class ParquetSource:
             max_bytes: Larger photos are passed over.
         """
         containers = Containers.of(self.url, self.settings)
-        for file, parts in groupby(members, key=containers.container_key):
+        for file, group in groupby(members, key=containers.container_key):
+            parts = list(group)
             with ExitStack() as opened:
-                photos = self._open(containers, file)
+                # That of the file where it is all of it.
+                photos = self._open(containers, file, parts[0].size)
                 if isinstance(photos, ParquetPhotos):
                     opened.callback(photos.close)
                 for part in parts:
-                    for name, photo in _named(_read(photos, part)):
+                    for name, photo in _named(_read(photos, part, max_bytes)):
                         key = file if name is None else containers.item_key(file, name)
-                        yield self._item(photo, key, name or "", part.uri, max_bytes)
+                        yield self._item(photo, key, name or "", part.uri), photo.data
 
     def _open(
-        self, containers: Containers, file: str, where: str | None = None
+        self, containers: Containers, file: str, told: int | None, where: str | None = None
     ) -> ParquetPhotos | ReadError:
-        """Open a file to read it; to list it, `where` says what to call it in errors."""
-        path = containers.path_of(file)
-        ranges = open_ranges(containers.tree, path, self.settings.timeout_s)
+        """Open a file to read it; to list it, `where` says what to call it in errors.
+
+        Its size is perhaps the one that was `told`.
+        """
+        ranges = open_ranges(containers.tree, containers.path_of(file), told)
         if isinstance(ranges, ReadError):
             return ranges
         try:
@@ -119,7 +124,7 @@ class ParquetSource:
             return ReadError("unreadable", CHANGED)
 
     def _footer(self, containers: Containers, file: Member) -> _Footer | ReadError:
-        photos = self._open(containers, file.key, file.uri)
+        photos = self._open(containers, file.key, file.size, file.uri)
         if isinstance(photos, ReadError):
             return photos
         with closing(photos):
@@ -136,38 +141,36 @@ class ParquetSource:
             ]
         return photos.columns.image, parts
 
-    def _item(
-        self, photo: Photo, key: str, name: str, file: str, max_bytes: int | None
-    ) -> tuple[Member, bytes | ReadError]:
+    def _item(self, photo: Photo, key: str, name: str, file: str) -> Member:
         label = photo.label
         if label is None:
             label = label_of(name, self.settings, key=key)
         uri = file if photo.row is None else f"{file}#{photo.row}"
-        if isinstance(photo.data, ReadError):
-            return Member(key, uri, None, "", label), photo.data
-        size = len(photo.data)
-        return Member(key, uri, size, "", label), over_limit(size, max_bytes) or photo.data
+        size = len(photo.data) if isinstance(photo.data, bytes) else None
+        return Member(key, uri, size, "", label)
 
 
-def _read(photos: ParquetPhotos | ReadError, part: Member) -> Iterator[Photo]:
+def _read(
+    photos: ParquetPhotos | ReadError, part: Member, max_bytes: int | None
+) -> Iterator[Photo]:
     """The photos of a part, or as many errors if its file cannot be opened."""
     if isinstance(photos, ParquetPhotos):
-        return photos.read(part.start, part.stop, part.size)
+        return photos.read(part.start, part.stop, part.size, max_bytes)
     rows = [None] if part.stop is None else range(part.start, part.stop)
     return (Photo(row, photos) for row in rows)
 
 
 def _named(photos: Iterator[Photo]) -> Iterator[tuple[str | None, Photo]]:
     """Photos with names that differ; None stands for the whole file."""
-    names: set[str] = set()
+    names: set[bytes] = set()  # hashed: they can be long
     for photo in photos:
         if photo.row is None:
             yield None, photo
             continue
         name = photo.name or f"{photo.row:09d}"
-        while name in names:
+        while (hashed := digest(name)) in names:
             name = f"{name}#{photo.row}"
-        names.add(name)
+        names.add(hashed)
         yield name, photo
 
 

@@ -146,14 +146,16 @@ class _Keys:
 
     def __init__(self) -> None:
         self._known: set[bytes] = set()
-        self._repeated: Counter[str] = Counter()
+        self._repeated: Counter[bytes] = Counter()
 
     def unique(self, key: str) -> str:
         """The key, with a number behind it if it was given out before."""
-        result = key
-        while (hashed := digest(result)) in self._known:
-            self._repeated[key] += 1
-            result = f"{key}#{self._repeated[key] + 1}"
+        result, first = key, digest(key)
+        hashed = first
+        while hashed in self._known:
+            self._repeated[first] += 1
+            result = f"{key}#{self._repeated[first] + 1}"
+            hashed = digest(result)
         self._known.add(hashed)
         return result
 

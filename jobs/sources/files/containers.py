@@ -1,7 +1,6 @@
 """Files that hold many items: which ones a path, a glob or braces name, and under which keys."""
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,16 +10,19 @@ from typing import Any
 from jobs.config import InputSettings
 from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
+from jobs.engine.filesystem import open_filesystem
 from jobs.engine.members import Member
-from jobs.engine.retry import ask, is_absent, said
-from jobs.engine.storage import open_filesystem
+from jobs.engine.retry import is_absent, said
 from jobs.sources.files.braces import common_folder, expand
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.pattern import Pattern, split_glob
 from jobs.sources.files.reading import ReadError, changed, reason
-from jobs.sources.files.remote_tree import RemoteTree, version_of
-from jobs.sources.files.steady_file import SteadyFile, is_page, open_local, open_remote
+from jobs.sources.files.regular_file import NotRegularError, check_regular
+from jobs.sources.files.remote_path import is_other, size_of, version_of
+from jobs.sources.files.remote_tree import RemoteTree
+from jobs.sources.files.steady_file import SteadyFile, open_local, open_remote
+from jobs.sources.files.web_page import is_page
 from jobs.sources.folder import local_path
 
 # In the URL of a web page `?` begins the query.
@@ -118,31 +120,21 @@ class Containers:
             member: As listed, or a part with `start`, `stop` and `size` in bytes.
         """
         path = self.path_of(self.container_key(member))
+        if isinstance(self.tree, RemoteTree):
+            return _open_remote(self.tree, path, member)
         try:
-            size = self._size(path)
-        except Exception as error:  # each file system has its own classes; the row names them
+            size = check_regular(os.stat(path)).st_size
+        except NotRegularError as error:
+            return ReadError("unsupported", str(error))
+        except OSError as error:
             return ReadError("unreadable", reason(error))
-        if isinstance(size, ReadError):
-            return size
-        if size is not None and member.size is not None:
+        if member.size is not None:
             end = member.start + member.size
             more_follows = member.stop is not None and size > end
             wrong = None if more_follows else changed(end, size)
             if wrong is not None:
                 return wrong
-        if isinstance(self.tree, LocalTree):
-            return SteadyFile(open_local(path), size, member.start)
-        open_at = open_remote(self.tree.fs, path, size, self.tree.timeout_s)
-        return SteadyFile(open_at, size, member.start, self.tree.patience)
-
-    def _size(self, path: str) -> int | ReadError | None:
-        """Bytes in a file; None if only reading it tells."""
-        if isinstance(self.tree, LocalTree):
-            info = os.stat(path)
-            if not stat.S_ISREG(info.st_mode):  # a FIFO would not open
-                return ReadError("unsupported", "not a regular file")
-            return info.st_size
-        return None if is_page(path) else _size_in(self._info(path))
+        return SteadyFile(open_local(path), size, member.start)
 
     def _entries(self, names: Sequence[str]) -> Iterator[Entry]:
         # Their sizes are a request each: a thousand of them one by one take a minute.
@@ -167,26 +159,30 @@ class Containers:
             is_folder = os.path.isdir(os.path.join(self.tree.root, name))
         else:
             try:
-                info = self._info(self.path_of(name))
+                info = self.tree.path(self.path_of(name)).info()
             except Exception as error:  # each file system has its own classes
                 if is_absent(error):
                     raise UserError(f"there is no file '{uri}': check the address") from None
                 raise UserError(f"cannot open '{uri}': {said(error)}") from error
             is_folder = info["type"] == "directory"
-            entry = Entry(name, _size_in(info), version_of(info))
+            entry = Entry(name, size_of(info), version_of(info))
         if is_folder:
             raise UserError(f"'{uri}' is a folder: name the files in it, such as '{uri}/*'")
         return entry
 
-    def _info(self, path: str) -> dict[str, Any]:
-        assert isinstance(self.tree, RemoteTree)
-        tree = self.tree
-        info: dict[str, Any] = ask(
-            tree.fs.info, path, timeout_s=tree.timeout_s, patience=tree.patience
-        )
-        return info
 
-
-def _size_in(info: dict[str, Any]) -> int | None:
-    size = info.get("size")
-    return None if size is None else int(size)
+def _open_remote(tree: RemoteTree, path: str, member: Member) -> SteadyFile | ReadError:
+    """Open a file behind fsspec, which is never read in parts."""
+    size = None
+    if not is_page(path):
+        try:
+            info = tree.path(path).sure_info(member.size)
+        except Exception as error:  # each file system has its own classes; the row names them
+            return ReadError("unreadable", reason(error))
+        size = size_of(info)
+        # Another size than was listed is a wrong one, unless the file is another one.
+        if size is not None and member.size is not None and is_other(info, member.version):
+            wrong = changed(member.size, size)
+            if wrong is not None:
+                return wrong
+    return SteadyFile(open_remote(tree.fs, path, size, tree.timeout_s), size, 0, tree.patience)

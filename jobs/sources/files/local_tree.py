@@ -1,10 +1,11 @@
 """A tree of files on this machine, walked in key order and read by key."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from jobs.engine.errors import UserError
@@ -13,6 +14,9 @@ from jobs.engine.retry import retrying
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason
+from jobs.sources.files.regular_file import NotRegularError, open_regular
+
+_Identity = tuple[int, int]
 
 
 class LocalTree:
@@ -34,7 +38,9 @@ class LocalTree:
         """Yield every file, whatever its type, in the order of the keys.
 
         One folder's names are held at a time. Links to folders are followed, except to a folder
-        the link itself lies in. What is not a regular file, broken links too, has no size.
+        the link itself lies in; in what a link leads to, further links lead to each folder once,
+        or a few links could make more paths than there is time. What is not a regular file, broken
+        links too, has no size, and neither has a folder too deep to be listed.
 
         Args:
             pattern: Only files that match it, and only folders that can hold such files.
@@ -42,24 +48,39 @@ class LocalTree:
         Raises:
             UserError: A folder cannot be listed, or two names give the same key.
         """
-        # Each level: its path ("" or ending in "/"), its identity, names to come.
-        levels = [("", _identity(self.root), iter(_names(self.root)))]
+        levels = [_Level("", _identity(self.root), iter(_names(self.root)), None)]
         while levels:
-            path, _, names = levels[-1]
-            name = next(names, None)
+            level = levels[-1]
+            name = next(level.names, None)
             if name is None:
                 levels.pop()
                 continue
-            below = path + name
+            below = level.path + name
             if not name.endswith("/"):
                 entry = None if pattern and not pattern.matches(below) else self.entry(below)
                 if entry is not None:
                     yield entry
             elif pattern is None or pattern.enters(below[:-1]):
-                folder = os.path.join(self.root, below)
-                identity = _identity(folder)
-                if identity is not None and identity not in (level[1] for level in levels):
-                    levels.append((below, identity, iter(_names(folder))))
+                try:
+                    found = self._enter(below, levels)
+                except _TooDeepError:
+                    yield Entry(text_of(below), None, "")
+                else:
+                    levels += [found] if found else []
+
+    def _enter(self, below: str, levels: list["_Level"]) -> "_Level | None":
+        """A folder below the last level, unless it is one that has been entered on the way."""
+        folder = os.path.join(self.root, below)
+        identity = _identity(folder)
+        if identity is None or any(identity == level.identity for level in levels):
+            return None
+        linked = levels[-1].linked
+        if os.path.islink(folder[:-1]):
+            linked = set() if linked is None else linked
+            if identity in linked:
+                return None
+            linked.add(identity)
+        return _Level(below, identity, iter(_names(folder)), linked)
 
     def entry(self, path: str) -> Entry | None:
         """The file at a path below the root; None if it was removed since it was found."""
@@ -77,23 +98,19 @@ class LocalTree:
         return Entry(text_of(path), size, str(info.st_mtime_ns))
 
     def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
-        """Read a whole file; what is not a regular file is never opened."""
+        """Read a whole file; what is not a regular file is never opened.
+
+        Not a byte more is read than it has when it is opened: the files of /proc have none, and
+        reading some of those never ends.
+        """
         path = self.path_of(member.key)
         try:
-            info = os.stat(path)
+            return retrying()(_read, path, member.size, max_bytes)
+        except NotRegularError as error:
+            return ReadError("unsupported", str(error))
         except OSError as error:
             broken = isinstance(error, FileNotFoundError) and os.path.islink(path)
             return ReadError("unreadable", "the link leads nowhere" if broken else reason(error))
-        if not stat.S_ISREG(info.st_mode):
-            return ReadError("unsupported", f"not a regular file but a {_kind(info.st_mode)}")
-        wrong = over_limit(info.st_size, max_bytes) or changed(member.size, info.st_size)
-        if wrong is not None:
-            return wrong
-        try:
-            data = retrying()(Path(path).read_bytes)
-        except OSError as error:
-            return ReadError("unreadable", reason(error))
-        return changed(member.size, len(data)) or data
 
     def path_of(self, key: str) -> str:
         """The path behind a key, whose names may stand for undecodable ones."""
@@ -108,6 +125,28 @@ class LocalTree:
             is_raw = not os.path.lexists(literal) and text_of(raw) == name
             path = os.path.join(path, raw) if is_raw else literal
         return path
+
+
+@dataclass(frozen=True)
+class _Level:
+    """A folder that is being walked.
+
+    Attributes:
+        path: Of it below the root, "" or ending in "/".
+        identity: What it is, whatever its path.
+        names: Those to come.
+        linked: Where links led on the way here and beside it, the outermost one and those in what
+            it leads to; None outside of links.
+    """
+
+    path: str
+    identity: _Identity | None
+    names: Iterator[str]
+    linked: set[_Identity] | None
+
+
+class _TooDeepError(Exception):
+    """The path of a folder is longer than the system takes."""
 
 
 def text_of(name: str) -> str:
@@ -154,12 +193,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _identity(folder: str) -> tuple[int, int] | None:
+def _identity(folder: str) -> _Identity | None:
     try:
         info = os.stat(folder)
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise _TooDeepError from error
         raise _unlisted(folder, error) from error
     return info.st_dev, info.st_ino
 
@@ -169,12 +210,12 @@ def _unlisted(folder: str, error: OSError) -> UserError:
     return UserError(f"cannot list the folder {where} ({why}): make it readable")
 
 
-def _kind(mode: int) -> str:
-    kinds = {
-        stat.S_IFIFO: "FIFO",
-        stat.S_IFSOCK: "socket",
-        stat.S_IFBLK: "device",
-        stat.S_IFCHR: "device",
-        stat.S_IFDIR: "folder",
-    }
-    return kinds.get(stat.S_IFMT(mode), "special file")
+def _read(path: str, planned: int | None, max_bytes: int | None) -> bytes | ReadError:
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        wrong = over_limit(size, max_bytes) or changed(planned, size)
+        if wrong is not None:
+            return wrong
+        data = file.read(size)
+        left = os.fstat(file.fileno()).st_size if len(data) == size else len(data)
+        return changed(planned, left) or data

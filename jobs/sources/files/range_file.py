@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from collections.abc import Callable
-from typing import Any
 
-from jobs.engine.retry import ask, retrying
+from jobs.engine.retry import CutOffError, retrying
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError, reason
+from jobs.sources.files.regular_file import NotRegularError, open_regular
+from jobs.sources.files.remote_path import RemotePath, size_of
 from jobs.sources.files.remote_tree import RemoteTree
 
 
@@ -70,10 +70,10 @@ class RangeFile(io.RawIOBase):
             return b""
         try:
             data = self._fetch(self._at, stop)
+            if len(data) < stop - self._at:
+                raise CutOffError
         except Exception as error:  # each file system has its own classes
             raise self._failed(reason(error)) from error
-        if len(data) < stop - self._at:
-            raise self._failed("the file became shorter while it was read")
         if len(data) > stop - self._at:
             raise self._failed("the storage cannot read parts of a file")
         self._at = stop
@@ -90,40 +90,40 @@ class RangeFile(io.RawIOBase):
         return RangeError(message)
 
 
-def open_ranges(tree: LocalTree | RemoteTree, path: str, timeout_s: float) -> RangeFile | ReadError:
+def open_ranges(
+    tree: LocalTree | RemoteTree, path: str, told: int | None = None
+) -> RangeFile | ReadError:
     """A file of a tree, or why it cannot be opened.
 
     Args:
         tree: Of this machine, or whose file system has the file.
         path: Absolute, or of that file system.
-        timeout_s: Deadline of each request to remote storage.
+        told: What may be its size; remote storage that says the same is believed at once.
     """
     try:
         if isinstance(tree, RemoteTree):
-            return _open_remote(tree.fs, path, timeout_s)
+            return _open_remote(tree.path(path), told)
         return _open_local(path)
     except Exception as error:  # each file system has its own classes; the row names them
         return ReadError("unreadable", reason(error))
 
 
 def _open_local(path: str) -> RangeFile | ReadError:
-    # What is not a regular file is never opened: a FIFO would not return.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        return ReadError("unsupported", "not a regular file")
-    file = os.open(path, os.O_RDONLY)
+    try:
+        file = open_regular(path, buffering=0)
+    except NotRegularError as error:
+        return ReadError("unsupported", str(error))
+    descriptor = file.fileno()
 
     def fetch(start: int, stop: int) -> bytes:
-        return retrying()(os.pread, file, stop - start, start)
+        return retrying()(os.pread, descriptor, stop - start, start)
 
-    return RangeFile(os.fstat(file).st_size, fetch, lambda: os.close(file))
+    return RangeFile(os.fstat(descriptor).st_size, fetch, file.close)
 
 
-def _open_remote(fs: Any, path: str, timeout_s: float) -> RangeFile | ReadError:
-    size = ask(fs.info, path, timeout_s=timeout_s).get("size")
+def _open_remote(path: RemotePath, told: int | None) -> RangeFile | ReadError:
+    # With a wrong size the footer would be looked for in the wrong place, and called damaged.
+    size = size_of(path.sure_info(told))
     if size is None:
         return ReadError("unreadable", "the storage does not tell how long the file is")
-
-    def fetch(start: int, stop: int) -> bytes:
-        return bytes(ask(fs.cat_file, path, start=start, end=stop, timeout_s=timeout_s))
-
-    return RangeFile(int(size), fetch)
+    return RangeFile(size, path.part)

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.engine.members import Member
-from jobs.engine.retry import is_denied
+from jobs.engine.retry import CutOffError, is_denied
+
+
+class ContradictionError(OSError):
+    """A storage says another size of a file each time."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ def reason(error: Exception) -> str:
     """What a storage error says, without what varies: addresses, request ids, paths."""
     if isinstance(error, FileNotFoundError):
         return "the file is no longer there"
+    if isinstance(error, CutOffError):
+        return "the file became shorter while it was read"
+    if isinstance(error, ContradictionError):
+        return "the storage says another size of the file each time"
     if is_denied(error):
         return "the storage denied permission to read the file"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:

@@ -7,11 +7,13 @@ from typing import Any
 from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
 from jobs.engine.members import Member
-from jobs.engine.retry import PATIENCE, Patience, ask, said
+from jobs.engine.retry import PATIENCE, Patience, said
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason
+from jobs.sources.files.remote_path import RemotePath, is_other, size_of, version_of
 from jobs.sources.files.s3_listing import is_s3, list_s3
+from jobs.sources.files.web_page import is_page
 
 __all__ = ["RemoteTree", "said", "version_of"]
 
@@ -63,37 +65,36 @@ class RemoteTree:
                 folder = prefix + child.key
                 levels.append((folder, iter(self._children(folder[:-1]))))
 
+    def path(self, path: str) -> RemotePath:
+        """A path of the file system, such as of one of the files."""
+        return RemotePath(self.fs, path, self.timeout_s, self.patience)
+
     def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
-        """Read a whole object, trying again after errors that pass."""
-        path = _joined(self.root, member.key)
+        """Read a whole object, trying again after errors that pass.
+
+        Its bytes are believed if there are as many as were listed, or else as many as the storage
+        says now, which it is asked only then.
+        """
+        file = self.path(_joined(self.root, member.key))
         try:
-            size = self._size(path) if member.size is None else member.size
+            size = _measured(file) if member.size is None else member.size
+            if size is not None and over_limit(size, max_bytes):
+                size = size_of(file.sure_info(size))
             wrong = None if size is None else over_limit(size, max_bytes)
             if wrong is not None:
                 return wrong
-            data = self._content(path)
-            if size is not None and len(data) < size:
-                # A body that was cut short looks like this if its length was not sent with it.
-                data = self._content(path)
+            data = file.content(most=max_bytes)
+            if max_bytes is not None and len(data) > max_bytes and is_page(file.path):
+                return ReadError(
+                    "too_large", f"the file has more than the {max_bytes} bytes allowed"
+                )
+            if size is None or len(data) == size > 0:
+                return over_limit(len(data), max_bytes) or data
+            # Only what was listed can have changed since.
+            version = "" if member.size is None else member.version
+            return _read_again(file, size, version, max_bytes, data)
         except Exception as error:  # each file system has its own classes; the row names them
             return ReadError("unreadable", reason(error))
-        if size is None:
-            return over_limit(len(data), max_bytes) or data
-        return changed(size, len(data)) or data
-
-    def _size(self, path: str) -> int | None:
-        """The size of an object that was not listed; web servers often do not tell."""
-        if path.startswith(("http://", "https://")):
-            return None
-        size = self._ask("info", path, timeout_s=self.timeout_s).get("size")
-        return None if size is None else int(size)
-
-    def _content(self, path: str) -> bytes:
-        return bytes(self._ask("cat_file", path, timeout_s=self.timeout_s))
-
-    def _ask(self, method: str, *arguments: object, timeout_s: float, **keywords: Any) -> Any:
-        call = getattr(self.fs, method)
-        return ask(call, *arguments, timeout_s=timeout_s, patience=self.patience, **keywords)
 
     def _listed(self) -> Iterator[Entry]:
         try:
@@ -110,11 +111,8 @@ class RemoteTree:
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
         path = _joined(self.root, folder)
-        # Listings that were cached are old, and over a data lake they are gigabytes.
-        self.fs.invalidate_cache()
-        self.fs.dircache.clear()  # which the line above forgets for web servers
         try:
-            infos = self._ask("ls", path, detail=True, timeout_s=self.timeout_s * _PAGES)
+            infos = self.path(path).children(self.timeout_s * _PAGES)
         except Exception as error:  # each file system has its own classes
             if folder and isinstance(error, FileNotFoundError):
                 return []  # removed since its parent was listed
@@ -127,22 +125,36 @@ class RemoteTree:
             if full == path.rstrip("/") or (full.startswith("http") and "?" in name):
                 continue
             is_folder = info.get("type") == "directory" or str(info["name"]).endswith("/")
-            size = info.get("size")
             children.append(
                 Entry(name + "/", None, "")
                 if is_folder
-                else Entry(name, None if size is None else int(size), version_of(info))
+                else Entry(name, size_of(info), version_of(info))
             )
         return sorted(children, key=lambda child: child.key)
 
 
-def version_of(info: dict[str, Any]) -> str:
-    """ETag, checksum or modification time of an fsspec entry; empty if it has none."""
-    for name in ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created"):
-        value = info.get(name)
-        if value is not None:
-            return value.isoformat() if hasattr(value, "isoformat") else str(value).strip('"')
-    return ""
+def _measured(file: RemotePath) -> int | None:
+    """The size of an object that was not listed; web servers often do not tell."""
+    return None if is_page(file.path) else size_of(file.info())
+
+
+def _read_again(
+    file: RemotePath, told: int, version: str, max_bytes: int | None, data: bytes
+) -> bytes | ReadError:
+    """An object of which not as many bytes came as were told: which of them is wrong?"""
+    info = file.sure_info(told, len(data))
+    size = size_of(info)
+    if size is None:
+        data = file.content()
+        return changed(told, len(data)) or data
+    # Another size is a wrong one, unless the object is another one.
+    wrong = changed(told, size) if is_other(info, version) else None
+    wrong = wrong or over_limit(size, max_bytes)
+    if wrong is not None:
+        return wrong
+    if len(data) != size:
+        data = file.content(least=size)
+    return changed(size, len(data)) or data
 
 
 def _joined(root: str, key: str) -> str:

@@ -30,7 +30,7 @@ def list_s3(fs: Any, root: str, *, timeout_s: float, patience: Patience) -> Iter
     """
     bucket, _, folder = root.partition("/")
     prefix = f"{folder}/" if folder else ""
-    after: dict[str, str] = {}
+    after: dict[str, Any] = {}
     while True:
         page = ask(
             fs.call_s3,

@@ -5,8 +5,10 @@ from typing import Any, BinaryIO, Protocol
 
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.retry import PATIENCE, Patience, ask, is_transient, retrying
+from jobs.engine.retry import PATIENCE, CutOffError, Patience, ask, retrying
 from jobs.sources.files.reading import reason
+from jobs.sources.files.regular_file import open_regular
+from jobs.sources.files.web_page import is_page
 
 # One request to remote storage.
 BLOCK = 8 << 20
@@ -36,7 +38,7 @@ class SteadyFile:
         open_at: Opens the file to read from an offset, which is at most `size`.
         size: Bytes in the file if it can be opened anywhere; None to skip by reading.
         offset: Where to begin.
-        patience: How often to try again after errors that pass, besides once at once.
+        patience: How often to try again after errors that pass, besides once at once after any.
     """
 
     def __init__(
@@ -93,12 +95,12 @@ class SteadyFile:
 
     def _piece(self, size: int) -> bytes:
         size = min(size, BLOCK)
+        if self._size is not None:  # one that somebody writes to would not end
+            size = min(size, self._size - self._offset)
         try:
             try:
                 data = self._attempt(size)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
+            except Exception:
                 # Not at once: a call of the policy takes 30 us, longer than to read a header.
                 data = self._retrying(self._attempt, size)
         except Exception as error:  # each file system has its own classes
@@ -110,7 +112,10 @@ class SteadyFile:
         if self._file is None:
             self._file = self._open_at(self._offset)
         try:
-            return self._file.read(size)
+            data = self._file.read(size)
+            if size and not data and self._size is not None:
+                raise CutOffError
+            return data
         except BaseException:
             self.close()
             raise
@@ -120,7 +125,7 @@ def open_local(path: str, buffering: int = 1 << 20) -> Callable[[int], Opened]:
     """Opens a file of this machine, with a buffer of so many bytes."""
 
     def open_at(offset: int) -> BinaryIO:
-        file = open(path, "rb", buffering=buffering)  # noqa: SIM115 (closed by who reads it)
+        file = open_regular(path, buffering)
         file.seek(offset)
         return file
 
@@ -128,14 +133,12 @@ def open_local(path: str, buffering: int = 1 << 20) -> Callable[[int], Opened]:
 
 
 def open_remote(fs: Any, path: str, size: int | None, timeout_s: float) -> Callable[[int], Opened]:
-    """Opens a file behind fsspec such that it streams; a request takes `timeout_s` at most.
-
-    File systems that are not asynchronous, such as those of chained URLs, know no time limit.
-    """
+    """Opens a file behind fsspec such that it streams; a request takes `timeout_s` at most."""
     if is_page(path):
         return lambda offset: _Page(fs, path, offset, timeout_s)
-    if isinstance(fs, AsyncFileSystem) and size is not None:
-        return lambda offset: _Ranges(fs, path, offset, size, timeout_s)
+    if size is not None:
+        kind = _Ranges if isinstance(fs, AsyncFileSystem) else _Stretches
+        return lambda offset: kind(fs, path, offset, size, timeout_s)
 
     def open_at(offset: int) -> BinaryIO:
         file: BinaryIO = fs.open(path, "rb", block_size=BLOCK, cache_type="readahead")
@@ -143,11 +146,6 @@ def open_remote(fs: Any, path: str, size: int | None, timeout_s: float) -> Calla
         return file
 
     return open_at
-
-
-def is_page(path: str) -> bool:
-    """Whether a web server gives the file."""
-    return path.startswith(("http://", "https://"))
 
 
 class _Page:
@@ -213,3 +211,29 @@ class _Ranges:
             patience=_ONCE,
         )
         return data
+
+
+class _Stretches(_Ranges):
+    """A file of a file system that is not asynchronous; opened once, since some inflate it."""
+
+    _file: BinaryIO | None = None
+
+    def close(self) -> None:
+        super().close()
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def _fetched(self, stop: int) -> bytes:
+        try:
+            return ask(self._read, stop, timeout_s=self._timeout_s, patience=_ONCE)
+        except TimeoutError:
+            self._file = None  # left to the thread that hangs in it
+            raise
+
+    def _read(self, stop: int) -> bytes:
+        if self._file is None:
+            # No cache: blocks are large, and read once.
+            self._file = self._fs.open(self._path, "rb", block_size=BLOCK, cache_type="none")
+        self._file.seek(self._offset)
+        return self._file.read(stop - self._offset)

@@ -103,6 +103,8 @@ def image_columns(schema: pa.Schema) -> list[str]:
 
 def texts(column: pa.Array) -> list[str | None]:
     """Strings or integers as valid text, undecodable bytes as in file names; see `LocalTree`."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     if pa.types.is_integer(column.type):
         return [None if value is None else str(value) for value in column.to_pylist()]
     raw = column.cast(pa.large_binary()).to_pylist()

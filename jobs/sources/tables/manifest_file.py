@@ -8,10 +8,12 @@ from typing import Any, BinaryIO
 from jobs.config import InputSettings
 from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
+from jobs.engine.filesystem import open_filesystem
 from jobs.engine.remote_file import open_remote
-from jobs.engine.retry import ask, is_absent, said
-from jobs.engine.storage import open_filesystem
+from jobs.engine.retry import is_absent, said
 from jobs.sources.files.local_tree import text_of
+from jobs.sources.files.regular_file import open_regular
+from jobs.sources.files.remote_path import RemotePath, size_of
 from jobs.sources.folder import local_path
 from jobs.sources.tables.rows import Columns, Row, csv_rows, json_rows, parquet_rows
 from jobs.sources.tables.uris import path_of
@@ -52,10 +54,10 @@ def read_rows(url: str, settings: InputSettings) -> Iterator[Row]:
 
 
 def _local(path: str) -> BinaryIO:
-    if not os.path.isfile(path):
-        raise UserError(f"there is no file '{text_of(path)}': check the path")
     try:
-        return open(path, "rb")
+        return open_regular(path)
+    except FileNotFoundError as error:  # or something else in its place
+        raise UserError(f"there is no file '{text_of(path)}': check the path") from error
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise UserError(f"cannot read '{text_of(path)}' ({why}): make it readable") from error
@@ -64,11 +66,12 @@ def _local(path: str) -> BinaryIO:
 def _remote(url: str, settings: InputSettings) -> BinaryIO:
     fs, path = open_filesystem(url, settings.storage_options)
     shown = public_url(url)
+    file = RemotePath(fs, path, settings.timeout_s)
     whole: list[bytes] = []
 
-    def asked(method: Callable[..., Any], **keywords: Any) -> Any:
+    def asked(method: Callable[..., Any], *arguments: int) -> Any:
         try:
-            return ask(method, path, timeout_s=settings.timeout_s, **keywords)
+            return method(*arguments)
         except Exception as error:  # each file system has its own classes
             if is_absent(error):
                 raise UserError(f"there is no file '{shown}': check the address") from error
@@ -76,7 +79,7 @@ def _remote(url: str, settings: InputSettings) -> BinaryIO:
 
     def read(start: int, stop: int) -> bytes:
         if not whole:
-            data = bytes(asked(fs.cat_file, start=start, end=stop))
+            data: bytes = asked(file.part, start, stop)
             if len(data) == stop - start:
                 return data
             if len(data) != size:
@@ -84,8 +87,9 @@ def _remote(url: str, settings: InputSettings) -> BinaryIO:
             whole.append(data)  # asked for a part, got all of it
         return whole[0][start:stop]
 
-    size = asked(fs.info).get("size")
+    # Of a size that is too small the last rows would be missing.
+    size = size_of(asked(file.sure_info))
     if size is None:
-        whole.append(bytes(asked(fs.cat_file)))
+        whole.append(asked(file.content))
         size = len(whole[0])
-    return open_remote(int(size), read)
+    return open_remote(size, read)

@@ -12,15 +12,16 @@ import pyarrow.parquet as pq
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
+from jobs.sources.files.inflated_file import INFLATES, most_content
 from jobs.sources.files.range_file import RangeFile
-from jobs.sources.files.reading import ReadError
+from jobs.sources.files.reading import ReadError, over_limit
 from jobs.sources.tables.columns import ParquetColumns
+from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 
 # Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
 _BUFFER_BYTES = 4 << 20
-# Photos decoded at once: by number, and by bytes where the average photo is large.
-_BATCH_ROWS = 16
-_BATCH_BYTES = 16 << 20
+# Rows decoded at once: a few bytes of a dictionary can stand for a large value in each of them.
+_BATCH_ROWS = 1
 
 CHANGED = "the file changed after it was listed"
 
@@ -79,6 +80,7 @@ class ParquetPhotos:
                 not there.
         """
         try:
+            check_footer(ranges)
             file = pq.ParquetFile(
                 ranges,
                 buffer_size=_BUFFER_BYTES,
@@ -93,9 +95,9 @@ class ParquetPhotos:
         except pa.ArrowNotImplementedError as error:
             ranges.close()
             return _unsupported(error)
-        except _DAMAGE:
+        except _DAMAGE as error:
             ranges.close()
-            return ranges.failure or _damaged("its footer is damaged or missing")
+            return ranges.failure or _damaged("its footer is damaged or missing", error)
         if groups is None:
             ranges.close()
             return _damaged("its footer is damaged or missing")
@@ -121,13 +123,16 @@ class ParquetPhotos:
         if stop > start:
             yield start, stop, total
 
-    def read(self, start: int, stop: int | None, size: int | None) -> Iterator[Photo]:
+    def read(
+        self, start: int, stop: int | None, size: int | None, max_bytes: int | None = None
+    ) -> Iterator[Photo]:
         """Yield the photos of a part, in order, always as many as it has rows.
 
         Args:
             start: As it was listed.
             stop: As it was listed; None reads the whole file.
             size: As it was listed; not looked at where `stop` is None.
+            max_bytes: Larger photos are passed over.
         """
         if stop is None:
             groups = self._groups
@@ -140,46 +145,64 @@ class ParquetPhotos:
                 yield from (Photo(row, error) for row in range(start, stop))
                 return
         for group in groups:
-            yield from self._group(group)
+            yield from self._group(group, max_bytes)
 
-    def _group(self, group: _Group) -> Iterator[Photo]:
+    def _group(self, group: _Group, max_bytes: int | None) -> Iterator[Photo]:
         row = group.start
         error = _damaged(f"row group {group.number} is damaged")
+        left = most_content(self._ranges.size)
         try:
             for batch in self._batches(group):
-                for photo in self._photos(batch, row):
+                for photo, content in self._photos(batch, row, max_bytes):
                     yield photo
                     row += 1
+                    left -= content
+                if left < 0:
+                    error = _damaged(f"row group {group.number} {INFLATES}")
+                    break
         except pa.ArrowNotImplementedError as unsupported:
             error = _unsupported(unsupported)
-        except _DAMAGE:
-            error = self._ranges.failure or error
+        except _DAMAGE as damage:
+            error = self._ranges.failure or _damaged(f"row group {group.number} is damaged", damage)
             self._ranges.failure = None
         # Damage can also make Arrow stop early without a word.
         yield from (Photo(lost, error) for lost in range(row, group.stop))
 
     def _batches(self, group: _Group) -> Iterator[pa.RecordBatch]:
-        average = max(1, group.bytes // max(1, group.stop - group.start))
         batches = self._file.iter_batches(
-            batch_size=max(1, min(_BATCH_ROWS, _BATCH_BYTES // average)),
+            batch_size=_BATCH_ROWS,
             row_groups=[group.number],
             columns=list(self.columns.names),
             use_threads=False,
         )
         yield from batches
 
-    def _photos(self, batch: pa.RecordBatch, row: int) -> Iterator[Photo]:
+    def _photos(
+        self, batch: pa.RecordBatch, row: int, max_bytes: int | None
+    ) -> Iterator[tuple[Photo, int]]:
+        """The photos of a batch, with the bytes that each had in memory."""
         images, paths = self.columns.pictures(batch)
         keys = self.columns.keys(batch)
         labels = self.columns.labels(batch)
         for index, (path, label) in enumerate(zip(paths, labels, strict=True)):
-            data: bytes | ReadError | None = images[index].as_py()
-            if data is None and path:
-                data = ReadError("unsupported", "the row holds only a path, no bytes")
-            elif data is None:
-                data = ReadError("unsupported", "the row has no image")
+            data, size = _picture(images[index], max_bytes)
+            if size is None:
+                wrong = "the row holds only a path, no bytes" if path else "the row has no image"
+                data = ReadError("unsupported", wrong)
             name = path if keys is None else keys[index]
-            yield Photo(row + index, data, _relative(name), label)
+            content = (size or 0) + len(name or "") + len(label or "")
+            if max(len(name or ""), len(label or "")) > LONGEST_TEXT:
+                data = ReadError("unsupported", "its key or its label is too long")
+                name = label = None
+            yield Photo(row + index, data, _relative(name), label), content
+
+
+def _picture(value: pa.Scalar, max_bytes: int | None) -> tuple[bytes | ReadError, int | None]:
+    """The content of a cell, copied only if it is not too large, and its size if it has any."""
+    if not value.is_valid:
+        return b"", None
+    content = value.as_buffer()
+    return over_limit(content.size, max_bytes) or content.to_pybytes(), content.size
 
 
 def _groups(file: pq.ParquetFile, file_bytes: int) -> list[_Group] | None:
@@ -192,6 +215,8 @@ def _groups(file: pq.ParquetFile, file_bytes: int) -> list[_Group] | None:
     rows = [group.num_rows for group in found]
     sizes = [group.total_byte_size for group in found]
     if min([0, *rows, *sizes]) < 0 or sum(rows) != file.metadata.num_rows:
+        return None
+    if sum(rows) > most_rows(file_bytes):
         return None
     # Some writers leave the sizes out.
     weights = sizes if sum(sizes) else rows
@@ -208,7 +233,9 @@ def _relative(name: str | None) -> str | None:
     return name
 
 
-def _damaged(what: str) -> ReadError:
+def _damaged(what: str, error: Exception | None = None) -> ReadError:
+    if "crypt" in str(error):  # Arrow has no class for it
+        return ReadError("unsupported", "the Parquet file cannot be read: it is encrypted")
     return ReadError("unreadable", f"the Parquet file cannot be read: {what}")
 
 

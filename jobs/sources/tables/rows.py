@@ -8,14 +8,17 @@ from itertools import count
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
+from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 
 # More than any row of text needs; a file of another kind may be one long line.
 _LINE_BYTES = 16 << 20
-_BATCH_ROWS = 4096
+# Of Parquet, where a few bytes can stand for a large value in each of them.
+_BATCH_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,16 @@ def json_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
 def parquet_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
     """Yield the rows of a Parquet file, reading only the columns wanted; see `csv_rows`."""
     try:
+        size = check_footer(file)
         with pq.ParquetFile(file, pre_buffer=False) as table:
             chosen = _readable(table.schema_arrow, url, columns)
+            if table.metadata.num_rows > most_rows(size):
+                raise pa.ArrowInvalid("it has more rows than such a small file can hold")
             numbers = count(1)
             names = list(dict.fromkeys(chosen.values()))
             for batch in table.iter_batches(_BATCH_ROWS, columns=names, use_threads=False):
+                for name in names:
+                    _check_lengths(batch.column(name), f"column '{name}' of '{url}'")
                 lists = {what: batch.column(name).to_pylist() for what, name in chosen.items()}
                 for values in zip(*lists.values(), strict=True):
                     yield _row(
@@ -179,6 +187,15 @@ def _readable(schema: pa.Schema, url: str, columns: Columns) -> dict[str, str]:
     return chosen
 
 
+def _check_lengths(column: pa.Array, place: str) -> None:
+    """Refuse what is too long before it is copied."""
+    values = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if _is_text(values.type) and (pc.max(pc.binary_length(values)).as_py() or 0) > LONGEST_TEXT:
+        raise UserError(
+            f"a value in the {place} is longer than {LONGEST_TEXT} characters: correct it"
+        )
+
+
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
@@ -203,6 +220,10 @@ def _text(what: str, value: object, place: str) -> str | None:
         return None
     if not isinstance(value, str) or "\0" in value or not _is_unicode(value):
         raise UserError(f"the {what} in {place} is not text: correct it")
+    if len(value) > LONGEST_TEXT:
+        raise UserError(
+            f"the {what} in {place} is longer than {LONGEST_TEXT} characters: correct it"
+        )
     return value
 
 

@@ -1,14 +1,19 @@
 """The addresses in a manifest: what they are relative to, and which may be read."""
 
+import ipaddress
 import os
 import posixpath
 import re
+import socket
+import unicodedata
+from urllib.parse import urlsplit
 
 REMOTE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "http", "https"})
 # One account, with one set of credentials, wherever in them a file is.
 _ONE_STORE = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
 _WEB = frozenset({"http", "https"})
 _LOCAL = frozenset({"file", "local"})
+_OWN_NAMES = frozenset({"", "localhost", "metadata.google.internal"})
 
 _NAME = r"[A-Za-z][A-Za-z0-9+.-]*"
 _SCHEME = re.compile(rf"((?:{_NAME}::)*{_NAME})://")
@@ -76,7 +81,8 @@ def refusal(uri: str, manifest: str) -> str | None:
     """Why a manifest may not name a file; None if it may.
 
     Whoever can write to a web server or a bucket must not learn what is on the disks and in the
-    memory of those who read it, so files of this machine are only for manifests of this machine.
+    memory of those who read it, so files of this machine are only for manifests of this machine,
+    and so are addresses that only it reaches, where clouds hand out its credentials.
 
     Args:
         uri: As `resolved` returns it.
@@ -86,9 +92,30 @@ def refusal(uri: str, manifest: str) -> str | None:
     chained = "::" in scheme or (scheme != "" and _CHAIN.search(uri) is not None)
     if own and (chained or (scheme != own and scheme in _LOCAL | {"", "memory"})):
         return "the manifest is remote and may not name local files"
+    if own and scheme in _WEB and is_private(uri) and not (own in _WEB and is_private(manifest)):
+        return "the manifest is remote and may not name addresses of this machine"
     if chained or (scheme and scheme != own and scheme not in REMOTE):
         return f"'{scheme}://' is not read from a manifest"
     return None
+
+
+def is_private(url: str) -> bool:
+    """Whether the host of a web page can only be the machine that asks, or is no host at all."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return True
+    # As those who connect do it; the second is the full stop of Chinese and Japanese.
+    host = unicodedata.normalize("NFKC", host.partition("%")[0]).replace("\u3002", ".").rstrip(".")
+    if host in _OWN_NAMES or host.endswith(".localhost"):
+        return True
+    try:
+        # Also such as 127.1 and 0xa9fea9fe, which are addresses to those who connect.
+        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
+    except (OSError, ValueError):
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def store_of(uri: str) -> str:

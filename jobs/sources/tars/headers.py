@@ -8,6 +8,8 @@ BLOCK = 512
 _MAGIC = b"ustar"
 _MAGIC_AT = 257
 _LARGEST = 1 << 62
+# In bytes; no system takes longer ones, and every row of a sample would repeat it.
+_LONGEST_NAME = 1 << 16
 
 GNU_LONG_NAME, GNU_LONG_LINK = b"L", b"K"
 PAX, PAX_SOLARIS, PAX_GLOBAL = b"x", b"X", b"g"
@@ -50,8 +52,7 @@ class TarHeader:
     def extend(self, kind: bytes, data: bytes) -> bool:
         """Apply an extension header that came before; False if it is not a valid one."""
         if kind == GNU_LONG_NAME:
-            self.name = _text(data.partition(b"\0")[0])
-            return True
+            return self._rename(data.partition(b"\0")[0])
         if kind not in (PAX, PAX_SOLARIS):
             return True
         records = _records(data)
@@ -60,11 +61,16 @@ class TarHeader:
         if any(name.startswith(b"GNU.sparse.") for name in records):
             self.unusual = "sparse file"
         name = records.get(b"GNU.sparse.name") or records.get(b"path")
-        self.name = _text(name) if name else self.name
         size = records.get(b"size", b"")
         if size and not (size.isdigit() and len(size) < 19):
             return False
         self.size = int(size) if size else self.size
+        return self._rename(name) if name else True
+
+    def _rename(self, name: bytes) -> bool:
+        if len(name) > _LONGEST_NAME:
+            return False
+        self.name = name.decode("utf-8", "surrogateescape")
         return True
 
 
@@ -95,18 +101,15 @@ def _records(data: bytes) -> dict[bytes, bytes] | None:
     """The records of a pax header: `<length> <name>=<value>` and a line feed, each."""
     records = {}
     data = data.rstrip(b"\0")
-    while data:
-        digits, space, _ = data[:21].partition(b" ")
+    start = 0
+    while start < len(data):
+        digits, space, _ = data[start : start + 21].partition(b" ")
         if not (space and digits.isdigit()):
             return None
-        length = int(digits)
-        name, equals, value = data[len(digits) + 1 : length].partition(b"=")
-        if not equals or not value.endswith(b"\n") or length > len(data):
+        stop = start + int(digits)
+        name, equals, value = data[start + len(digits) + 1 : stop].partition(b"=")
+        if not equals or not value.endswith(b"\n") or stop > len(data):
             return None
         records[name] = value[:-1]
-        data = data[length:]
+        start = stop
     return records
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "surrogateescape")

@@ -1,16 +1,20 @@
 """WebDataset samples: the photos in a run of files with one name, and the label they share."""
 
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobs.sources.files.reading import ReadError
+from jobs.sources.files.reading import ReadError, over_limit
 
 # Files that say something of the photos beside them.
 _SIDES = frozenset({"cls", "json", "txt"})
 _MOST_FILES = 64
 # Held where there is no limit for single files.
 _MOST_BYTES = 64 << 20
+# Parsed, JSON takes 25 times as much. A label is in the row of every photo of its sample.
+_LARGEST_SIDE = 4 << 20
+_LONGEST_LABEL = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -81,14 +85,25 @@ class Sample:
             if isinstance(side.data, ReadError):
                 wrong[side.offset] = side.data
             elif kind is not None and kind != "txt":  # a caption
-                try:
-                    label = self._json_label(side.data) if kind == "json" else _text(side.data)
-                except (ValueError, RecursionError):
-                    what = "JSON" if kind == "json" else "text"
-                    wrong[side.offset] = ReadError("unsupported", f"the label is not valid {what}")
-                else:
-                    labels.update({kind: label} if label and kind not in labels else {})
+                label = self._said(kind, side.data)
+                if isinstance(label, ReadError):
+                    wrong[side.offset] = label
+                elif label:
+                    labels.setdefault(kind, label)
         return labels.get("cls", labels.get("json")), wrong
+
+    def _said(self, kind: str, data: bytes) -> str | ReadError:
+        """The label that the content of a side file gives, empty if none, or what is wrong."""
+        too_large = over_limit(len(data), _LARGEST_SIDE)
+        if too_large is not None:
+            return too_large
+        label: str | None = None
+        with contextlib.suppress(ValueError, RecursionError):
+            label = self._json_label(data) if kind == "json" else _text(data)
+        if label is None or len(label) > _LONGEST_LABEL:
+            what = "JSON" if kind == "json" else "text"
+            return ReadError("unsupported", f"the label is not valid {what}")
+        return label
 
     def _json_label(self, data: bytes) -> str:
         value = json.loads(data)

@@ -10,8 +10,9 @@ from jobs.sources.files.steady_file import StreamError
 from jobs.sources.tars import headers
 from jobs.sources.tars.headers import BLOCK, TarHeader
 
-# Extension headers hold names; longer ones are damage.
+# Extension headers hold names; longer ones are damage, and so are many before one file.
 _LONGEST_EXTENSION = 1 << 20
+_MOST_EXTENSIONS = 16
 _SEARCHED_TOGETHER = 1 << 16
 _ZEROS = bytes(BLOCK)
 _CUT = "the archive ends in the middle of it"
@@ -103,7 +104,8 @@ class TarStream:
                 continue
             size = header.data_size
             if header.kind in headers.EXTENSIONS:
-                if size > _LONGEST_EXTENSION:
+                held = sum(len(data) for _, data in extensions)
+                if size + held > _LONGEST_EXTENSION or len(extensions) == _MOST_EXTENSIONS:
                     yield self._gap("the archive is damaged here: a name is too long")
                     self._unread, self._padding = size, -size % BLOCK
                     extensions.clear()

@@ -408,7 +408,7 @@ def test_a_manifest_of_this_machine_names_photos_on_the_web(
         GONE,
         bytes(range(256)),
     ]
-    assert handler.requests == {"/a.jpg": 2, "/x%20y/b.jpg": 1, "/gone.jpg": 1, "/a.jpg?page=2": 1}
+    assert handler.requests == {"/a.jpg": 2, "/x%20y/b.jpg": 1, "/gone.jpg": 2, "/a.jpg?page=2": 1}
 
 
 def test_a_manifest_on_the_web_is_read_where_ranges_are_unknown(

@@ -393,7 +393,7 @@ def test_an_archive_that_changed_is_one_error(tmp_path: Path) -> None:
 
 def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.tar")
-    error = ReadError("unsupported", "not a regular file")
+    error = ReadError("unsupported", "not a regular file but a FIFO")
     assert items(tmp_path / "*.tar") == {"x.tar": error}
 
 

@@ -23,7 +23,7 @@ DATA = bytes(range(200))
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[RangeFile]:
     (tmp_path / "x").write_bytes(DATA)
-    file = open_ranges(LocalTree(str(tmp_path)), str(tmp_path / "x"), 60)
+    file = open_ranges(LocalTree(str(tmp_path)), str(tmp_path / "x"))
     assert isinstance(file, RangeFile)
     with file:
         yield file
@@ -48,11 +48,18 @@ def test_at_its_end_there_is_nothing(local: RangeFile) -> None:
     assert (local.read(10), local.read(10), local.read()) == (DATA[198:], b"", b"")
 
 
+def test_a_part_that_is_missing_is_told() -> None:
+    file = RangeFile(len(DATA), lambda start, stop: DATA[start : stop - 1])
+    with pytest.raises(RangeError):
+        file.read(20)
+    assert file.failure == ReadError("unreadable", "the file became shorter while it was read")
+
+
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     tree = LocalTree(str(tmp_path))
-    assert open_ranges(tree, str(tmp_path / "fifo"), 60) == ReadError(
-        "unsupported", "not a regular file"
+    assert open_ranges(tree, str(tmp_path / "fifo")) == ReadError(
+        "unsupported", "not a regular file but a FIFO"
     )
 
 
@@ -97,7 +104,7 @@ def web() -> Iterator[RangeFile]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     root = f"http://127.0.0.1:{server.server_port}"
-    file = open_ranges(RemoteTree(fsspec.filesystem("http"), root), f"{root}/x", 60)
+    file = open_ranges(RemoteTree(fsspec.filesystem("http"), root), f"{root}/x")
     assert isinstance(file, RangeFile)
     yield file
     server.shutdown()

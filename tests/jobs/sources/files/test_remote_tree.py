@@ -10,9 +10,9 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
+from jobs.engine.filesystem import open_filesystem
 from jobs.engine.members import Member
 from jobs.engine.retry import Patience
-from jobs.engine.storage import open_filesystem
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import FolderSource
@@ -71,9 +71,14 @@ def test_a_server_that_goes_on_failing_is_given_up(bad_http: BadServer) -> None:
         (401, "the storage denied permission to read the file"),
     ],
 )
-def test_errors_that_last_are_not_repeated(bad_http: BadServer, status: int, message: str) -> None:
+def test_errors_that_last_are_told_twice(bad_http: BadServer, status: int, message: str) -> None:
     assert read(bad_http, Answer(status)) == ReadError("unreadable", message)
-    assert bad_http.asked["/a.jpg"] == 1
+    assert bad_http.asked["/a.jpg"] == 2
+
+
+@pytest.mark.parametrize("status", [404, 403, 401])
+def test_a_single_no_is_not_believed(bad_http: BadServer, status: int) -> None:
+    assert read(bad_http, Answer(status), GOOD) == PHOTO
 
 
 # Deadlines

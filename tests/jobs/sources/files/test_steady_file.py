@@ -12,6 +12,7 @@ from typing import Any
 
 import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
 from jobs.engine.retry import Patience
@@ -82,6 +83,16 @@ def test_skipping_a_local_file_ends_at_the_end(tmp_path: Path) -> None:
     file.close()
 
 
+def test_a_local_file_that_grows_ends_where_it_did(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"0123456789")
+    file = SteadyFile(open_local(str(tmp_path / "x")), 10)
+    assert file.read(4) == b"0123"
+    with open(tmp_path / "x", "ab") as more:
+        more.write(b"more")
+    assert file.read(100) == b"456789"
+    file.close()
+
+
 def test_errors_that_stay_say_why() -> None:
     def open_at(offset: int) -> Opened:
         raise ConnectionRefusedError
@@ -90,7 +101,7 @@ def test_errors_that_stay_say_why() -> None:
         SteadyFile(open_at, None, patience=QUICK).read(1)
 
 
-def test_what_is_not_there_is_not_asked_for_again() -> None:
+def test_what_is_not_there_is_asked_for_twice() -> None:
     opened = []
 
     def open_at(offset: int) -> Opened:
@@ -99,7 +110,7 @@ def test_what_is_not_there_is_not_asked_for_again() -> None:
 
     with pytest.raises(StreamError, match="no longer there"):
         SteadyFile(open_at, None, patience=QUICK).read(1)
-    assert opened == [0]
+    assert opened == [0, 0]
 
 
 def test_a_local_file_from_the_middle(tmp_path: Path) -> None:
@@ -130,7 +141,7 @@ class Store(AsyncFileSystem):
             await asyncio.sleep(60)
         if fault == "reset":
             raise ConnectionResetError
-        return CONTENT[start:end]
+        return b"" if fault == "cut" else CONTENT[start:end]
 
 
 def test_an_object_is_read_in_ranges_each_with_a_deadline() -> None:
@@ -153,6 +164,79 @@ def test_skipping_an_object_does_not_ask_for_it() -> None:
     file.skip(2 * BLOCK)
     assert file.read(10) == CONTENT[2 * BLOCK + 10 :][:10]
     assert [start for start, _ in fs.requests] == [0, 2 * BLOCK + 10]
+
+
+class Sftp(AbstractFileSystem):  # type: ignore[misc]
+    """A file system that is not asynchronous, whose files hang, and hang when they are closed."""
+
+    cachable = False
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__()
+        self.faults = faults
+        self.requests: list[tuple[int, int]] = []
+        self.opened = 0
+        self.awake = threading.Event()
+
+    def open(self, path: str, mode: str = "rb", **kwargs: Any) -> Any:
+        self.opened += 1
+        return Hanging(self)
+
+
+class Hanging(io.BytesIO):
+    def __init__(self, fs: Sftp) -> None:
+        super().__init__(CONTENT)
+        self._fs = fs
+        self._hangs = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._fs.requests.append((self.tell(), self.tell() + (size or 0)))
+        fault = self._fs.faults.pop(0) if self._fs.faults else ""
+        self._hangs = fault == "stall"
+        if self._hangs:
+            self._fs.awake.wait(60)
+        if fault == "reset":
+            raise ConnectionResetError
+        return b"" if fault == "cut" else super().read(size)
+
+    def close(self) -> None:
+        if self._hangs:
+            self._fs.awake.wait(60)
+        super().close()
+
+
+def test_a_file_that_is_not_asynchronous_is_opened_once_and_read_in_blocks() -> None:
+    fs = Sftp([])
+    size = len(CONTENT)
+    file = SteadyFile(open_remote(fs, "x", size, 60), size, patience=QUICK)
+    assert read_all(file) == CONTENT
+    ends = [*range(BLOCK, size, BLOCK), size]
+    assert (fs.opened, fs.requests) == (1, list(zip([0, *ends], ends, strict=False)))
+
+
+def test_a_file_that_hangs_is_opened_again() -> None:
+    fs = Sftp(["", "stall", "reset", "cut"])
+    size = len(CONTENT)
+    file = SteadyFile(open_remote(fs, "x", size, 0.2), size, patience=QUICK)
+    begin = time.monotonic()
+    assert read_all(file) == CONTENT
+    assert time.monotonic() - begin < 30  # it hangs for 60 s
+    assert fs.opened == 4
+    fs.awake.set()
+
+
+@pytest.mark.parametrize("faults", [["cut"], ["", "cut", "cut"]])
+def test_nothing_is_not_taken_for_the_end(faults: list[str]) -> None:
+    size = len(CONTENT)
+    file = SteadyFile(open_remote(Store(faults), "x", size, 60), size, patience=QUICK)
+    assert file.read(size) == CONTENT
+
+
+def test_a_file_that_became_shorter_says_so() -> None:
+    file = SteadyFile(lambda offset: io.BytesIO(CONTENT[:100][offset:]), 200, patience=QUICK)
+    assert file.read(100) == CONTENT[:100]
+    with pytest.raises(StreamError, match="became shorter while it was read"):
+        file.read(1)
 
 
 # Web servers

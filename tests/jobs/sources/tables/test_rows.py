@@ -1,5 +1,6 @@
 """Rows of a manifest: what each format gives, and what is refused with its line."""
 
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -284,3 +285,44 @@ def test_other_parquet_is_no_manifest() -> None:
 def test_rows_come_before_the_file_is_read_to_its_end(tmp_path: Path) -> None:
     file = written(tmp_path, "m.csv", "uri\na\n" + "b\n" * 100_000 + "c,d\n")
     assert next(read_rows(str(file), InputSettings())).uri == "a"
+
+
+# Made to take all memory or all time
+
+
+def test_a_value_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    long = "n" * 70_000
+    what = "the uri in line 2 of 'M' is longer than 65536 characters: correct it"
+    assert refusal(written(tmp_path, "m.csv", f"uri\n{long}\n")) == what
+
+
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_a_long_value_that_parquet_repeats_is_refused_before_it_is_copied(
+    tmp_path: Path, store_schema: bool
+) -> None:
+    many = pa.array([0] * 100_000, pa.int32())
+    uris = pa.DictionaryArray.from_arrays(many, pa.array(["n" * (1 << 20)]))
+    pq.write_table(pa.table({"uri": uris}), tmp_path / "m.parquet", store_schema=store_schema)
+    what = "a value in the column 'uri' of 'M' is longer than 65536 characters: correct it"
+    tracemalloc.start()
+    try:
+        assert refusal(tmp_path / "m.parquet") == what
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_rows_than_a_file_can_hold_are_refused(tmp_path: Path) -> None:
+    many = pa.array([0] * 2_000_000, pa.int32())
+    uris = pa.DictionaryArray.from_arrays(many, pa.array(["a.jpg"]))
+    pq.write_table(pa.table({"uri": uris}), tmp_path / "m.parquet")
+    assert "more rows than such a small file can hold" in refusal(tmp_path / "m.parquet")
+
+
+def test_a_footer_of_gigabytes_is_not_read(tmp_path: Path) -> None:
+    with open(tmp_path / "m.parquet", "wb") as file:  # takes no space
+        file.seek(1 << 40)
+        file.write(((1 << 32) - 1).to_bytes(4, "little") + b"PAR1")
+    assert refusal(tmp_path / "m.parquet") == (
+        "cannot read 'M' (its footer is too long): write it again"
+    )

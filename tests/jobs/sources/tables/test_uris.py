@@ -153,6 +153,47 @@ def test_a_remote_manifest_names_remote_files_and_its_own_storage(uri: str, mani
     assert refusal(uri, manifest) is None
 
 
+OWN = [
+    "http://169.254.169.254/latest/meta-data/",
+    "http://metadata.google.internal/x",
+    "https://localhost:8443/a",
+    "http://LOCALHOST./a",
+    "http://x.localhost/a",
+    "http://127.1/a",
+    "http://2852039166/a",
+    "http://0xa9.0xfe.0xa9.0xfe/a",
+    "http://0/a",
+    "http://user@127.0.0.1:80/a",
+    "http://h@127.0.0.1/a",
+    "http://127\u30020\u30020\u30021/a",
+    "http://\uff11\uff12\uff17.0.0.1/a",
+    "http://[::1]/a",
+    "http://[::ffff:169.254.169.254]/a",
+    "http://[fe80::1%25eth0]/a",
+    "http://[broken/a",
+    "http:///a",
+]
+
+
+@pytest.mark.parametrize("uri", OWN)
+@pytest.mark.parametrize("manifest", ["s3://b/m.csv", "http://h/m.csv"])
+def test_a_remote_manifest_names_no_addresses_of_this_machine(uri: str, manifest: str) -> None:
+    assert refusal(uri, manifest) == (
+        "the manifest is remote and may not name addresses of this machine"
+    )
+
+
+@pytest.mark.parametrize("uri", OWN[:3])
+def test_manifests_of_this_machine_may(uri: str) -> None:
+    assert refusal(uri, "/m.csv") is None
+    assert refusal(uri, "http://127.0.0.1:8000/m.csv") is None
+
+
+@pytest.mark.parametrize("uri", ["http://10.0.0.1/a", "http://h.org/127.0.0.1", "http://1.2.3/a"])
+def test_other_addresses_are_anybodys(uri: str) -> None:
+    assert refusal(uri, "http://h/m.csv") is None
+
+
 @pytest.mark.parametrize(
     ("uri", "store"),
     [
