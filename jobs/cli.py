@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from jobs.config import load_config
 from jobs.engine.errors import Interrupted, JobError, UserError
+from jobs.engine.plain_text import plain
 from mtcnn_core.devices import DeviceError
 from mtcnn_core.images import ImageError
 from mtcnn_core.weights import WeightsError
@@ -61,6 +63,10 @@ WorkersOption = Annotated[
     int | None,
     typer.Option("--workers", help="Worker processes; one a CPU by default."),
 ]
+RayAddressOption = Annotated[
+    str | None,
+    typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
+]
 
 
 @app.command()
@@ -76,10 +82,7 @@ def extract(
     ] = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
-    ray_address: Annotated[
-        str | None,
-        typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
-    ] = None,
+    ray_address: RayAddressOption = None,
     sets: SetOption = [],  # noqa: B006 - typer copies it
 ) -> int:
     """Finds, aligns and stores the faces of every photo; run it again to resume."""
@@ -173,16 +176,52 @@ def status(output: OutputArgument, config: ConfigOption = None, as_json: JsonOpt
 
 
 @app.command()
-def verify(output: OutputArgument, config: ConfigOption = None) -> int:
-    """Checks every commit record against its files."""
+def verify(output: OutputArgument, config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """Checks every record against its files, and finds what does not belong there."""
     from jobs.engine.verify import verify
+    from jobs.report import verdict
+    from jobs.tables import FAILED_STATUSES
 
-    problems = verify(output, _output_options(config))
-    for problem in problems:
-        print(problem)
-    if not problems:
-        print(f"{output}: every shard is committed and its files are as recorded.")
+    problems = verify(output, _output_options(config), failed_statuses=FAILED_STATUSES)
+    if as_json:
+        print(json.dumps({"problems": problems}, indent=1, ensure_ascii=False))
+    else:
+        print(*map(plain, verdict(problems, output)), sep="\n")
     return int(bool(problems))
+
+
+@app.command()
+def retry(
+    output: OutputArgument,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS,...",
+            help="Of the photos to try again; unreadable,timeout,crashed by default.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="INPUT",
+            help="Where the photos are now; an address with its password, as none is stored.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
+    sets: SetOption = [],  # noqa: B006
+) -> int:
+    """Tries photos again that failed, and replaces their rows."""
+    from jobs.report import retry_table
+    from jobs.retry import retry
+
+    flags = {"run.workers": workers, "run.ray_address": ray_address}
+    done = retry(output, status, source, config, flags, sets)
+    Console().print(retry_table(done, output))
+    return done.exit_code
 
 
 @app.command()
@@ -270,6 +309,8 @@ def main() -> None:
         code = 130
     if code == 130:  # newer typer turns an interrupt into this code itself
         _fail("interrupted; run the same command again to resume", code)
+        sys.stdout.flush()
+        os._exit(code)  # without waiting for threads that may be asking storage in vain
     sys.exit(code)
 
 

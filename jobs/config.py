@@ -122,6 +122,8 @@ def load_config(
     path_or_preset: str | None,
     flags: Mapping[str, object] | None = None,
     sets: Sequence[str] = (),
+    *,
+    stored: Mapping[str, Any] | None = None,
 ) -> Config:
     """Put a YAML file, named flags and `--set` values together; the later ones win.
 
@@ -129,6 +131,7 @@ def load_config(
         path_or_preset: A YAML file, the name of a preset (`facenet160`), or None for the defaults.
         flags: Dotted key to value; None means that the flag was not given.
         sets: `a.b=value` each; the value is read as YAML.
+        stored: What an output was made with (see `Config.identity`), below all others.
 
     Returns:
         The config, all its values checked.
@@ -137,6 +140,8 @@ def load_config(
         UserError: A file, key or value is wrong; the sentence names it and says what is allowed.
     """
     layers = Layers(Config)
+    if stored is not None:
+        layers.lay(stored, "in the job of the output")
     if path_or_preset is not None:
         file = _find(path_or_preset)
         layers.lay(_read(file), f"in {file}")

@@ -14,6 +14,7 @@ from jobs.engine.cluster import is_local
 from jobs.engine.identity import Identity, package_versions
 from jobs.engine.progress import Labels
 from jobs.engine.run import Summary, run
+from jobs.engine.settings import RunSettings
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
 from mtcnn_core.cascade import FaceDetector
@@ -50,24 +51,34 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """
     check_apart(source_url, output)
+    job, settings, identity = prepare(source_url, config)
+    return run(
+        job,
+        job.source.list,
+        output,
+        settings,
+        identity,
+        labels=LABELS,
+        options=config.output.storage_options,
+    )
+
+
+def prepare(source_url: str, config: Config) -> tuple[ExtractJob, RunSettings, Identity]:
+    """The job on an input, how it is to be run, and what determines its output.
+
+    What fails, fails here and not in a worker; and the graphs are in the cache when they start.
+    Raises as :func:`extract` does.
+    """
     source = open_source(source_url, config.input)
     settings = config.run
     on_gpu = config.detect.device != "cpu"
     if on_gpu and not settings.gpus_per_worker:
         settings = settings.model_copy(update={"gpus_per_worker": 1.0})
-    # What fails, fails here and not in a worker; and the graphs are in the cache when they start.
     # The driver of a cluster needs no GPU.
     here = config.detect if is_local(settings) else replace(config.detect, device="cpu")
     weights = FaceDetector(here).weights
-    return run(
-        ExtractJob(source, config, dict(weights.digests)),
-        source.list,
-        output,
-        settings,
-        identity_of(source_url, config, weights),
-        labels=LABELS,
-        options=config.output.storage_options,
-    )
+    job = ExtractJob(source, config, dict(weights.digests))
+    return job, settings, identity_of(source_url, config, weights)
 
 
 def identity_of(source_url: str, config: Config, weights: Weights) -> Identity:

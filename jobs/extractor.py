@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from jobs import tables
 from jobs.engine.ahead import work_ahead
+from jobs.engine.job import Notes
 from jobs.engine.members import Member
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 # What the engine can decide about a photo, as status and reason.
 _VERDICTS: Mapping[str, tuple[tables.Status, str]] = {
-    "crashed": ("crashed", "the worker process died twice with this photo in hand"),
+    "crashed": ("crashed", "the worker process died whenever it had this photo in hand"),
+    "timeout": ("timeout", "it took longer than a photo may take, whenever it was tried"),
 }
 
 # Decoded photos that wait for the cascade. One is enough to keep it busy; the bound is for
@@ -68,32 +70,49 @@ class Extractor:
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int, str], None],
+        notes: Notes,
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of one shard; see :class:`jobs.engine.job.Processor`."""
+        if careful and not any(member.is_container for member in members):
+            keys = [member.key for member in members]
+            return self.rows(self._read_singly(members, verdicts), notes, verdicts, keys=keys)
         items = self._source.stream(members, self._config.limits.max_bytes)
-        return self.rows(items, begin, verdicts, careful)
+        if any(member.is_container for member in members):
+            items = (item for item in items if notes.wants(item[0].key))
+        return self.rows(items, notes, verdicts, careful)
+
+    def _read_singly(
+        self, members: Sequence[Member], verdicts: Mapping[int, str]
+    ) -> Iterator[tuple[Member, bytes | ReadError]]:
+        """Reads one photo when it is asked for, and none that there is a verdict on."""
+        for index, member in enumerate(members):
+            if index in verdicts:
+                yield member, b""
+            else:
+                yield from self._source.stream([member], self._config.limits.max_bytes)
 
     def rows(
         self,
         items: Iterator[tuple[Member, bytes | ReadError]],
-        begin: Callable[[int, str], None] = lambda index, key: None,
+        notes: Notes | None = None,
         verdicts: Mapping[int, str] = MappingProxyType({}),
         careful: bool = True,
+        keys: Sequence[str] = (),
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of photos.
 
         Args:
             items: Each photo with its bytes, or with the reason why there are none.
-            begin: See :class:`jobs.engine.job.Processor`, as for the next two.
+            notes: See :class:`jobs.engine.job.Processor`, as for the next two.
             verdicts: What is decided already.
             careful: One photo after the other.
+            keys: Of the photos, as far as they are known before they are read.
         """
         images: list[dict[str, Any]] = []
         faces = FaceRows(self._config.crop, self._schemas["faces"], self._time)
-        decoded: Iterator[Outcome] = self._decoded(items, begin, verdicts)
+        decoded: Iterator[Outcome] = self._decoded(items, notes, verdicts, keys)
         if not careful:
             decoded = work_ahead(
                 decoded, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=_AHEAD_PHOTOS
@@ -119,11 +138,14 @@ class Extractor:
     def _decoded(
         self,
         items: Iterator[tuple[Member, bytes | ReadError]],
-        begin: Callable[[int, str], None],
+        notes: Notes | None,
         verdicts: Mapping[int, str],
+        keys: Sequence[str],
     ) -> Iterator[Outcome]:
         """Reads and decodes photos, in order."""
         for index in count():
+            if notes:
+                notes.reading(index, keys[index] if index < len(keys) else None)
             with self._time("read"):
                 # To its end here: an interrupt that hits the end of a forgotten generator is lost.
                 member, data = next(items, (None, None))
@@ -132,7 +154,8 @@ class Extractor:
             if index in verdicts:
                 yield Outcome(member, *_VERDICTS[verdicts[index]])
                 continue
-            begin(index, member.key)
+            if notes:
+                notes.begin(index, member.key)
             yield self._decode(member, data)
 
     def _decode(self, member: Member, data: bytes | ReadError) -> Outcome:

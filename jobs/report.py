@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from jobs.engine.compact import Compaction
+from jobs.engine.plain_text import plain
+from jobs.engine.rerun import Rerun
 from jobs.engine.run import Summary
 from jobs.engine.status import Status
 
 if TYPE_CHECKING:  # it brings the benchmark with it
     from jobs.planning import Forecast
 
+_MOST_PROBLEMS = 1000
 _MEANING = {
     "ok": "with faces",
     "no_face": "without a face",
@@ -39,6 +44,15 @@ def summary_table(summary: Summary, output: str) -> Table:
     return table
 
 
+def retry_table(done: Rerun, output: str) -> Table:
+    """How a retry ended, and where the job stands."""
+    table = summary_table(done.summary, output)
+    if done.given_up:
+        note = "shards stay as they were: see _job/quarantine"
+        table.add_row("given up", f"{done.given_up:,}", note)
+    return table
+
+
 def forecast_table(forecast: Forecast, output: str, stored: bool) -> Table:
     """What is to be done."""
     work, growth = forecast.preview, forecast.preview.growth
@@ -53,7 +67,8 @@ def forecast_table(forecast: Forecast, output: str, stored: bool) -> Table:
     table.add_row("bytes", f"{work.bytes / 1e9:,.3f}", "GB, as far as sizes are known")
     table.add_row("new", f"{growth.members:,}", "files or parts of files that were not planned")
     if growth.changed:
-        table.add_row("changed", f"{growth.changed:,}", f"since planned, such as {growth.example}")
+        example = escape(plain(growth.example))
+        table.add_row("changed", f"{growth.changed:,}", f"since planned, such as {example}")
     if forecast.hours is None:
         table.add_row("hours", "?", "none of a few photos could be read and decoded")
     else:
@@ -101,6 +116,8 @@ def status_table(status: Status, output: str) -> Table:
     if status.shards_quarantined:
         shards += f", {status.shards_quarantined:,} given up: see _job/quarantine"
     table.add_row("shards", f"{status.shards_done:,}", shards)
+    if status.change:
+        table.caption, table.caption_justify = status.change, "left"
     return table
 
 
@@ -120,6 +137,16 @@ def compaction_table(done: Compaction, output: str) -> Table:
             f"{each.rows:,}",
         )
     return table
+
+
+def verdict(problems: Sequence[str], output: str) -> list[str]:
+    """What `verify` found, in lines; of very many problems only the first."""
+    if not problems:
+        return [f"{output}: every shard is committed and its files are as recorded."]
+    lines = list(problems[:_MOST_PROBLEMS])
+    if more := len(problems) - len(lines):
+        lines.append(f"And {more:,} more; --json tells all.")
+    return lines
 
 
 def status_json(status: Status) -> dict[str, Any]:

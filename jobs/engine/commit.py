@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TypeVar
 
 from jobs.engine.credentials import redacted
-from jobs.engine.shards import PartReport, ShardFailure, ShardReport
+from jobs.engine.errors import UserError
+from jobs.engine.records import RecordError, parse_record, typed, unsealed, write_record
+from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.storage import Storage
 
 COMMITS = "_job/commits"
 QUARANTINE = "_job/quarantine"
 
+# A shard that runs again writes a file of its own in the place of a merged one.
+_FIX_COMMIT = (
+    "restore it from a copy, or delete it (after a compaction, with those of all shards that have "
+    "rows in the same files) and run the job again"
+)
+_FIX_FAILURE = "delete it and run the job again"
+
+T = TypeVar("T")
+
 
 def write_commit(storage: Storage, report: ShardReport) -> None:
     """Makes a shard exist for readers; its parts must be published already."""
-    record = {**asdict(report), "rows": report.rows}
-    _write(storage, f"{COMMITS}/{report.shard}.json", record)
+    write_record(storage, commit_path(report.shard), {**asdict(report), "rows": report.rows})
+
+
+def is_committed(storage: Storage, shard: str) -> bool:
+    """Whether a shard has a commit record."""
+    return storage.exists(f"{COMMITS}/{shard}.json")
 
 
 def committed(storage: Storage) -> set[str]:
@@ -26,13 +40,46 @@ def committed(storage: Storage) -> set[str]:
     return _shards(storage, COMMITS)
 
 
+def surely_committed(storage: Storage) -> set[str]:
+    """The same where one left out would be done again, and its rows be in a merged part as well."""
+    return _json_names(storage.confirmed_names(COMMITS))
+
+
+def commit_path(shard: str) -> str:
+    """Where the commit record of a shard is."""
+    return f"{COMMITS}/{shard}.json"
+
+
 def read_commits(storage: Storage, shards: Iterable[str]) -> Iterator[ShardReport]:
-    """The commit records of some shards, in the order given."""
-    for data in storage.read_many(f"{COMMITS}/{shard}.json" for shard in shards):
-        record = json.loads(data)
-        del record["rows"]
-        parts = {name: PartReport(**part) for name, part in record.pop("parts").items()}
-        yield ShardReport(parts=parts, **record)
+    """The commit records of some shards, in the order given.
+
+    Raises:
+        UserError: One is damaged, or was removed meanwhile.
+    """
+    try:
+        yield from _read(storage, list(shards), commit_path, parse_commit)
+    except FileNotFoundError as error:
+        raise UserError(
+            f"A commit record in '{storage.url}' was removed while they were read; "
+            "run the command again."
+        ) from error
+
+
+def parse_commit(data: bytes, shard: str) -> ShardReport:
+    """The commit record of a shard.
+
+    Raises:
+        RecordError: It is damaged, or that of another shard.
+    """
+    path = commit_path(shard)
+    record = unsealed(data, path, _FIX_COMMIT)
+    rows = record.pop("rows", None)  # for whoever looks at it
+    report = typed(record, path, ShardReport, _FIX_COMMIT)
+    if report.shard != shard:
+        raise RecordError(path, f"it is that of shard '{report.shard}'", _FIX_COMMIT)
+    if rows != report.rows:
+        raise RecordError(path, "its 'rows' are not those of its parts", _FIX_COMMIT)
+    return report
 
 
 def write_failure(storage: Storage, failure: ShardFailure) -> None:
@@ -40,7 +87,7 @@ def write_failure(storage: Storage, failure: ShardFailure) -> None:
     record = asdict(failure)
     for name in ("reason", "traceback"):
         record[name] = redacted(record[name])
-    _write(storage, f"{QUARANTINE}/{failure.shard}.json", record)
+    write_record(storage, failure_path(failure.shard), record)
 
 
 def quarantined(storage: Storage) -> set[str]:
@@ -48,21 +95,54 @@ def quarantined(storage: Storage) -> set[str]:
     return _shards(storage, QUARANTINE)
 
 
+def failure_path(shard: str) -> str:
+    """Where the quarantine record of a shard is."""
+    return f"{QUARANTINE}/{shard}.json"
+
+
 def read_failures(storage: Storage, shards: Iterable[str]) -> Iterator[ShardFailure]:
-    """The quarantine records of some shards, in the order given."""
-    for data in storage.read_many(f"{QUARANTINE}/{shard}.json" for shard in shards):
-        yield ShardFailure(**json.loads(data))
+    """The quarantine records of some shards, in the order given.
+
+    Raises:
+        UserError: One is damaged.
+    """
+    yield from _read(storage, list(shards), failure_path, parse_failure)
+
+
+def parse_failure(data: bytes, shard: str) -> ShardFailure:
+    """The quarantine record of a shard.
+
+    Raises:
+        RecordError: It is damaged, or that of another shard.
+    """
+    path = failure_path(shard)
+    failure = parse_record(data, path, ShardFailure, _FIX_FAILURE)
+    if failure.shard != shard:
+        raise RecordError(path, f"it is that of shard '{failure.shard}'", _FIX_FAILURE)
+    return failure
 
 
 def forget_failure(storage: Storage, shard: str) -> None:
     """Removes the quarantine record of a shard, if there is one."""
-    storage.delete(f"{QUARANTINE}/{shard}.json")
+    storage.delete(failure_path(shard))
+
+
+def _read(
+    storage: Storage,
+    shards: list[str],
+    path: Callable[[str], str],
+    parse: Callable[[bytes, str], T],
+) -> Iterator[T]:
+    for shard, data in zip(shards, storage.read_many(map(path, shards)), strict=True):
+        try:
+            yield parse(data, shard)
+        except RecordError:  # several at once may come cut off, which one alone does not
+            yield parse(storage.read_bytes(path(shard)), shard)
 
 
 def _shards(storage: Storage, folder: str) -> set[str]:
-    names = storage.names(folder)
+    return _json_names(storage.names(folder))
+
+
+def _json_names(names: Iterable[str]) -> set[str]:
     return {name.removesuffix(".json") for name in names if name.endswith(".json")}
-
-
-def _write(storage: Storage, path: str, record: dict[str, Any]) -> None:
-    storage.publish_bytes(json.dumps(record, indent=1, ensure_ascii=False).encode(), path)

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
-from rich.console import Console
-from rich.progress import Progress
 
+from jobs.engine.bar import bar
 from jobs.engine.commit import committed, read_commits
-from jobs.engine.digest import digest
 from jobs.engine.errors import UserError
 from jobs.engine.interrupts import interrupts
-from jobs.engine.journal import Merge, finish_compaction, write_journal
+from jobs.engine.journal import Merge, finish_changes, finish_compaction, write_journal
 from jobs.engine.layout import Layout
-from jobs.engine.neighbours import DamagedPartError, Part, Run, runs
+from jobs.engine.lease import Lease
+from jobs.engine.neighbours import Part, Run, runs
 from jobs.engine.parts import PartWriter
 from jobs.engine.plan import Plan
-from jobs.engine.shards import PartReport, rows_shared
+from jobs.engine.rest import is_at_rest
+from jobs.engine.shards import PartReport
 from jobs.engine.storage import Storage
+from jobs.engine.stored import open_checked
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,7 @@ def compact(
     It may be killed at any time; the next compaction or run of the job finishes what it began.
     For a moment a reader that lists the folder, rather than reading the commits, sees rows
     twice: between the time a merged part takes the place of the first and the time the others
-    are gone. An output on this machine is locked; elsewhere nothing keeps a run of the job away,
-    so see to it that there is none.
+    are gone. A run of the job, or another compaction, is kept away meanwhile.
 
     Args:
         output: Local path or fsspec URL.
@@ -91,33 +88,61 @@ def compact(
         Interrupted: SIGINT or SIGTERM; the same call resumes.
     """
     storage = Storage(output, options)
-    with interrupts(), storage.lock():
+    with interrupts(), Lease(storage) as lease:
         plan = Plan(storage)
         if not plan.generations:
             raise UserError(f"There is no job in '{output}'; check the path.")
-        finish_compaction(storage)
-        done = plan.which(committed(storage))
-        first = (plan.shard(int(index)).shard for index in np.flatnonzero(done)[:1])
-        outputs = [name for report in read_commits(storage, first) for name in report.parts]
-        merger = _Merger(storage, outputs, row_group_bytes)
+        if is_at_rest(storage) and (nothing := _already(storage, plan, target_bytes)) is not None:
+            return nothing
+        lease.take()
+        finish_changes(storage)
+        plan = Plan(storage)
+        done, outputs = _committed(storage, plan)
+        merger = _Merger(storage, outputs, row_group_bytes, lease)
         try:
-            with _bar(len(outputs) * int(done.sum())) as advance:
+            with bar("compacting", "parts", len(outputs) * int(done.sum())) as advance:
                 changed = {}
                 for name in outputs:
                     found = runs(storage, plan, done, name, target_bytes)
                     changed[name] = merger.merge_all(name, found, advance)
         finally:
-            finish_compaction(storage)
+            if lease.held:  # another may have it by now, and would be disturbed
+                finish_compaction(storage)
     return Compaction(changed)
+
+
+def _committed(storage: Storage, plan: Plan) -> tuple[npt.NDArray[np.bool_], list[str]]:
+    """Which shards are committed, and the outputs they have parts of."""
+    done = plan.which(committed(storage))
+    first = (plan.shard(int(index)).shard for index in np.flatnonzero(done)[:1])
+    outputs = [name for report in read_commits(storage, first) for name in report.parts]
+    return done, outputs
+
+
+def _already(storage: Storage, plan: Plan, target_bytes: int) -> Compaction | None:
+    """How an output stands in which nothing is to be merged; None if something is."""
+    done, outputs = _committed(storage, plan)
+    found = {}
+    for name in outputs:
+        parts = size = rows = 0
+        for run in runs(storage, plan, done, name, target_bytes):
+            if run.layout:
+                return None
+            parts, size, rows = parts + 1, size + run.parts[0].file.bytes, rows + run.parts[0].rows
+        found[name] = Compacted(parts, parts, size, size, rows)
+    return Compaction(found)
 
 
 class _Merger:
     """Merges runs of parts one after the other."""
 
-    def __init__(self, storage: Storage, outputs: list[str], row_group_bytes: int) -> None:
+    def __init__(
+        self, storage: Storage, outputs: list[str], row_group_bytes: int, lease: Lease
+    ) -> None:
         self._storage = storage
         self._outputs = outputs
         self._row_group_bytes = row_group_bytes
+        self._lease = lease
         self._begun = False
 
     def merge_all(
@@ -140,63 +165,43 @@ class _Merger:
         storage, path = self._storage, parts[0].file.path
         if not self._begun:
             self._note(None)
-        spool = storage.spool(path)
-        try:
-            with storage.writing():
-                # Written like any part, but to a place of its own: what it is like has to be
-                # noted before it takes the place of another.
-                aside = Storage(str(spool.parent))
-                with PartWriter(
-                    aside, spool.name, layout.schema, self._row_group_bytes, layout.options or {}
-                ) as writer:
-                    for part in parts:
-                        for batch in self._batches(part, layout.schema):
-                            writer.write(batch)
-                    merged = writer.publish()
+        with (
+            storage.writing(),
+            PartWriter(
+                storage, path, layout.schema, self._row_group_bytes, layout.options or {}
+            ) as writer,
+        ):
+            for part in parts:
+                for batch in self._batches(part, layout.schema):
+                    writer.write(batch)
+            merged = writer.finish()
             old = {shard: share for part in parts for shard, share in part.shards.items()}
-            merge = Merge(name, old, _shares(old, path, merged))
+            merge = Merge(name, old, shares(old, path, merged))
+            # What it is like is noted before it takes the place of another.
             self._note(merge)
-            storage.publish_file(spool, path)
-        finally:
-            spool.unlink(missing_ok=True)
+            writer.publish()
         merge.complete(storage)
         self._note(None)
         return merged
 
     def _note(self, merge: Merge | None) -> None:
+        self._lease.check()
         self._begun = True
         write_journal(self._storage, self._outputs, merge)
 
     def _batches(self, part: Part, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The rows of a part, a row group in memory at a time."""
-        with self._checked(part) as file:
+        with open_checked(self._storage, part) as file:
             for group in range(file.num_row_groups):
                 yield from file.read_row_group(group).cast(schema).to_batches()
 
-    @contextlib.contextmanager
-    def _checked(self, part: Part) -> Iterator[pq.ParquetFile]:
-        """The file, if it is what its commits say; damage must not get a digest of its own."""
-        file = part.file
-        with self._storage.open(file.path) as stored, contextlib.ExitStack() as stack:
-            copy: BinaryIO | None = None
-            if not self._storage.local:  # fetched once, to be checked and then to be read
-                copy = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
-            if digest(stored, copy) != (file.sha256, file.bytes):
-                raise DamagedPartError(file.path)
-            source = copy or stored
-            source.seek(0)
-            parquet = pq.ParquetFile(source)
-            if rows_shared(part.shards.values()) != parquet.metadata.num_rows:
-                raise DamagedPartError(file.path)
-            yield parquet
 
-
-def _shares(old: Mapping[str, PartReport], path: str, merged: PartReport) -> dict[str, PartReport]:
-    """Shard -> what it has of a merged part."""
-    shares = {}
+def shares(old: Mapping[str, PartReport], path: str, merged: PartReport) -> dict[str, PartReport]:
+    """Shard -> what it has of a merged part, given the part that its rows come from."""
+    found = {}
     first_row = 0
     for shard, part in old.items():
-        shares[shard] = PartReport(
+        found[shard] = PartReport(
             path=path,
             rows=part.rows,
             bytes=merged.bytes,
@@ -205,13 +210,4 @@ def _shares(old: Mapping[str, PartReport], path: str, merged: PartReport) -> dic
             own_bytes=part.size,
         )
         first_row += part.rows
-    return shares
-
-
-@contextlib.contextmanager
-def _bar(shards: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; yields what makes it advance."""
-    hidden = not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
-        task = bar.add_task("compacting", total=shards)
-        yield lambda count: bar.advance(task, count)
+    return found

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from jobs.engine.credentials import redacted
+from jobs.engine.plain_text import plain
 
 
 class UserError(Exception):
     """Something only the user can change; the message is one sentence that says what to do.
 
-    Credentials are taken out of it.
+    Credentials are taken out of it, and what a terminal would act on.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(redacted(message))
+        super().__init__(plain(redacted(message)))
 
 
 class OutputError(UserError):
     """The output cannot be read or written, although storage was asked repeatedly."""
 
 
+class LeaseLostError(UserError):
+    """Another driver may be writing to the output; this one must not any more."""
+
+
 class JobError(Exception):
     """The job's own code broke its contract or failed to start; the message holds the traceback.
 
-    Credentials are taken out of it.
+    Credentials are taken out of it, and what a terminal would act on, but for the ends of lines.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(redacted(message))
+        super().__init__("\n".join(map(plain, redacted(message).split("\n"))))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
+from jobs.engine.digest import digest
+from jobs.engine.index import PlanFile
 from jobs.engine.members import SCHEMA, Member, table_of
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import ShardSpec
+from jobs.engine.shards import ShardSpec, shard_name
 from jobs.engine.storage import Storage
 
 _SHARDS_A_FILE = 1000
@@ -39,19 +39,14 @@ class Generation:
     sizes: npt.NDArray[np.int64]
 
     @classmethod
-    def read(cls, number: int, index: bytes) -> Generation:
-        """Reads an index."""
-        return cls.of(number, json.loads(index)["files"])
-
-    @classmethod
-    def of(cls, number: int, files: list[dict[str, Any]]) -> Generation:
-        """A generation of files as `write_files` describes them."""
+    def of(cls, number: int, files: Sequence[PlanFile]) -> Generation:
+        """A generation of these files."""
         return cls(
             number,
-            [file["path"] for file in files],
-            np.cumsum([0, *(len(file["items"]) for file in files)], dtype=np.int64),
-            joined(np.array(file["items"], np.int64) for file in files),
-            joined(np.array(file["bytes"], np.int64) for file in files),
+            [file.path for file in files],
+            np.cumsum([0, *(len(file.items) for file in files)], dtype=np.int64),
+            joined(np.array(file.items, np.int64) for file in files),
+            joined(np.array(file.bytes, np.int64) for file in files),
         )
 
     def __len__(self) -> int:
@@ -63,7 +58,7 @@ class Generation:
         file = int(np.searchsorted(self.starts, index, side="right")) - 1
         items = int(self.items[index])
         return ShardSpec(
-            shard=f"{self.number:03d}-{index:06d}",
+            shard=shard_name(self.number, index),
             plan_file=self.files[file],
             row_group=index - int(self.starts[file]),
             members=None if items < 0 else items,
@@ -95,26 +90,30 @@ def cut_into_shards(members: Iterable[Member], sizes: ShardSizes) -> Iterator[li
         yield shard
 
 
-def write_files(
-    storage: Storage, name: str, shards: Iterator[list[Member]]
-) -> Iterator[dict[str, Any]]:
+def write_files(storage: Storage, name: str, shards: Iterator[list[Member]]) -> Iterator[PlanFile]:
     """Writes plan files, a row group a shard; yields what the index says of each."""
     for number in count():
         path = f"{name}-{number:05d}.parquet"
-        file: dict[str, Any] = {"path": path, "items": [], "bytes": []}
-        spool = storage.spool(path)
-        try:
-            with pq.ParquetWriter(spool, SCHEMA, compression="zstd") as writer:
+        items: list[int] = []
+        sizes: list[int] = []
+        with storage.spool(path) as spool:
+            with storage.writing():
+                writer = pq.ParquetWriter(spool, SCHEMA, compression="zstd")
+            try:
                 for shard in islice(shards, _SHARDS_A_FILE):
-                    writer.write_table(table_of(shard))
-                    file["items"].append(items_in(shard))
-                    file["bytes"].append(sum(member.size or 0 for member in shard))
-            if not file["items"]:
+                    with storage.writing():
+                        writer.write_table(table_of(shard))
+                    items.append(items_in(shard))
+                    sizes.append(sum(member.size or 0 for member in shard))
+            finally:
+                with storage.writing():
+                    writer.close()
+            if not items:
                 return
+            with spool.open("rb") as content:
+                sha256, size = digest(content)
             storage.publish_file(spool, path)
-        finally:
-            spool.unlink(missing_ok=True)
-        yield file
+        yield PlanFile(path, items, sizes, size, sha256)
 
 
 def items_in(shard: Iterable[Member]) -> int:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from jobs.engine.keys import KeySet
 from jobs.engine.members import Member, read_members
+from jobs.engine.plain_text import plain
 from jobs.engine.storage import Storage
 
 _LOOKED_UP_TOGETHER = 4096
@@ -33,7 +34,7 @@ class Growth:
         """What to know of the changed ones; `members` is what to call them."""
         return (
             f"{self.changed:,} of the planned {members} have changed since, such as "
-            f"'{self.example}'; what was found in them before stays: "
+            f"'{plain(self.example)}'; what was found in them before stays: "
             "use another output to have them read again."
         )
 

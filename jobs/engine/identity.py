@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
+from jobs.engine.records import read_record, write_record
 from jobs.engine.storage import Storage
 
 JOB = "_job/job.json"
@@ -72,15 +73,19 @@ class Identity:
     def write(self, storage: Storage) -> None:
         """Stores it, unless one is stored already."""
         if not storage.exists(JOB):
-            data = json.dumps(asdict(self), indent=1, ensure_ascii=False, sort_keys=True)
-            storage.publish_bytes(data.encode(), JOB)
+            write_record(storage, JOB, asdict(self))
 
 
 def read_identity(storage: Storage) -> Identity | None:
-    """What the output was made with; None if it holds no job."""
+    """What the output was made with; None if it holds no job.
+
+    Raises:
+        RecordError: The record of it is damaged.
+    """
     if not storage.exists(JOB):
         return None
-    return Identity(**json.loads(storage.read_bytes(JOB)))
+    fix = "restore it from a copy, or use another output"
+    return read_record(storage, JOB, Identity, fix)
 
 
 def differences(

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
 
 from jobs.engine.members import Member
+
+
+class Notes(Protocol):
+    """What a processor tells of the items in its hands, so that it is known which one to blame."""
+
+    def reading(self, index: int, key: str | None) -> None:
+        """A source is about to be asked for an item.
+
+        Args:
+            index: Of the item in the shard; one more than the last if there is none left.
+            key: Its key; None where only reading tells.
+        """
+        ...
+
+    def begin(self, index: int, key: str) -> None:
+        """An item that was read is about to be touched."""
+        ...
+
+    def wants(self, key: str) -> bool:
+        """Whether an item of a container is to be processed; to be asked of each, in order.
+
+        The others are passed over as if they were not there: they have no index and no row.
+        """
+        ...
 
 
 class Processor(Protocol):
@@ -16,7 +40,7 @@ class Processor(Protocol):
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int, str], None],
+        notes: Notes,
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -27,8 +51,7 @@ class Processor(Protocol):
 
         Args:
             members: What to process, in order; containers are processed item by item.
-            begin: To be called with an item's index in the shard and its key before the item is
-                touched, in order.
+            notes: To be told of each item before it is read and before it is touched, in order.
             verdicts: Index -> status; such an item is not touched and becomes a row with
                 that status.
             careful: A worker died on this shard: no item may be touched before the one in hand
@@ -41,8 +64,16 @@ class Processor(Protocol):
         ...
 
 
+def count_column(output: str) -> str:
+    """The integer column of the primary output with the number of an item's rows in another."""
+    return f"num_{output}"
+
+
 class Job(Protocol):
     """What to do with every member; pickled once and sent to each worker.
+
+    In an output besides the primary one, rows are in the order of the items; how many an item has
+    there is in the primary output, in the :func:`count_column`.
 
     Attributes:
         schemas: Output name -> schema of its rows.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -10,11 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from jobs.engine.commit import COMMITS, read_commits, write_commit
 from jobs.engine.digest import digest
 from jobs.engine.errors import UserError
+from jobs.engine.exchange import EXCHANGE, finish_exchange
+from jobs.engine.records import read_record, write_record
 from jobs.engine.shards import PartReport, ShardReport
 from jobs.engine.storage import Storage
 
 JOURNAL = "_job/compaction.json"
 
+_FIX = (
+    "restore it from a copy, or delete it and the commits of the shards whose parts are then found "
+    "to be wrong by verify, and run the job again"
+)
 # Remote storage takes several at once.
 _THREADS = 8
 
@@ -68,10 +73,37 @@ class Merge:
             )
 
 
+@dataclass(frozen=True)
+class _Journal:
+    """The outputs that are compacted, and what is being done to one of them."""
+
+    outputs: list[str]
+    merge: Merge | None
+
+
 def write_journal(storage: Storage, outputs: Iterable[str], merge: Merge | None) -> None:
     """Notes that a compaction is under way, and what it is about to change."""
-    record = {"outputs": list(outputs), "merge": None if merge is None else asdict(merge)}
-    storage.publish_bytes(json.dumps(record).encode(), JOURNAL)
+    write_record(storage, JOURNAL, asdict(_Journal(list(outputs), merge)), indent=None)
+
+
+def finish_changes(storage: Storage) -> None:
+    """Ends a compaction or a retry that was killed while it changed what is committed.
+
+    To be called with the output's lock held, before anything else is done to it.
+
+    Raises:
+        UserError: A file was damaged since.
+    """
+    finish_exchange(storage)
+    finish_compaction(storage)
+
+
+def change_under_way(storage: Storage) -> str | None:
+    """A sentence about a compaction or a retry that is under way or was killed, if there is one."""
+    for path, what in ((JOURNAL, "compaction"), (EXCHANGE, "retry")):
+        if storage.exists(path):
+            return f"A {what} is under way or was killed; wait for it, or run it or the job again."
+    return None
 
 
 def finish_compaction(storage: Storage) -> None:
@@ -84,20 +116,10 @@ def finish_compaction(storage: Storage) -> None:
         UserError: A file was damaged since.
     """
     if storage.exists(JOURNAL):
-        record = json.loads(storage.read_bytes(JOURNAL))
-        if record["merge"] is not None:
-            _merge(**record["merge"]).resume(storage)
-        storage.sweep([*record["outputs"], COMMITS])
+        journal = read_record(storage, JOURNAL, _Journal, _FIX)
+        if journal.merge is not None:
+            journal.merge.resume(storage)
+        storage.sweep([*journal.outputs, COMMITS])
         storage.delete(JOURNAL)
-    # The journal itself may have been in the making.
-    storage.sweep(["_job"])
-
-
-def _merge(
-    output: str, old: Mapping[str, dict[str, object]], new: Mapping[str, dict[str, object]]
-) -> Merge:
-    return Merge(output, _parts(old), _parts(new))
-
-
-def _parts(records: Mapping[str, dict[str, object]]) -> dict[str, PartReport]:
-    return {shard: PartReport(**part) for shard, part in records.items()}  # type: ignore[arg-type]
+    # The journal itself may have been in the making, or the mark of a job that is complete.
+    storage.sweep(["_job", ""])

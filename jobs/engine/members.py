@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.engine.errors import UserError
 from jobs.engine.storage import Storage
 
 SCHEMA = pa.schema(
@@ -67,7 +68,17 @@ def members_of(table: pa.Table) -> list[Member]:
 
 
 def read_members(storage: Storage, path: str) -> Iterator[list[Member]]:
-    """The shards of a plan file, one after the other."""
-    with storage.open(path) as stream, pq.ParquetFile(stream) as file:
-        for group in range(file.num_row_groups):
-            yield members_of(file.read_row_group(group))
+    """The shards of a plan file, one after the other.
+
+    Raises:
+        UserError: The file is missing or damaged.
+    """
+    try:
+        with storage.open(path) as stream, pq.ParquetFile(stream) as file:
+            for group in range(file.num_row_groups):
+                yield members_of(file.read_row_group(group, SCHEMA.names))
+    except (OSError, KeyError, pa.ArrowException) as error:
+        why = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
+        raise UserError(
+            f"The plan's file '{path}' {why}; restore it from a copy, or use another output."
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Mapping
@@ -48,14 +49,15 @@ class PartWriter:
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
         self._rows = 0
-        self._spool: Path = storage.spool(path)
-        self._file = _HashingFile(self._spool)
-        try:
+        self._report: PartReport | None = None
+        with contextlib.ExitStack() as stack:
+            self._spool: Path = stack.enter_context(storage.spool(path))
+            self._file = stack.enter_context(contextlib.closing(_HashingFile(self._spool)))
             self._parquet = pq.ParquetWriter(self._file, schema, **options)
-        except BaseException:
-            self._file.close()
-            self._spool.unlink()
-            raise
+            # pyarrow's writer insists on writing a footer, now or when it is collected.
+            stack.callback(self._parquet.close)
+            stack.callback(self._file.abandon)
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> PartWriter:
         return self
@@ -66,7 +68,7 @@ class PartWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._discard()
+        self._stack.close()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Adds rows.
@@ -90,18 +92,25 @@ class PartWriter:
         self._pending.append(batch.slice(start))
         self._rows += batch.num_rows
 
+    def finish(self) -> PartReport:
+        """Finishes the file, which does not appear yet; nothing can be added any more."""
+        if self._report is None:
+            self._flush()
+            self._parquet.close()
+            self._file.close()
+            self._report = PartReport(
+                path=self._path,
+                rows=self._rows,
+                bytes=self._file.bytes,
+                sha256=self._file.digest.hexdigest(),
+            )
+        return self._report
+
     def publish(self) -> PartReport:
         """Finishes the file and makes it appear."""
-        self._flush()
-        self._parquet.close()
-        self._file.close()
+        report = self.finish()
         self._storage.publish_file(self._spool, self._path)
-        return PartReport(
-            path=self._path,
-            rows=self._rows,
-            bytes=self._file.bytes,
-            sha256=self._file.digest.hexdigest(),
-        )
+        return report
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
@@ -112,13 +121,6 @@ class PartWriter:
             columns = [canonical(column) for column in table.columns]
             table = pa.Table.from_arrays(columns, schema=self._schema)
             self._parquet.write_table(table, row_group_size=table.num_rows)
-
-    def _discard(self) -> None:
-        # pyarrow's writer insists on writing a footer, now or when it is collected.
-        self._file.abandon()
-        self._parquet.close()
-        self._file.close()
-        self._spool.unlink(missing_ok=True)
 
 
 class _HashingFile(io.RawIOBase):

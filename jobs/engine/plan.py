@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from itertools import chain, compress
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +13,15 @@ import pyarrow.parquet as pq
 from jobs.engine.errors import UserError
 from jobs.engine.generation import Generation, cut_into_shards, joined, write_files
 from jobs.engine.growth import Growth, News
+from jobs.engine.index import PLAN, Index, PlanFile, index_path, read_indices
 from jobs.engine.keys import KeySet
 from jobs.engine.members import Member, members_of, read_members
+from jobs.engine.records import write_record
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import ShardSpec
+from jobs.engine.shards import ShardSpec, shard_number
 from jobs.engine.storage import Storage
 
-PLAN = "_job/plan"
+__all__ = ["PLAN", "Plan", "PlanReader"]
 
 
 class Plan:
@@ -31,14 +32,16 @@ class Plan:
 
     Args:
         storage: The output.
+
+    Raises:
+        UserError: A part of it is missing or damaged.
     """
 
     def __init__(self, storage: Storage) -> None:
         """Reads the indices."""
         self._storage = storage
-        names = [name for name in storage.names(PLAN) if name.endswith(".json")]
-        indices = storage.read_many(f"{PLAN}/{name}" for name in names)
-        self._generations = [Generation.read(*numbered) for numbered in enumerate(indices)]
+        indices = enumerate(read_indices(storage))
+        self._generations = [Generation.of(number, index.files) for number, index in indices]
 
     def __len__(self) -> int:
         """Number of shards."""
@@ -75,13 +78,10 @@ class Plan:
         """Tells which shards are among some names, shape `(shards,)`; others are passed over."""
         starts = np.cumsum([0, *map(len, self._generations)])
         found = np.zeros(len(self), np.bool_)
-        for name in names:
-            generation, _, number = name.partition("-")
-            if not (generation.isdecimal() and number.isdecimal()):
-                continue
-            known = int(generation) < len(self._generations)
-            if known and int(number) < len(self._generations[int(generation)]):
-                found[starts[int(generation)] + int(number)] = True
+        for generation, number in filter(None, map(shard_number, names)):
+            known = generation < len(self._generations)
+            if known and number < len(self._generations[generation]):
+                found[starts[generation] + number] = True
         return found
 
     def extend(
@@ -90,6 +90,7 @@ class Plan:
         sizes: ShardSizes,
         listed: Callable[[int], None] = lambda count: None,
         first: Callable[[], None] = lambda: None,
+        last: Callable[[], None] = lambda: None,
     ) -> Growth:
         """Plans a generation of the members whose keys are not planned yet.
 
@@ -101,6 +102,7 @@ class Plan:
             sizes: Where to cut.
             listed: Told now and then how many members have been seen.
             first: Called before anything is written.
+            last: Called before what is written counts.
 
         Raises:
             UserError: Two members have the same key.
@@ -120,14 +122,15 @@ class Plan:
         generation = Generation.of(self.generations, files)
         growth = news.growth(int(generation.items.clip(0).sum()))
         # Only the files are read again; the rest is for whoever looks at the plan.
-        index = {
-            "shards": len(generation),
-            "members": growth.members,
-            "items": growth.items if (generation.items >= 0).all() else None,
-            "bytes": int(generation.sizes.sum()),
-            "files": files,
-        }
-        self._storage.publish_bytes(json.dumps(index).encode(), f"{name}.json")
+        index = Index(
+            files=files,
+            shards=len(generation),
+            members=growth.members,
+            items=growth.items if (generation.items >= 0).all() else None,
+            bytes=int(generation.sizes.sum()),
+        )
+        last()
+        write_record(self._storage, index_path(self.generations), asdict(index), indent=None)
         self._generations.append(generation)
         return growth
 
@@ -143,10 +146,10 @@ class Plan:
             if name.endswith(".parquet") and path not in counted:
                 self._storage.delete(path)
 
-    def _name_repeated(self, repeated: KeySet, files: Iterable[dict[str, Any]]) -> str:
+    def _name_repeated(self, repeated: KeySet, files: Iterable[PlanFile]) -> str:
         first: dict[str, Member] = {}
         for file in files:
-            for members in read_members(self._storage, file["path"]):
+            for members in read_members(self._storage, file.path):
                 found = repeated.contains(member.key for member in members)
                 for member in compress(members, found):
                     if member.key in first:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+import uuid
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
 from ray import cloudpickle
 from ray.exceptions import (
+    ActorDiedError,
     NodeDiedError,
     ObjectLostError,
     OutOfMemoryError,
     RayActorError,
+    RayError,
     RayTaskError,
     WorkerCrashedError,
 )
 
 from jobs.engine.cluster import Cluster
 from jobs.engine.errors import JobError, UserError
+from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-from jobs.engine.worker import Worker, in_hand
+from jobs.engine.traces import read_trace, read_traces, remove_traces
+from jobs.engine.watchdog import Limits
+from jobs.engine.worker import Worker
 
 _DEATHS = (
     RayActorError,
@@ -34,8 +41,10 @@ _DEATHS = (
     NodeDiedError,
     ObjectLostError,
 )
-# One worker may fail to start because of its node; three in a row because of the job.
+# One worker may fail to start because of its node; three in a row because of the job. One that is
+# lost meanwhile says less: whatever takes workers away also takes those that are starting.
 _STARTS = 3
+_LOST_STARTS = 12
 _OUTSTANDING = 2
 _BEAT_S = 0.5
 _RESIZE_EVERY_S = 10.0
@@ -76,6 +85,7 @@ class _Backlog:
     """Shards to hand out: those that came back first, then new ones, made when they are needed."""
 
     def __init__(self, fresh: Iterable[ShardSpec], count: int) -> None:
+        self._run = uuid.uuid4().hex[:8]
         self._returned: deque[ShardSpec] = deque()
         self._fresh: Iterator[ShardSpec] = iter(fresh)
         self._left = count
@@ -87,7 +97,7 @@ class _Backlog:
         if self._returned:
             return self._returned.popleft()
         self._left -= 1
-        return next(self._fresh)
+        return replace(next(self._fresh), run=self._run)
 
     def put_back(self, specs: Sequence[ShardSpec]) -> None:
         self._returned.extendleft(reversed(specs))
@@ -118,6 +128,9 @@ class Pool:
         self._cluster = cluster
         self._settings = settings
         self._packages = tuple(packages)
+        self._limits = Limits(
+            settings.item_timeout_s, settings.stall_timeout_s, settings.kill_worker_bytes
+        )
         self._job = ray.put(cloudpickle.dumps(job))  # type: ignore[no-untyped-call]
         self._actor: Any = ray.remote(actor).options(
             num_cpus=1,
@@ -135,29 +148,59 @@ class Pool:
         self._target = 1
 
     def run(
-        self, shards: Iterable[ShardSpec], count: int
+        self, shards: Iterable[ShardSpec], count: int, signals: Interrupts | None = None
     ) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
         """Runs shards; yields what became of each, in the order in which they end.
 
         Args:
             shards: Taken one by one, as workers get free.
             count: How many there are.
+            signals: Once they set a deadline, shards in hand are waited for until then, and no
+                more.
 
         Raises:
             JobError: The job does not start in any worker.
             UserError: It does not start for a reason the user can change, or the output cannot
                 be written.
+            ClusterLostError: The head of the cluster has gone.
         """
         self._backlog = _Backlog(shards, count)
         try:
             while self._backlog or any(worker.shards for worker in self._workers):
+                if signals is not None and signals.deadline is not None:
+                    yield from self._drain(signals.deadline)
+                    return
+                workers = len(self._workers)
                 self._resize()
                 self._hand_out()
                 yield from self._collect()
+                if len(self._workers) < workers:  # perhaps their node went, or the head
+                    self._resize_at = 0.0
         finally:
             for worker in self._workers:
                 ray.kill(worker.actor)
             self._workers = []
+
+    def _drain(self, deadline: float) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
+        """Waits for the shards that are running; those behind them are for the next run."""
+        refs = [ref for worker in self._workers for ref in worker.shards]
+        ended = set(ray.wait(refs, num_returns=len(refs), timeout=0)[0]) if refs else set()
+        in_hand: dict[Any, _Worker] = {}
+        for worker in self._workers:
+            unfinished = [ref for ref in worker.shards if ref not in ended]
+            if worker.node and unfinished:
+                in_hand[unfinished[0]] = worker
+        while True:
+            for ref in ended:
+                if ref in in_hand:
+                    ray.kill(in_hand.pop(ref).actor)
+                with contextlib.suppress(RayError):  # it failed or died: the next run sees to it
+                    yield ray.get(ref)
+            yield Beat(len(in_hand))
+            if not in_hand or time.monotonic() >= deadline:
+                return
+            wait_s = min(_BEAT_S, max(0.0, deadline - time.monotonic()))
+            ended = set(ray.wait(list(in_hand), num_returns=1, timeout=wait_s)[0])
 
     def _resize(self) -> None:
         if time.monotonic() >= self._resize_at:
@@ -169,7 +212,13 @@ class Pool:
                 ray.kill(worker.actor)
         outstanding = len(self._backlog) + sum(len(worker.shards) for worker in self._workers)
         while len(self._workers) < min(self._target, outstanding):
-            actor = self._actor.remote(self._storage.url, self._storage.options, self._packages)
+            actor = self._actor.remote(
+                self._storage.url,
+                self._storage.options,
+                self._packages,
+                self._limits,
+                self._settings.min_free_bytes,
+            )
             self._workers.append(_Worker(actor, actor.load.remote(self._job)))
 
     def _hand_out(self) -> None:
@@ -210,7 +259,9 @@ class Pool:
             if isinstance(cause, UserError):
                 raise cause from error
             self._failed_starts += 1
-            if self._failed_starts >= _STARTS:
+            enough = _STARTS if isinstance(error, RayTaskError) else _LOST_STARTS
+            if self._failed_starts >= enough:
+                self._cluster.check()
                 raise JobError(f"the job does not start in a worker: {error}") from error
 
     def _ended(self, worker: _Worker) -> Generator[ShardReport | ShardFailure, None, None]:
@@ -223,7 +274,12 @@ class Pool:
             except RayTaskError as error:
                 if isinstance(error.cause, UserError):
                     raise error.cause from error
-                result = _given_up(spec, "the worker failed", None, str(error))
+                if isinstance(error.cause, MemoryError):
+                    yield from self._died(worker, spec, error)
+                    return
+                result = ShardFailure(
+                    spec.shard, "the worker failed", spec.attempt, None, None, str(error)
+                )
             except _DEATHS as error:
                 yield from self._died(worker, spec, error)
                 return
@@ -240,21 +296,38 @@ class Pool:
         ray.kill(worker.actor)
         waiting = [spec for spec in worker.shards.values() if spec is not running]
         self._backlog.put_back(waiting)
-        item = in_hand(self._storage, running)
-        # A node that goes takes its workers with it; that is no item's fault.
-        blamed = item is not None and worker.node and self._cluster.is_alive(worker.node)
-        again = running.after_death(
-            item[0] if item and blamed else None, self._settings.max_attempts
-        )
-        if again is not None:
+        attempts = self._settings.max_attempts
+        if self._is_own_death(worker, error):
+            again = running.after_death(read_trace(self._storage, running), attempts)
+        else:
+            again = running.after_loss(attempts)
+        if again is None:
+            yield self._given_up(running, str(error))
+        else:
             self._backlog.put_back([again])
-            return
-        reason = f"lost its worker {running.deaths + 1} times"
-        yield _given_up(running, reason, item, str(error))
 
+    def _is_own_death(self, worker: _Worker, error: Exception) -> bool:
+        """Whether a worker died of what it did, rather than with its node or its connection.
 
-def _given_up(
-    spec: ShardSpec, reason: str, item: tuple[int, str] | None, details: str
-) -> ShardFailure:
-    index, key = item or (None, None)
-    return ShardFailure(spec.shard, reason, spec.attempt, index, key, details)
+        Of an actor that is "unavailable" Ray does not know; it is that for twelve seconds after
+        its node is gone, and for as long the node counts as alive.
+        """
+        if not isinstance(error, (ActorDiedError, OutOfMemoryError, RayTaskError)):
+            return False
+        return worker.node is not None and self._cluster.is_alive(worker.node)
+
+    def _given_up(self, spec: ShardSpec, error: str) -> ShardFailure:
+        """What is known of a shard that has lost too many workers."""
+        traces = read_traces(self._storage, spec)
+        last = traces[-1] if traces else None
+        failure = ShardFailure(
+            shard=spec.shard,
+            reason=f"lost its worker {spec.attempt} times",
+            attempts=spec.attempt,
+            member=last.item if last else None,
+            key=last.key if last else None,
+            traceback=(last.details if last else "") or error,
+            deaths=[trace.sentence() for trace in traces],
+        )
+        remove_traces(self._storage, spec)
+        return failure

@@ -13,9 +13,11 @@ from jobs.engine.generation import cut_into_shards, items_in
 from jobs.engine.growth import Growth, News
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
+from jobs.engine.lease import Lease
 from jobs.engine.members import Member
 from jobs.engine.plan import Plan, PlanReader
 from jobs.engine.progress import Labels, Reporter
+from jobs.engine.rest import is_finished
 from jobs.engine.run import extend_plan, left_of
 from jobs.engine.settings import RunSettings
 from jobs.engine.storage import Storage
@@ -70,8 +72,10 @@ def preview(
     storage = Storage(output, options)
     with interrupts(), Reporter(labels, settings.line_every_s) as reporter:
         if store:
-            with storage.lock():
-                plan, growth = extend_plan(storage, members, settings, identity, reporter)
+            with Lease(storage) as lease:
+                if not is_finished(storage):
+                    lease.take()
+                plan, growth = extend_plan(storage, members, settings, identity, reporter, lease)
             return _of_plan(storage, plan, growth)
         identity.check(storage)
         plan = Plan(storage)

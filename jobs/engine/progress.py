@@ -13,11 +13,14 @@ from ray.util.metrics import Counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.engine.shards import ShardReport
+from jobs.engine.credentials import redacted
+from jobs.engine.plain_text import plain
+from jobs.engine.shards import ShardFailure, ShardReport
 
 # Rates are over the last minutes: the first shards are small and the caches cold.
 _RATE_OVER_S = 300.0
 _RATE_STEP_S = 1.0
+_GIVEN_UP_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,14 @@ class Reporter:
             if count:
                 self._counters[name].inc(count)
 
-    def quarantined(self) -> None:
-        """A shard went into quarantine."""
+    def given_up(self, failure: ShardFailure) -> None:
+        """A shard goes into quarantine: said at once, as long as that is not too often."""
         self._quarantined += 1
+        if self._quarantined > _GIVEN_UP_LINES:
+            return
+        where = "" if failure.key is None else f" at '{failure.key}'"
+        line = f"shard {failure.shard} was given up{where}: {redacted(failure.reason)}"
+        self._say(f"{plain(line)}; see _job/quarantine/{failure.shard}.json")
 
     def tick(self, workers: int) -> None:
         """Shows the state, if it is time to."""
@@ -133,6 +141,13 @@ class Reporter:
             self._bar.update(self._task, description=text, total=total or None, completed=done)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + self._line_every_s
+            self._print(text)
+
+    def _say(self, text: str) -> None:
+        """A line that stays, also above a bar."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
             self._print(text)
 
     def _print(self, text: str) -> None:

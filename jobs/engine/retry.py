@@ -5,11 +5,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import inspect
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+from tenacity import (
+    Retrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random_exponential,
+)
 
 from jobs.engine.credentials import redacted
 
@@ -44,7 +55,14 @@ _NAMES = frozenset(
     }
 )
 
+# They answer at once or never.
+_NEAR = (LocalFileSystem, MemoryFileSystem)
+
 T = TypeVar("T")
+
+
+class CutOffError(ConnectionError):
+    """Storage has sent or taken only a part of something, and has not said so."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +72,8 @@ class Patience:
     Attributes:
         attempts: Times to ask in all.
         first_wait_s: Longest wait after the first error; doubles with every further one.
-        longest_wait_s: Bound of that. Each wait is a random part of it, so that many workers do
-            not come back at once.
+        longest_wait_s: Bound of that. Half of each wait is random, so that many workers do not
+            come back at once.
     """
 
     attempts: int = ATTEMPTS
@@ -95,11 +113,13 @@ def http_status(error: BaseException) -> int | None:
 def retrying(patience: Patience = PATIENCE) -> Retrying:
     """A policy to call remote storage with: `retrying()(function, *arguments)`.
 
-    Waits up to 0.5, 1, 2, ... 20 s, each time a random part of it, and raises the last error.
+    Waits up to 0.5, 1, 2, ... 20 s, and raises the last error. At least half of it each time, so
+    that storage that is down altogether for 7 s is waited for.
     """
+    half, most = patience.first_wait_s / 2, patience.longest_wait_s / 2
     return Retrying(
         retry=retry_if_exception(is_transient),
-        wait=wait_random_exponential(multiplier=patience.first_wait_s, max=patience.longest_wait_s),
+        wait=wait_exponential(half, most) + wait_random_exponential(half, most),
         stop=stop_after_attempt(patience.attempts),
         reraise=True,
     )
@@ -110,6 +130,7 @@ def ask(
     *arguments: object,
     timeout_s: float,
     patience: Patience = PATIENCE,
+    whole: Callable[[T], bool] | None = None,
     **keywords: Any,
 ) -> T:
     """Calls a method of an fsspec file system, again after errors that pass.
@@ -117,15 +138,50 @@ def ask(
     Args:
         method: Such as `filesystem.cat_file`.
         arguments: For it.
-        timeout_s: Deadline of each call. One that is late is cancelled and counts as an error that
-            passes. File systems that are not asynchronous underneath have no deadline.
+        timeout_s: Deadline of each call. One that is late counts as an error that passes; it is
+            cancelled if the file system is asynchronous underneath, and else left to itself. Local
+            disks have no deadline.
         patience: How often and how slowly to try again.
+        whole: Whether an answer is all there; one that is not counts as an error that passes.
         keywords: For the method.
     """
+    call = _in_time(method, timeout_s)
+
+    def once() -> T:
+        answer = call(*arguments, **keywords)
+        if whole is not None and not whole(answer):
+            raise CutOffError("storage sent only a part of it")
+        return answer
+
+    return retrying(patience)(once)
+
+
+def _in_time(method: Callable[..., T], timeout_s: float) -> Callable[..., T]:
     if inspect.iscoroutinefunction(inspect.unwrap(method)):
         # Taken by `fsspec.asyn.sync`, which such a method is a call of.
-        keywords["timeout"] = timeout_s
-    return retrying(patience)(method, *arguments, **keywords)
+        return partial(method, timeout=timeout_s)
+    if isinstance(getattr(method, "__self__", None), _NEAR):
+        return method
+    return partial(_on_a_thread, method, timeout_s)
+
+
+def _on_a_thread(
+    method: Callable[..., T], timeout_s: float, *arguments: object, **keywords: Any
+) -> T:
+    """A call that may hang for ever; its thread then does so too, and ends with the process."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(method(*arguments, **keywords))
+        except BaseException as error:  # raised where it is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    wait([future], timeout_s)
+    if not future.done():
+        raise TimeoutError(f"no answer within {timeout_s:g} s")
+    return future.result()
 
 
 def said(error: BaseException) -> str:

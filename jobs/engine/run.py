@@ -3,45 +3,48 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from jobs.engine.cluster import connect
 from jobs.engine.commit import (
     COMMITS,
     QUARANTINE,
-    committed,
     forget_failure,
     quarantined,
+    surely_committed,
     write_failure,
 )
-from jobs.engine.errors import UserError
+from jobs.engine.dispatch import dispatched
+from jobs.engine.errors import JobError, UserError
 from jobs.engine.growth import Growth
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
-from jobs.engine.journal import finish_compaction
+from jobs.engine.journal import finish_changes
+from jobs.engine.lease import Lease
 from jobs.engine.members import Member
 from jobs.engine.plan import PLAN, Plan
-from jobs.engine.pool import Beat, Pool
 from jobs.engine.progress import Labels, Reporter
+from jobs.engine.records import write_record
+from jobs.engine.rest import is_finished, take_late
+from jobs.engine.room import check_room
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import ShardReport
-from jobs.engine.status import SUCCESS, Status, take_stock
+from jobs.engine.shards import ShardReport, ShardSpec
+from jobs.engine.status import SUCCESS, SUMMARY, Status, take_stock
 from jobs.engine.storage import Storage
-from jobs.engine.worker import ATTEMPTS
-
-SUMMARY = "_job/summary.json"
+from jobs.engine.traces import ATTEMPTS
 
 # So many shards go out in plan order, to have something to look at; see `_running_order`.
 _FIRST = 16
+# Bugs that strike a photo here and there leave some shards whole; after so many that none is, it
+# is not the photos.
+_BUGS = 16
 
 _log = logging.getLogger(__name__)
 
@@ -103,22 +106,30 @@ def run(
     began = time.monotonic()
     storage = Storage(output, options)
     reporter = Reporter(labels, settings.line_every_s)
-    with interrupts() as signals, storage.lock(), reporter:
-        finish_compaction(storage)
-        plan, growth = extend_plan(storage, list_members(), settings, identity, reporter)
+    with interrupts() as signals, Lease(storage) as lease, reporter:
+        if not is_finished(storage):
+            check_room(storage, settings.min_free_bytes)
+            lease.take()
+            finish_changes(storage)
+        plan, growth = extend_plan(storage, list_members(), settings, identity, reporter, lease)
         if growth.changed:
             _log.warning(growth.sentence(labels.members))
         left = left_of(storage, plan)
         processed = 0
         if len(left):
-            processed = _run_shards(job, storage, identity, settings, plan, left, reporter, signals)
+            check_room(storage, settings.min_free_bytes)
+            take_late(lease, storage, plan)
+            processed = _run_shards(
+                job, storage, identity, settings, plan, left, reporter, signals, lease
+            )
         status = take_stock(storage, plan)
         finished_before = status.success and not len(left)
         status = replace(status, success=status.complete)
         seconds = round(time.monotonic() - began, 3)
         summary = Summary(status, growth.members, processed, seconds, settings.max_failed_fraction)
         if not finished_before:
-            _finish(storage, summary)
+            lease.take()
+            write_summary(storage, summary)
         return summary
 
 
@@ -128,29 +139,36 @@ def extend_plan(
     settings: RunSettings,
     identity: Identity,
     reporter: Reporter,
+    lease: Lease,
 ) -> tuple[Plan, Growth]:
     """Stores a generation of what is new in the input, if anything is.
 
     Raises:
-        UserError: The output is of another job, or the input is empty.
+        UserError: The output is of another job, or has another run, or the input is empty.
     """
     for warning in identity.check(storage):
         _log.warning(warning)
     plan = Plan(storage)
 
     def before_new_generation() -> None:
+        check_room(storage, settings.min_free_bytes)
+        take_late(lease, storage, plan)
         storage.delete(SUCCESS)
         identity.write(storage)
 
-    growth = plan.extend(members, settings.shards, reporter.listed, before_new_generation)
+    def listed(count: int) -> None:
+        lease.check()
+        reporter.listed(count)
+
+    growth = plan.extend(members, settings.shards, listed, before_new_generation, lease.check)
     if not plan.generations:
         raise UserError(f"There is nothing in the input '{identity.input}'; check the path.")
     return plan, growth
 
 
-def left_of(storage: Storage, plan: Plan) -> npt.NDArray[np.intp]:
-    """Indices of the shards that are not committed, in plan order."""
-    return np.flatnonzero(~plan.which(committed(storage)))
+def left_of(storage: Storage, plan: Plan, given_up: Collection[str] = ()) -> npt.NDArray[np.intp]:
+    """Indices of the shards that are neither committed nor given up, in plan order."""
+    return np.flatnonzero(~plan.which(surely_committed(storage) | set(given_up)))
 
 
 def _run_shards(
@@ -162,34 +180,57 @@ def _run_shards(
     left: npt.NDArray[np.intp],
     reporter: Reporter,
     signals: Interrupts,
+    lease: Lease,
 ) -> int:
     """Runs the shards that are left; returns the items committed."""
     storage.delete(SUCCESS)
-    processed = 0
+    processed = bugs = 0
     given_up_before = quarantined(storage)
-    with _swept(storage, job), connect(settings) as cluster:
-        signals.install()
-        items, sizes = plan.items[left], plan.sizes[left]
-        reporter.begin(None if (items < 0).any() else int(items.sum()), int(sizes.sum()))
-        pool = Pool(job, storage, list(identity.packages), cluster, settings)
-        shards = (plan.shard(int(index)) for index in left[_running_order(sizes, items)])
-        with contextlib.closing(pool.run(shards, len(left))) as events:
-            for event in events:
-                if isinstance(event, Beat):
-                    reporter.tick(event.workers)
-                elif isinstance(event, ShardReport):
-                    reporter.committed(event)
-                    processed += event.members
-                    if event.shard in given_up_before:
-                        forget_failure(storage, event.shard)
-                else:
-                    reporter.quarantined()
-                    write_failure(storage, event)
+    given_up: set[str] = set()
+    started = False
+
+    def work() -> tuple[Iterator[ShardSpec], int]:
+        nonlocal started
+        now = left_of(storage, plan, given_up) if started else left
+        items, sizes = plan.items[now], plan.sizes[now]
+        if not started:
+            reporter.begin(None if (items < 0).any() else int(items.sum()), int(sizes.sum()))
+        started = True
+        order = now[_running_order(sizes, items)]
+        return (plan.shard(int(index)) for index in order), len(order)
+
+    def beat(workers: int) -> None:
+        lease.check()
+        reporter.tick(workers)
+
+    packages = list(identity.packages)
+    with (
+        swept(storage, job, lease),
+        contextlib.closing(
+            dispatched(job, storage, packages, settings, work, beat, signals)
+        ) as results,
+    ):
+        for result in results:
+            lease.check()
+            if isinstance(result, ShardReport):
+                reporter.committed(result)
+                processed += result.members
+                if result.shard in given_up_before:
+                    forget_failure(storage, result.shard)
+            else:
+                write_failure(storage, result)
+                given_up.add(result.shard)
+                reporter.given_up(result)
+                bugs += not result.deaths
+                if bugs >= _BUGS and not processed and len(left) == len(plan):
+                    raise JobError(
+                        f"The first {bugs} shards all failed, the last with: {result.reason}"
+                    )
     return processed
 
 
 @contextlib.contextmanager
-def _swept(storage: Storage, job: Job) -> Iterator[None]:
+def swept(storage: Storage, job: Job, lease: Lease) -> Iterator[None]:
     """Removes what killed writers left, before the first worker and after the last.
 
     Both, because the workers of a driver that was killed outlive it by a second or two.
@@ -201,7 +242,10 @@ def _swept(storage: Storage, job: Job) -> Iterator[None]:
     try:
         yield
     finally:
-        storage.sweep(folders)
+        if lease.held:  # else they may be those of another run
+            storage.sweep(folders)
+            for name in storage.names(ATTEMPTS):
+                storage.delete(f"{ATTEMPTS}/{name}")
 
 
 def _running_order(
@@ -213,8 +257,9 @@ def _running_order(
     return np.concatenate([first, order[order >= _FIRST]])
 
 
-def _finish(storage: Storage, summary: Summary) -> None:
+def write_summary(storage: Storage, summary: Summary) -> None:
+    """Stores how a run ended, and marks the output of a job that is complete."""
     record = {**asdict(summary), "exit_code": summary.exit_code}
-    storage.publish_bytes(json.dumps(record, indent=1).encode(), SUMMARY)
+    write_record(storage, SUMMARY, record)
     if summary.status.success:
         storage.publish_bytes(b"", SUCCESS)

@@ -33,9 +33,17 @@ class RunSettings(BaseModel):
         gpus_per_worker: What each worker takes of a GPU, as in 0.25 for four on one.
         ray_address: Cluster to join; None starts Ray on this machine unless RAY_ADDRESS is set.
         max_failed_fraction: Failed members the exit code tolerates, as a fraction of all.
-        max_attempts: Attempts at a shard that keeps losing its worker before it is given up.
+        max_attempts: Deaths of a shard's workers without progress before it is given up; losses
+            of nodes are counted apart.
         max_worker_bytes: Resident memory past which a worker is replaced after its shard;
             None is never.
+        kill_worker_bytes: Resident memory past which it is ended at once; None is never.
+        item_timeout_s: Seconds over one item, once it is read, after which its worker is ended.
+        stall_timeout_s: Seconds without anything read after which the worker is ended.
+        grace_s: Seconds that shards in hand get to end after the first SIGINT or SIGTERM.
+        head_timeout_s: Seconds to wait for a cluster whose head has gone.
+        min_free_bytes: Room on the disk of the output, or of the temporary folder if the output is
+            remote, below which no shard is begun; 0 is not to look.
         line_every_s: Seconds between progress lines where there is no terminal.
         shards: How members are cut into shards.
     """
@@ -48,5 +56,11 @@ class RunSettings(BaseModel):
     max_failed_fraction: float = Field(default=0.1, ge=0.0, le=1.0)
     max_attempts: int = Field(default=4, ge=1)
     max_worker_bytes: int | None = Field(default=4 * 2**30, ge=1)
+    kill_worker_bytes: int | None = Field(default=8 * 2**30, ge=1)
+    item_timeout_s: float = Field(default=120.0, gt=0.0)
+    stall_timeout_s: float = Field(default=900.0, gt=0.0)
+    grace_s: float = Field(default=10.0, ge=0.0)
+    head_timeout_s: float = Field(default=300.0, ge=0.0)
+    min_free_bytes: int = Field(default=2**30, ge=0)
     line_every_s: float = Field(default=30.0, gt=0.0)
     shards: ShardSizes = ShardSizes()

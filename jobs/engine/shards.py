@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.engine.traces import Trace
 
 CRASHED = "crashed"
 
-# One death with a member in hand may be anybody's fault (memory, a node); two in a row are not.
-_DEATHS_TO_CONVICT = 2
+# One death with an item in hand may be anybody's fault (memory, a node, a person); so many in a
+# row, each in a new process that tried it before all others, are not.
+_DEATHS_TO_CONVICT = 3
+# Workers may be lost for other reasons than what they do, but not without end.
+_LOSSES_AN_ATTEMPT = 10
+
+
+def shard_name(generation: int, index: int) -> str:
+    """The identifier of a shard, as in `000-000042`."""
+    return f"{generation:03d}-{index:06d}"
+
+
+def shard_number(name: str) -> tuple[int, int] | None:
+    """Generation and index of a shard; None if that is no identifier of one."""
+    generation, _, index = name.partition("-")
+    if not (generation.isdecimal() and index.isdecimal()):
+        return None
+    number = int(generation), int(index)
+    return number if shard_name(*number) == name else None
 
 
 @dataclass(frozen=True)
@@ -21,11 +42,16 @@ class ShardSpec:
         row_group: Row group of `plan_file` that holds the members.
         members: Number of items in it; None where only reading it tells.
         bytes: Sum of the members' known sizes in bytes.
-        attempt: Number of this attempt, from 1.
-        deaths: Workers lost since the shard was new or last got a verdict.
-        careful: Whether the worker records each member before it touches it.
-        suspects: Item index -> deaths in careful mode with that item in hand.
+        run: Identifier of the run that hands it out.
+        attempt: Number of this attempt in the run, from 1.
+        deaths: Workers in a row that died with the same item in hand, or with none.
+        careful: Whether the worker records each item before it touches it.
+        suspect: Index of the item that was in hand at the last death, if it was recorded. The
+            worker tries it before all others.
+        suspicions: Deaths in a row that speak against it.
         verdicts: Item index -> status to give it without touching it.
+        redo: Statuses of the items to process again in a shard that is committed; the index of an
+            item is then that among those. Empty for a shard that is not.
     """
 
     shard: str
@@ -33,36 +59,52 @@ class ShardSpec:
     row_group: int
     members: int | None
     bytes: int
+    run: str = "run"
     attempt: int = 1
     deaths: int = 0
     careful: bool = False
-    suspects: Mapping[int, int] = field(default_factory=dict)
+    suspect: int | None = None
+    suspicions: int = 0
     verdicts: Mapping[int, str] = field(default_factory=dict)
+    redo: tuple[str, ...] = ()
 
-    def after_death(self, in_hand: int | None, max_attempts: int) -> ShardSpec | None:
-        """The next attempt after this one killed its worker, or None to give the shard up.
+    def after_loss(self, max_attempts: int) -> ShardSpec | None:
+        """The next attempt after its worker was lost for no fault of its own, as with a node.
+
+        Returns:
+            None to give the shard up: nothing has been that unlucky for so long.
+        """
+        if self.attempt >= max_attempts * _LOSSES_AN_ATTEMPT:
+            return None
+        return replace(self, attempt=self.attempt + 1)
+
+    def after_death(self, trace: Trace | None, max_attempts: int) -> ShardSpec | None:
+        """The next attempt after its worker died, or None to give the shard up.
 
         Args:
-            in_hand: Index of the member that was in hand, if it is known and to blame.
-            max_attempts: Attempts without a verdict after which the shard is given up.
+            trace: What the worker left behind.
+            max_attempts: Deaths without progress after which the shard is given up. Another item
+                in hand than last time is progress: whatever kills reliably is met in order.
         """
-        suspects = dict(self.suspects)
-        if in_hand is not None:
-            suspects[in_hand] = suspects.get(in_hand, 0) + 1
-            if suspects[in_hand] >= _DEATHS_TO_CONVICT:
-                return replace(
-                    self,
-                    attempt=self.attempt + 1,
-                    deaths=0,
-                    careful=True,
-                    suspects={},
-                    verdicts={**self.verdicts, in_hand: CRASHED},
-                )
-        if self.deaths + 1 >= max_attempts:
-            return None
-        return replace(
-            self, attempt=self.attempt + 1, deaths=self.deaths + 1, careful=True, suspects=suspects
+        item = trace.item if trace else None
+        is_same = item == self.suspect
+        against = 0 if item is None else 1
+        if trace and item is not None and is_same and not trace.cleared:
+            against += self.suspicions
+        again = replace(
+            self,
+            attempt=self.attempt + 1,
+            deaths=self.deaths + 1 if is_same else 1,
+            careful=True,
+            suspect=item,
+            suspicions=against,
         )
+        if trace and item is not None and against >= _DEATHS_TO_CONVICT:
+            verdicts = {**self.verdicts, item: trace.status}
+            return replace(again, deaths=0, suspect=None, suspicions=0, verdicts=verdicts)
+        if again.deaths >= max_attempts:
+            return None
+        return again if self.after_loss(max_attempts) else None
 
 
 @dataclass(frozen=True)
@@ -125,6 +167,8 @@ class ShardReport:
         host: Machine it ran on.
         worker_bytes: Resident memory of the worker afterwards.
         cpu_seconds: Processor time it took, all threads of the worker together.
+        retried: Items that were processed again in the last attempt, which left the others as they
+            were; 0 if it processed all.
     """
 
     shard: str
@@ -142,6 +186,7 @@ class ShardReport:
     host: str
     worker_bytes: int
     cpu_seconds: float = 0.0
+    retried: int = 0
 
     @property
     def rows(self) -> dict[str, int]:
@@ -159,7 +204,8 @@ class ShardFailure:
         attempts: Attempts made in this run.
         member: Index of the item in hand, if it is known.
         key: Its key.
-        traceback: Of the job's exception, or what is known of the workers' deaths.
+        traceback: Of the job's exception, or where the code of the last worker was.
+        deaths: What is known of each lost worker, a sentence each.
     """
 
     shard: str
@@ -168,3 +214,4 @@ class ShardFailure:
     member: int | None
     key: str | None
     traceback: str
+    deaths: Sequence[str] = field(default_factory=list)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from jobs.engine.commit import committed, quarantined, read_commits
 from jobs.engine.errors import UserError
+from jobs.engine.journal import change_under_way
 from jobs.engine.plan import Plan
 from jobs.engine.storage import Storage
 
 SUCCESS = "_SUCCESS"
+SUMMARY = "_job/summary.json"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Status:
         bytes: Output -> bytes of its parts.
         generations: Number of generations.
         success: Whether all was committed when the last run ended.
+        change: A sentence about a compaction or a retry that changes just now what is committed, or
+            was killed while it did; None if there is none.
     """
 
     shards: int
@@ -46,6 +50,7 @@ class Status:
     bytes: Mapping[str, int]
     generations: int
     success: bool
+    change: str | None = None
 
     @property
     def members_left(self) -> int | None:
@@ -71,13 +76,13 @@ def status(output: str, options: Mapping[str, Any] | None = None) -> Status:
         options: Keyword arguments of the fsspec file system.
 
     Raises:
-        UserError: There is no job.
+        UserError: There is no job, or a record of it is damaged.
     """
     storage = Storage(output, options)
     plan = Plan(storage)
     if not plan.generations:
         raise UserError(f"There is no job in '{output}'; check the path.")
-    return take_stock(storage, plan)
+    return replace(take_stock(storage, plan), change=change_under_way(storage))
 
 
 def take_stock(storage: Storage, plan: Plan) -> Status:

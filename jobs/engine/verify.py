@@ -1,117 +1,126 @@
-"""Proof that an output is complete and undamaged: every commit record against its files."""
+"""Proof that an output is complete and undamaged: every record against its files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from jobs.engine.commit import committed, quarantined, read_commits
-from jobs.engine.digest import digest
+from jobs.engine.bar import bar
+from jobs.engine.checks.commits import CommitsCheck
+from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
+from jobs.engine.checks.plan import Planned, StoredPlan
+from jobs.engine.checks.shards import PartsCheck
+from jobs.engine.checks.strangers import strangers
+from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
 from jobs.engine.errors import UserError
-from jobs.engine.journal import JOURNAL
-from jobs.engine.plan import Plan
-from jobs.engine.shards import PartReport, ShardReport, ShardSpec, rows_shared
+from jobs.engine.identity import JOB
+from jobs.engine.journal import change_under_way
+from jobs.engine.records import RecordError
+from jobs.engine.shards import shard_number
+from jobs.engine.status import SUCCESS
 from jobs.engine.storage import Storage
 
-# Hashing releases the interpreter's lock, and remote storage answers several at once.
-_THREADS = 8
 
+def verify(
+    output: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    failed_statuses: frozenset[str] | None = None,
+) -> list[str]:
+    """Checks an output against its plan and its records; changes nothing.
 
-def verify(output: str, options: Mapping[str, Any] | None = None) -> list[str]:
-    """Checks an output against its plan and commit records; changes nothing.
+    What the records count and hash is counted and hashed again, from the files alone: sizes,
+    digests, schemas, rows and statuses; the keys of the primary rows are those of the plan, as
+    far as it knows them; and where the primary output has a column `num_<output>`, the rows of
+    that output are as many of each item, in the order of the items. Each file is read once,
+    however many shards share it.
 
-    Each file is read once, however many shards share it. While a compaction is under way or waits
+    A run may be writing: shards that are not done yet are told, and nothing of what is in the
+    making is taken for damage. While a compaction or a retry changes what is committed, or waits
     to be finished, that is all there is to say.
 
     Args:
         output: Local path or fsspec URL.
         options: Keyword arguments of the fsspec file system.
+        failed_statuses: Statuses that count as failed; None leaves those counts unchecked.
 
     Returns:
         What is wrong, a sentence each; empty if nothing is.
 
     Raises:
-        UserError: There is no job in the output.
+        UserError: There is no job in the output, or it cannot be read.
     """
     storage = Storage(output, options)
-    plan = {spec.shard: spec for spec in Plan(storage).shards()}
-    if not plan:
-        raise UserError(f"There is no job in '{output}'; check the path.")
-    if storage.exists(JOURNAL):
-        return ["A compaction is under way or was killed; wait for it, or run it or the job again."]
+    if change := change_under_way(storage):
+        return [change]
+    # In this order, since a run may be under way: what is marked is committed, what is committed
+    # is planned.
+    was_marked = storage.exists(SUCCESS)
     done = committed(storage)
-    given_up = quarantined(storage)
-    unplanned = sorted(done - set(plan))
-    problems = [f"Shard {shard} is committed but not planned." for shard in unplanned]
-    for shard in sorted(set(plan) - done):
-        why = "in quarantine" if shard in given_up else "not done yet"
-        problems.append(f"Shard {shard} is {why}.")
-    reports = list(read_commits(storage, sorted(done.intersection(plan))))
-    files: dict[str, list[PartReport]] = {}
-    for report in reports:
-        problems.extend(_check_shard(plan[report.shard], report))
-        for part in report.parts.values():
-            files.setdefault(part.path, []).append(part)
-    with ThreadPoolExecutor(_THREADS) as threads:
-        checks = threads.map(lambda parts: list(_check_file(storage, parts)), files.values())
-        for found in checks:
-            problems.extend(found)
-    problems.extend(_strangers(storage, files))
+    plan = StoredPlan(storage)
+    if not (plan.generations or done or storage.exists(JOB)):
+        raise UserError(f"There is no job in '{output}'; check the path.")
+    problems = list(plan.problems)
+    if not plan.generations:
+        problems.append("Nothing is planned: the run is listing its input, or the plan is gone.")
+    identity = stored_identity(storage, problems)
+    problems += _unplanned(plan, done)
+    given_up, damaged = _given_up(storage)
+    problems += damaged
+
+    def schema_problems(path: str, schema: pa.Schema) -> Iterable[str]:
+        return check_schema(path, schema, identity) if identity else ()
+
+    commits = CommitsCheck(storage, failed_statuses, problems.append)
+    with bar("verifying", "shards", len(plan)) as advance:
+        parts = PartsCheck(storage, schema_problems, advance)
+        planned = chain(plan.shards(problems.append), _of_unknown_plan(plan, done))
+        is_done = _committed_of(planned, done, given_up, problems.append)
+        for problem in parts.run(commits.run(is_done)):  # while others are told
+            problems.append(problem)
+    problems += strangers(storage, plan, done - commits.unread, parts.parts)
+    left = len(plan) - sum(plan.is_known(shard) for shard in done if shard in plan)
+    problems += check_ending(storage, len(plan), left, commits.tally, was_marked)
+    if problems and (change := change_under_way(storage)):
+        return [change]  # it began meanwhile
     return problems
 
 
-def _check_shard(spec: ShardSpec, report: ShardReport) -> Iterator[str]:
-    if spec.members is not None and report.members != spec.members:
-        yield (
-            f"The commit of shard {spec.shard} has {report.members} members, "
-            f"the plan {spec.members}."
-        )
-    if sum(report.statuses.values()) != report.members:
-        yield f"The statuses of shard {spec.shard} do not add up to its members."
-    if report.rows.get(report.primary) != report.members:
-        yield (
-            f"Shard {spec.shard} has {report.rows.get(report.primary)} rows in "
-            f"'{report.primary}' for {report.members} members."
-        )
+def _unplanned(plan: StoredPlan, done: Set[str]) -> list[str]:
+    shards = sorted(shard for shard in done if shard_number(shard) and shard not in plan)
+    return [f"Shard {shard} is committed but not planned." for shard in shards]
 
 
-def _check_file(storage: Storage, parts: Sequence[PartReport]) -> Iterator[str]:
-    """Checks a file against the commits of the shards whose rows are in it, in plan order."""
-    path, size, sha256 = parts[0].path, parts[0].bytes, parts[0].sha256
-    if any((part.bytes, part.sha256) != (size, sha256) for part in parts):
-        yield f"The commits that share {path} disagree about its content."
-        return
-    if not storage.exists(path):
-        yield f"{path} is missing."
-        return
-    with storage.open(path) as file:
-        found_sha256, found_size = digest(file)
-        if found_size != size:
-            yield f"{path} has {found_size} bytes instead of {size}."
-            return
-        if found_sha256 != sha256:
-            yield f"{path} has other content than was committed (SHA-256 differs)."
-            return
-        file.seek(0)
+def _given_up(storage: Storage) -> tuple[set[str], list[str]]:
+    """The shards in quarantine, and what is wrong with their records."""
+    shards = {shard for shard in quarantined(storage) if shard_number(shard)}
+    problems = []
+    for shard in sorted(shards):
         try:
-            found_rows = pq.ParquetFile(file).metadata.num_rows
-        except pa.ArrowException as error:
-            yield f"{path} is not a Parquet file ({error})."
-            return
-    rows = rows_shared(parts)
-    if rows is None:
-        yield f"The commits that share {path} leave out some of its rows or count them twice."
-    elif found_rows != rows:
-        yield f"{path} has {found_rows} rows instead of {rows}."
+            parse_failure(storage.read_bytes(failure_path(shard)), shard)
+        except FileNotFoundError:
+            continue  # it has been committed since
+        except RecordError as error:
+            problems.append(str(error))
+    return shards, problems
 
 
-def _strangers(storage: Storage, expected: Mapping[str, object]) -> Iterator[str]:
-    folders = {path.rpartition("/")[0] for path in expected}
-    for folder in sorted(folders):
-        for name in storage.names(folder):
-            if f"{folder}/{name}" not in expected:
-                yield f"{folder}/{name} belongs to no commit."
+def _of_unknown_plan(plan: StoredPlan, done: Set[str]) -> Iterator[Planned]:
+    """Committed shards whose generation cannot be read: their files can be checked all the same."""
+    shards = (shard for shard in done if shard in plan and not plan.is_known(shard))
+    return map(Planned, sorted(shards, key=lambda shard: shard_number(shard) or (0, 0)))
+
+
+def _committed_of(
+    planned: Iterable[Planned], done: Set[str], given_up: Set[str], tell: Callable[[str], None]
+) -> Iterator[Planned]:
+    for each in planned:
+        if each.shard in done:
+            yield each
+        elif each.shard in given_up:
+            tell(f"Shard {each.shard} is in quarantine.")
+        else:
+            tell(f"Shard {each.shard} is not done yet.")

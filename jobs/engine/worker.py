@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import pickle
-import resource
 import socket
 import time
-import traceback
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 
-from jobs.engine.commit import write_commit
+from jobs.engine.attempt import Alone, Attempt
+from jobs.engine.commit import is_committed, read_commits, write_commit
 from jobs.engine.errors import JobError, OutputError
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
-from jobs.engine.members import Member
 from jobs.engine.parts import PartWriter
 from jobs.engine.plan import PlanReader
+from jobs.engine.redo import Redo
+from jobs.engine.room import check_room
 from jobs.engine.shards import PartReport, ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-
-ATTEMPTS = "_job/attempts"
+from jobs.engine.watchdog import Limits, State, Watchdog
 
 
 class Worker:
@@ -38,37 +37,62 @@ class Worker:
         output: Local path or fsspec URL.
         options: Keyword arguments of the fsspec file system.
         packages: Packages whose versions go into the commit records.
+        limits: What it may take before a watchdog ends it; None is no watchdog.
+        min_free_bytes: Room there has to be before a shard is begun.
     """
 
-    def __init__(self, output: str, options: Mapping[str, Any], packages: Sequence[str]) -> None:
+    def __init__(
+        self,
+        output: str,
+        options: Mapping[str, Any],
+        packages: Sequence[str],
+        limits: Limits | None = None,
+        min_free_bytes: int = 0,
+    ) -> None:
         """Loads nothing yet, so that a job that fails to start is no lost worker."""
         # Parallelism is one process a CPU; numeric libraries read this when they are loaded.
         os.environ["OMP_NUM_THREADS"] = "1"
         self._storage = Storage(output, options)
+        self._min_free_bytes = min_free_bytes
         self._plan = PlanReader(self._storage)
         self._packages = package_versions(packages)
+        self._watchdog = Watchdog(self._storage, limits) if limits else None
 
     def start(self, pickled_job: bytes) -> None:
         """Loads the job."""
+        if self._watchdog:
+            self._watchdog.tell(State("reading"))
         self._job: Job = pickle.loads(pickled_job)
         self._processor = self._job.start()
+        if self._watchdog:
+            self._watchdog.tell(State())
 
     def run(self, spec: ShardSpec) -> ShardReport | ShardFailure:
-        """Processes and commits one shard.
+        """Processes one shard and commits it; of one that is committed, the items to redo.
+
+        Those are only staged: that their rows take the place of the old ones is the driver's work.
+        An error of the job's own code is met a second time with care, to know the item it is about.
 
         Returns:
-            The commit record, or why the job's code failed.
+            The commit record, be it staged, or why the job's code failed.
 
         Raises:
             OutputError: The output could not be written.
+            MemoryError: There was not enough memory.
         """
-        attempt = _Attempt(spec, self._storage)
+        check_room(self._storage, self._min_free_bytes)
+        attempt = Attempt(spec, self._storage, self._watchdog)
         started = datetime.now(timezone.utc)
         clock, cpu = time.monotonic(), time.process_time()
         try:
-            attempt.expect(self._plan.members(spec))
+            members = self._plan.members(spec)
+            redo = Redo(self._storage, self._job, spec) if spec.redo else None
+            if redo:
+                attempt.expect(redo.members(members), redo.choice.wants)
+            else:
+                attempt.expect(members)
             with self._storage.writing():
-                parts, statuses = self._write_parts(attempt)
+                parts, statuses = self._write_parts(attempt, redo)
             report = ShardReport(
                 shard=spec.shard,
                 primary=self._job.primary,
@@ -86,20 +110,80 @@ class Worker:
                 host=socket.gethostname(),
                 worker_bytes=resident_bytes(),
             )
-            write_commit(self._storage, report)
+            if redo:
+                staged = redo.staged(report)
+                staged.write(self._storage)
+                report = staged.report
+            else:
+                write_commit(self._storage, report)
             attempt.forget()
         except JobError as error:
+            attempt.close()
+            if not spec.careful:
+                return self.run(replace(spec, careful=True))
             return attempt.failure(error)
+        except _AlreadyCommittedError:
+            [report] = read_commits(self._storage, [spec.shard])
+        finally:
+            attempt.close()
         return report
 
-    def _write_parts(self, attempt: _Attempt) -> tuple[dict[str, PartReport], Counter[str]]:
-        job, shard = self._job, attempt.spec.shard
+    def _write_parts(
+        self, attempt: Attempt, redo: Redo | None
+    ) -> tuple[dict[str, PartReport], Counter[str]]:
+        job = self._job
         statuses: Counter[str] = Counter()
+        parts = redo or _NewParts(self._storage, job, attempt.spec.shard)
+        with parts, contextlib.closing(self._process(attempt)) as rows:
+            for name, batch in rows:
+                if name not in job.schemas:
+                    raise JobError(f"rows for '{name}', which is no output of the job")
+                parts.write(name, batch)
+                if name == job.primary:
+                    attempt.done(batch.column("key").to_pylist())
+                    statuses.update(batch.column("status").to_pylist())
+            attempt.check_complete(job.primary)
+            attempt.pause()
+            # A worker that was given up for lost must not undo what has been done since.
+            if not redo and is_committed(self._storage, attempt.spec.shard):
+                raise _AlreadyCommittedError
+            return parts.publish(), statuses
+
+    def _process(self, attempt: Attempt) -> Generator[tuple[str, pa.RecordBatch], None, None]:
+        spec = attempt.spec
+        try:
+            self._try_suspect(attempt)
+            yield from self._processor.process(
+                attempt.members, attempt, spec.verdicts, spec.careful
+            )
+        except (OutputError, MemoryError):  # not the job's fault
+            raise
+        except Exception as error:
+            raise JobError(f"{type(error).__name__}: {error}") from error
+
+    def _try_suspect(self, attempt: Attempt) -> None:
+        """Processes the item that was in hand at the last death alone, for nothing but that."""
+        if attempt.suspect is None:
+            return
+        index, member = attempt.suspect
+        for _ in self._processor.process([member], Alone(attempt, index), {}, True):
+            pass
+        attempt.clear_suspect()
+
+
+class _AlreadyCommittedError(Exception):
+    """Another worker has committed the shard."""
+
+
+class _NewParts:
+    """The parts of a shard that has none yet."""
+
+    def __init__(self, storage: Storage, job: Job, shard: str) -> None:
         with contextlib.ExitStack() as stack:
-            writers = {
+            self._writers = {
                 name: stack.enter_context(
                     PartWriter(
-                        self._storage,
+                        storage,
                         f"{name}/part-{shard}.parquet",
                         schema,
                         job.row_group_bytes,
@@ -108,119 +192,21 @@ class Worker:
                 )
                 for name, schema in job.schemas.items()
             }
-            rows = self._process(attempt)
-            stack.callback(rows.close)
-            for name, batch in rows:
-                if name not in writers:
-                    raise JobError(f"rows for '{name}', which is no output of the job")
-                writers[name].write(batch)
-                if name == job.primary:
-                    attempt.done(batch.column("key").to_pylist())
-                    statuses.update(batch.column("status").to_pylist())
-            attempt.check_complete(job.primary)
-            return {name: writer.publish() for name, writer in writers.items()}, statuses
+            self._opened = stack.pop_all()
 
-    def _process(self, attempt: _Attempt) -> Generator[tuple[str, pa.RecordBatch], None, None]:
-        spec = attempt.spec
-        try:
-            yield from self._processor.process(
-                attempt.members, attempt.begin, spec.verdicts, spec.careful
-            )
-        except OutputError:
-            raise
-        except Exception as error:
-            raise JobError(f"{type(error).__name__}: {error}") from error
+    def __enter__(self) -> _NewParts:
+        return self
 
+    def __exit__(self, *failure: object) -> None:
+        self._opened.close()
 
-class _Attempt:
-    """An attempt at a shard: which item is in hand, on storage too if the shard is careful.
+    def write(self, output: str, batch: pa.RecordBatch) -> None:
+        self._writers[output].write(batch)
 
-    Attributes:
-        members: Of the shard.
-        verdicts: Key -> status of the items done that were not touched.
-    """
-
-    def __init__(self, spec: ShardSpec, storage: Storage) -> None:
-        self.spec = spec
-        self.members: list[Member] = []
-        self.verdicts: dict[str, str] = {}
-        self._storage = storage
-        self._in_hand: tuple[int, str] | None = None
-        self._done = 0
-        self._keys: list[str] | None = None
-
-    def expect(self, members: list[Member]) -> None:
-        """Takes note of the members; which rows are due is known where none is a container."""
-        self.members = members
-        if not any(member.is_container for member in members):
-            self._keys = [member.key for member in members]
-
-    def begin(self, index: int, key: str) -> None:
-        """Notes that an item is about to be touched."""
-        self._in_hand = index, key
-        if not self.spec.careful:
-            return
-        marker = {"attempt": self.spec.attempt, "member": index, "key": key}
-        self._storage.publish_bytes(json.dumps(marker).encode(), _marker(self.spec.shard))
-
-    def done(self, keys: list[str]) -> None:
-        """Notes the rows of some more items.
-
-        Raises:
-            JobError: Others are due.
-        """
-        for key in keys:
-            due = key if self._keys is None else self._due()
-            if key != due:
-                raise JobError(f"row for '{key}' where the row for '{due}' is due")
-            if self._done in self.spec.verdicts:
-                self.verdicts[key] = self.spec.verdicts[self._done]
-            self._done += 1
-
-    def check_complete(self, primary: str) -> None:
-        """Raises a `JobError` if rows of the primary output are missing."""
-        if due := self._due():
-            raise JobError(f"no row in '{primary}' for '{due}'")
-        if self.spec.members is not None and self._done != self.spec.members:
-            raise JobError(f"{self._done} rows in '{primary}' for {self.spec.members} items")
-
-    def _due(self) -> str | None:
-        keys = self._keys or []
-        return keys[self._done] if self._done < len(keys) else None
-
-    def forget(self) -> None:
-        """Removes the mark."""
-        if self.spec.careful:
-            self._storage.delete(_marker(self.spec.shard))
-
-    def failure(self, error: JobError) -> ShardFailure:
-        """What to record of an exception."""
-        index, key = self._in_hand or (None, None)
-        return ShardFailure(
-            shard=self.spec.shard,
-            reason=str(error).partition("\n")[0],
-            attempts=self.spec.attempt,
-            member=index,
-            key=key,
-            traceback="".join(traceback.format_exception(error)),
-        )
-
-
-def in_hand(storage: Storage, spec: ShardSpec) -> tuple[int, str] | None:
-    """Index and key of what a careful attempt had in hand when its process died, if it noted it."""
-    if not spec.careful or not storage.exists(_marker(spec.shard)):
-        return None
-    marker = json.loads(storage.read_bytes(_marker(spec.shard)))
-    return (marker["member"], marker["key"]) if marker["attempt"] == spec.attempt else None
+    def publish(self) -> dict[str, PartReport]:
+        return {name: writer.publish() for name, writer in self._writers.items()}
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process; where that is not known, the most it ever was."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _marker(shard: str) -> str:
-    return f"{ATTEMPTS}/{shard}.json"
+    """Resident memory of this process."""
+    return int(psutil.Process().memory_info().rss)

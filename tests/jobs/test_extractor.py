@@ -60,6 +60,20 @@ def _job(folder: Path, config: Config) -> ExtractJob:
     return ExtractJob(open_source(str(folder), config.input), config, dict(digests))
 
 
+@dataclass
+class _Notes:
+    events: list[tuple[str, Any]]
+
+    def reading(self, index: int, key: str | None) -> None:
+        self.events.append(("reading", (index, key)))
+
+    def begin(self, index: int, key: str) -> None:
+        self.events.append(("begin", index))
+
+    def wants(self, key: str) -> bool:
+        return True
+
+
 def _process(
     job: ExtractJob,
     members: Sequence[Member] | None = None,
@@ -70,9 +84,7 @@ def _process(
     events: list[tuple[str, Any]] = []
     batches: dict[str, list[pa.RecordBatch]] = {"images": [], "faces": []}
     worker: Extractor = job.start()
-    for name, batch in worker.process(
-        members, lambda index, key: events.append(("begin", index)), verdicts or {}, careful
-    ):
+    for name, batch in worker.process(members, _Notes(events), verdicts or {}, careful):
         batches[name].append(batch)
         events.append((name, set(batch.column("key").to_pylist())))
     tables = {
@@ -335,8 +347,9 @@ def test_a_careful_worker_has_one_photo_in_hand(photos: Path, config: Config) ->
     rows = _process(job, careful=True)
     expected: list[tuple[str, Any]] = []
     for index, member in enumerate(job.source.list()):
-        expected += [("begin", index), ("faces", {member.key})]
-    assert rows.events[:-1] == expected
+        expected += [("reading", (index, member.key)), ("begin", index), ("faces", {member.key})]
+    assert rows.events[: len(expected)] == expected
+    assert [kind for kind, _ in rows.events[len(expected) :]] == ["reading", "images"]
 
 
 def test_rows_do_not_depend_on_what_else_is_in_the_shard(

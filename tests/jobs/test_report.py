@@ -13,7 +13,7 @@ from rich.table import Table
 from jobs import tables
 from jobs.engine.run import Summary
 from jobs.engine.status import Status
-from jobs.report import status_json, status_table, summary_table
+from jobs.report import status_json, status_table, summary_table, verdict
 
 _STATUS = Status(
     shards=12,
@@ -91,3 +91,12 @@ def test_status_json_has_what_the_table_has() -> None:
     assert values["statuses"] == {"ok": 7000, "no_face": 1910, "unreadable": 90}
     assert values["failed_fraction"] == 0.01
     assert values["complete"] is False
+
+
+def test_of_very_many_problems_only_the_first_are_told() -> None:
+    lines = verdict([f"problem {number}" for number in range(1500)], "out")
+    assert lines[999:] == ["problem 999", "And 500 more; --json tells all."]
+
+
+def test_no_problem_is_one_sentence() -> None:
+    assert verdict([], "out") == ["out: every shard is committed and its files are as recorded."]

@@ -69,3 +69,8 @@ def everything(output: Path) -> dict[str, tuple[int, int, int]]:
         for path in sorted(output.rglob("*"))
         if (stat := path.stat())
     }
+
+
+def files(output: Path) -> list[str]:
+    """Relative path of every file, whatever its name."""
+    return sorted(str(path.relative_to(output)) for path in output.rglob("*") if not path.is_dir())

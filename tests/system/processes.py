@@ -75,10 +75,27 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 
 def kill_a_worker(process: subprocess.Popen[str]) -> bool:
     """SIGKILL for one process that is working on a shard; False if none is just now."""
-    for member in descendants(process):
+    for worker in workers_below(psutil.Process(process.pid), doing=".run"):
+        kill(worker)
+        return True
+    return False
+
+
+def workers_below(process: psutil.Process, doing: str = "") -> list[psutil.Process]:
+    """Ray's workers among the processes that one started; those that are in a method of a name."""
+    found = []
+    for member in process.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             name = " ".join(member.cmdline())
-            if name.startswith("ray::") and name.split()[0].endswith(".run"):
-                member.kill()
-                return True
-    return False
+            # Others that are called so are agents, without which a node ends itself, and processes
+            # without an actor yet: for one that is killed then, Ray waits a minute.
+            if name.startswith("ray::Actor") and name.split()[0].endswith(doing):
+                found.append(member)
+    return found
+
+
+def kill(*processes: psutil.Process) -> None:
+    """SIGKILL for each that is still there."""
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()

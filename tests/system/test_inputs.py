@@ -83,6 +83,19 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path
     return folder
 
 
+class NoNotes:
+    """Nobody is told anything."""
+
+    def reading(self, index: int, key: str | None) -> None:
+        pass
+
+    def begin(self, index: int, key: str) -> None:
+        pass
+
+    def wants(self, key: str) -> bool:
+        return True
+
+
 def extracted(url: str, options: Mapping[str, Any] | None = None) -> Rows:
     """The rows without what tells where the photos are, in this process."""
     config = load_config(None, {"input.storage_options": dict(options or {})})
@@ -90,7 +103,7 @@ def extracted(url: str, options: Mapping[str, Any] | None = None) -> Rows:
     job = ExtractJob(source, config, dict(load_default().digests))
     members: list[Member] = list(source.list())
     found: Rows = {"images": [], "faces": []}
-    for name, batch in job.start().process(members, lambda index, key: None, {}, False):
+    for name, batch in job.start().process(members, NoNotes(), {}, False):
         found[name] += [{**row, "uri": None} for row in batch.to_pylist()]
     return found
 

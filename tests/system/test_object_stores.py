@@ -201,9 +201,9 @@ def test_a_password_in_the_input_is_not_written_down(
 def test_publishing_twice_replaces(store: ObjectStore) -> None:
     storage = Storage(store.folder(), store.options)
     for data in (b"one", b"other"):
-        spool = storage.spool("a/part")
-        spool.write_bytes(data)
-        storage.publish_file(spool, "a/part")
+        with storage.spool("a/part") as spool:
+            spool.write_bytes(data)
+            storage.publish_file(spool, "a/part")
         storage.publish_bytes(data, "a/record")
     assert list(storage.read_many(["a/part", "a/record"])) == [b"other", b"other"]
     assert storage.names("a") == ["part", "record"]

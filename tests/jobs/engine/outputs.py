@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jobs.engine.identity import Identity
 from jobs.engine.plan import Plan
+from jobs.engine.records import SEAL, sealed
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardReport
 from jobs.engine.storage import Storage
@@ -19,7 +23,9 @@ IDENTITY = Identity({"detect": {"min_face": 20}}, "digest", packages={"pyarrow":
 
 def plan_folder(output: Path, folder: Path, sizes: ShardSizes | None = None) -> Plan:
     """The plan of an output, extended by the files of a folder."""
-    plan = Plan(Storage(str(output)))
+    storage = Storage(str(output))
+    IDENTITY.write(storage)
+    plan = Plan(storage)
     plan.extend(list_folder(folder), sizes or ShardSizes())
     return plan
 
@@ -39,6 +45,14 @@ def finished_output(tmp_path: Path, members: int = 20) -> Path:
     for spec in plan.shards():
         assert isinstance(worker.run(spec), ShardReport)
     return output
+
+
+def edit_record(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Changes a record, and its digest with it."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record[SEAL]
+    edit(record)
+    path.write_bytes(sealed(record))
 
 
 def part_digests(output: Path) -> dict[str, str]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from jobs.engine.job import Notes
 from jobs.engine.members import Member
 
 FILES = pa.schema(
@@ -20,6 +23,7 @@ FILES = pa.schema(
         pa.field("key", pa.string(), nullable=False),
         pa.field("status", pa.dictionary(pa.int8(), pa.string()), nullable=False),
         pa.field("crc", pa.int64()),
+        pa.field("num_lines", pa.int32(), nullable=False),
     ]
 )
 LINES = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("line", pa.binary())])
@@ -27,7 +31,8 @@ LINES = pa.schema([pa.field("key", pa.string(), nullable=False), pa.field("line"
 
 @dataclass(frozen=True)
 class ChecksumJob:
-    """The content decides: `exit`, `segfault` and `bug` do what they say, `once` exits once.
+    """The content decides: `exit`, `segfault` and `bug` do what they say, `once` exits once,
+    `spin` never ends, `hold` neither and keeps the interpreter's lock, `eat` takes all memory.
 
     Attributes:
         delay_s: Time to take over each file.
@@ -67,25 +72,26 @@ class ChecksumProcessor:
     def process(
         self,
         members: Sequence[Member],
-        begin: Callable[[int, str], None],
+        notes: Notes,
         verdicts: Mapping[int, str],
         careful: bool,
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
         if self._job.dies_early:
             os._exit(7)
-        for index, member in enumerate(_items(members)):
+        for index, member in enumerate(_items(members, notes)):
             if member.key == self._job.dropped:
                 continue
             if index in verdicts:
                 yield "files", _row(member.key, verdicts[index], None)
                 continue
-            begin(index, member.key)
-            time.sleep(self._job.delay_s)
+            notes.reading(index, member.key)
             path = Path(member.uri)
             if not path.exists():
                 yield "files", _row(member.key, "unreadable", None)
                 continue
             data = path.read_bytes()
+            notes.begin(index, member.key)
+            time.sleep(self._job.delay_s)
             if data == b"exit":
                 os._exit(7)
             if data == b"once":
@@ -93,26 +99,35 @@ class ChecksumProcessor:
                 os.kill(os.getpid(), signal.SIGKILL)
             if data == b"segfault":
                 os.kill(os.getpid(), signal.SIGSEGV)
+            while data == b"spin":
+                pass
+            if data == b"hold":
+                deque(itertools.repeat(0), maxlen=0)
+            eaten = []
+            while data == b"eat":
+                eaten.append(b"x" * 2**24)
+                time.sleep(0.01)
             if data == b"bug":
                 raise ZeroDivisionError("a bug in the job")
-            yield "files", _row(member.key, "ok", zlib.crc32(data))
             lines = data.splitlines()
+            yield "files", _row(member.key, "ok", zlib.crc32(data), len(lines))
             columns = {"key": [member.key] * len(lines), "line": lines}
             yield "lines", pa.RecordBatch.from_pydict(columns, schema=LINES)
 
 
-def _items(members: Sequence[Member]) -> Iterator[Member]:
+def _items(members: Sequence[Member], notes: Notes) -> Iterator[Member]:
     """The members; a container is a folder."""
     for member in members:
         if member.is_container:
-            yield from list_folder(Path(member.uri))
+            items = list_folder(Path(member.uri))
+            yield from (item for item in items if notes.wants(item.key))
         else:
             yield member
 
 
-def _row(key: str, status: str, crc: int | None) -> pa.RecordBatch:
+def _row(key: str, status: str, crc: int | None, lines: int = 0) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
-        {"key": [key], "status": [status], "crc": [crc]}, schema=FILES
+        {"key": [key], "status": [status], "crc": [crc], "num_lines": [lines]}, schema=FILES
     )
 
 

@@ -12,7 +12,7 @@ from jobs.engine.settings import RunSettings
 
 
 def _target(monkeypatch: pytest.MonkeyPatch, resources: dict[str, float], **settings: Any) -> int:
-    monkeypatch.setattr(ray, "cluster_resources", lambda: resources)
+    monkeypatch.setattr(Cluster, "_nodes", lambda _: {"head": {}, "node": resources})
     return Cluster(RunSettings(**settings), local=False).target()
 
 

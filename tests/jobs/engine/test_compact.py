@@ -14,16 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.engine.commit import committed, read_commits, write_failure
 from jobs.engine.compact import Compacted, compact
 from jobs.engine.errors import OutputError, UserError
 from jobs.engine.journal import finish_compaction
+from jobs.engine.lease import Lease
 from jobs.engine.parts import PartWriter
 from jobs.engine.plan import Plan
 from jobs.engine.run import run
@@ -33,7 +32,8 @@ from jobs.engine.status import status
 from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
 from jobs.engine.worker import Worker
-from tests.jobs.engine.outputs import IDENTITY, part_digests
+from tests.jobs.engine.mortal import Mortal, contents, data_of, files, restore
+from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
 JOB = ChecksumJob()
@@ -46,6 +46,7 @@ EVERYTHING = 2**30
 def make_output(output: str, folder: Path, skip: tuple[str, ...] = (), job: Any = JOB) -> str:
     """Plans what is new in the folder, and commits all shards but some."""
     storage = Storage(output)
+    IDENTITY.write(storage)
     plan = Plan(storage)
     plan.extend(list_folder(folder), SIZES)
     worker = Worker(output, {}, ["pyarrow"])
@@ -60,12 +61,6 @@ def make_output(output: str, folder: Path, skip: tuple[str, ...] = (), job: Any 
 def pack(output: str | Path, target_bytes: int = EVERYTHING) -> dict[str, Compacted]:
     found = compact(str(output), target_bytes, row_group_bytes=JOB.row_group_bytes)
     return dict(found.outputs)
-
-
-def files(output: str | Path) -> set[str]:
-    """All files, hidden ones too."""
-    filesystem, root = fsspec.core.url_to_fs(str(output))
-    return {path[len(root) :].lstrip("/") for path in filesystem.find(root)}
 
 
 def parts(output: str | Path, table: str) -> list[pa.Table]:
@@ -315,6 +310,7 @@ def test_parts_without_rows_take_the_options_of_the_others(tmp_path: Path) -> No
 def test_commits_from_before_there_were_shared_parts(local: Path) -> None:
     for path in (local / "_job/commits").iterdir():
         record = json.loads(path.read_text())
+        del record["record_sha256"]
         for part in record["parts"].values():
             del part["first_row"], part["own_bytes"]
         path.write_text(json.dumps(record))
@@ -335,7 +331,7 @@ def test_commits_keep_what_else_they_say(local: Path) -> None:
 
 
 def test_output_that_a_run_has_is_refused(local: Path) -> None:
-    with Storage(str(local)).lock(), pytest.raises(UserError, match="Another run is writing to"):
+    with Lease(Storage(str(local))), pytest.raises(UserError, match="Another run is writing to"):
         pack(local)
 
 
@@ -368,43 +364,14 @@ def test_damaged_part_is_refused_and_nothing_is_changed(local: Path, damage: Any
 
 
 def test_part_with_other_rows_than_committed_is_refused(local: Path) -> None:
-    commit = local / "_job/commits/000-000002.json"
-    record = json.loads(commit.read_text())
-    record["parts"]["lines"]["rows"] += 1
-    commit.write_text(json.dumps(record))
+
+    def one_more(record: dict[str, Any]) -> None:
+        record["parts"]["lines"]["rows"] += 1
+        record["rows"]["lines"] += 1
+
+    edit_record(local / "_job/commits/000-000002.json", one_more)
     with pytest.raises(UserError, match=r"'lines/part-000-000002.parquet' is not as its commit"):
         pack(local)
-
-
-class Mortal(MemoryFileSystem):  # type: ignore[misc]
-    """An object store that takes so many writes and deletions and then no more."""
-
-    protocol = "mortal"
-    lives = sys.maxsize
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return str(super()._strip_protocol(path.replace("mortal://", "memory://")))
-
-    def _live(self) -> None:
-        if Mortal.lives <= 0:
-            raise PermissionError("gone")
-        Mortal.lives -= 1
-
-    def pipe_file(self, *arguments: Any, **keywords: Any) -> None:
-        self._live()
-        super().pipe_file(*arguments, **keywords)
-
-    def put_file(self, *arguments: Any, **keywords: Any) -> None:
-        self._live()
-        super().put_file(*arguments, **keywords)
-
-    def rm_file(self, path: str) -> None:
-        self._live()
-        super().rm_file(path)
-
-
-fsspec.register_implementation("mortal", Mortal, clobber=True)
 
 
 @pytest.fixture
@@ -412,23 +379,6 @@ def mortal(output: str) -> Iterator[str]:
     """An output in a store that may be told when to fail."""
     yield output.replace("memory://", "mortal://")
     Mortal.lives = sys.maxsize
-
-
-def contents(output: str) -> dict[str, bytes]:
-    storage = Storage(output)
-    return {path: storage.read_bytes(path) for path in files(output)}
-
-
-def restore(output: str, saved: dict[str, bytes]) -> None:
-    storage = Storage(output)
-    for path in files(output) - set(saved):
-        storage.delete(path)
-    for path, data in saved.items():
-        storage.publish_bytes(data, path)
-
-
-def data_of(saved: dict[str, bytes]) -> dict[str, bytes]:
-    return {path: data for path, data in saved.items() if not path.startswith("_job/")}
 
 
 @pytest.mark.parametrize("output", ["memory"], indirect=True)
@@ -549,3 +499,9 @@ def test_run_goes_on_after_a_compaction(local: Path, folder: Path) -> None:
     summary = run(JOB, lambda: list_folder(folder), str(local), settings, IDENTITY)
     assert (summary.new_members, summary.processed, summary.exit_code) == (4, 4, 0)
     assert verify(str(local)) == []
+
+
+def test_damaged_journal_is_one_sentence(local: Path) -> None:
+    (local / "_job/compaction.json").write_text('{"outputs": []}')
+    with pytest.raises(UserError, match=r"'_job/compaction.json' is damaged \(merge: Field req"):
+        pack(local)

@@ -11,9 +11,10 @@ from jobs.engine import credentials
 from jobs.engine.commit import read_failures, write_failure
 from jobs.engine.credentials import HIDDEN, in_options, public_url, redacted, remember
 from jobs.engine.errors import JobError, OutputError, UserError
+from jobs.engine.filesystem import open_filesystem
 from jobs.engine.identity import Identity, read_identity
 from jobs.engine.shards import ShardFailure
-from jobs.engine.storage import Storage, open_filesystem
+from jobs.engine.storage import Storage
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import sys
+import time
+from collections.abc import Callable
 
 import pytest
 
@@ -32,3 +35,64 @@ def test_the_handlers_are_as_before() -> None:
     with interrupts():
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def _signal(number: signal.Signals = signal.SIGTERM) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(0.01)  # where the handler runs, if it has not
+
+
+def test_exit_by_somebody_elses_handler_is_an_interrupt() -> None:
+    """Ray's own handler of SIGTERM exits, and is in place while Ray starts."""
+    with pytest.raises(Interrupted), interrupts():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
+        _signal()
+
+
+def test_signal_that_somebody_else_handled_is_found_afterwards() -> None:
+    with pytest.raises(Interrupted), interrupts() as signals:
+        signal.signal(signal.SIGTERM, lambda number, frame: None)
+        _signal()
+        wait_for(lambda: signals.received)
+        signals.install()
+
+
+def test_first_signal_sets_a_deadline_while_draining() -> None:
+    with pytest.raises(Interrupted), interrupts() as signals, signals.draining(100.0):
+        _signal()
+        assert signals.deadline is not None
+        assert 0 < signals.deadline - time.monotonic() <= 100
+
+
+def test_second_signal_does_not_wait_for_the_deadline() -> None:
+    reached = False
+    with pytest.raises(Interrupted), interrupts() as signals, signals.draining(100.0):
+        _signal()
+        reached = True
+        _signal()
+        pytest.fail("the second signal went unnoticed")
+    assert reached
+
+
+def test_draining_without_a_signal_changes_nothing() -> None:
+    with interrupts() as signals:
+        with signals.draining(100.0):
+            pass
+        assert signals.deadline is None
+        with pytest.raises(Interrupted):
+            _signal()
+            pytest.fail("outside, the first signal ends the run")
+
+
+def test_file_descriptor_for_signals_is_as_before() -> None:
+    with interrupts():
+        pass
+    before = signal.set_wakeup_fd(-1)
+    assert before == -1

@@ -184,3 +184,23 @@ def test_which_shards_are_named(storage: Storage) -> None:
         Plan(storage).extend(members(count), ShardSizes(first=1, max_members=1))
     names = ["000-000001", "001-000002", "001-000009", "007-000000", "else", "a-b"]
     assert np.flatnonzero(Plan(storage).which(names)).tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    "name", ["0-0", "000-00000", "000-0000001", "x", "000-000009", "\u0660\u0660\u0660-000000"]
+)
+def test_what_is_no_shard_of_the_plan_is_passed_over(storage: Storage, name: str) -> None:
+    plan = Plan(storage)
+    plan.extend(members(20), ShardSizes())
+    assert plan.which([name, "000-000001"]).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1"])
+def test_damaged_plan_file_is_one_sentence(storage: Storage, content: bytes | None) -> None:
+    Plan(storage).extend(members(3), ShardSizes())
+    path = f"{PLAN}/generation-000-00000.parquet"
+    storage.delete(path)
+    if content is not None:
+        storage.publish_bytes(content, path)
+    with pytest.raises(UserError, match=rf"'{path}' is .*; restore it from a copy, or use another"):
+        Plan(storage).extend(members(5), ShardSizes())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +20,7 @@ from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
 from tests.jobs.engine.outputs import part_digests, plan_folder
-from tests.jobs.engine.stand_in import ChecksumJob, make_folder
+from tests.jobs.engine.stand_in import ChecksumJob, ChecksumProcessor, make_folder
 
 SIZES = ShardSizes(first=8, step=1000)
 
@@ -89,6 +92,62 @@ def test_member_that_kills_workers_becomes_a_row(
     assert len(found) == 39
 
 
+@pytest.mark.parametrize(
+    ("deed", "status"), [(b"spin", "timeout"), (b"hold", "timeout"), (b"eat", "crashed")]
+)
+def test_item_that_takes_too_much_becomes_a_row(
+    cluster: Cluster, tmp_path: Path, folder: Path, deed: bytes, status: str
+) -> None:
+    output = tmp_path / "out"
+    (folder / "00012.txt").write_bytes(deed)
+    plan_folder(output, folder, SIZES)
+    seconds = 60 if deed == b"eat" else 5
+    settings = RunSettings(item_timeout_s=seconds, kill_worker_bytes=800 << 20)
+    run_pool(cluster, output, ChecksumJob(), settings)
+    found = status_of_each(output)
+    assert found.pop("00012.txt") == status
+    assert list(found.values()) == ["ok"] * 39
+
+
+def test_item_that_cannot_be_read_to_its_end_becomes_a_row(
+    cluster: Cluster, tmp_path: Path, folder: Path
+) -> None:
+    output = tmp_path / "out"
+    plan_folder(output, folder, SIZES)
+    (folder / "00012.txt").unlink()
+    os.mkfifo(folder / "00012.txt")  # whoever opens it waits for a writer
+    run_pool(cluster, output, ChecksumJob(), RunSettings(stall_timeout_s=1))
+    found = status_of_each(output)
+    assert found.pop("00012.txt") == "timeout"
+    assert list(found.values()) == ["ok"] * 39
+
+
+def test_traces_of_lost_workers_are_removed(cluster: Cluster, tmp_path: Path, folder: Path) -> None:
+    output = tmp_path / "out"
+    (folder / "00012.txt").write_bytes(b"exit")
+    plan_folder(output, folder, SIZES)
+    run_pool(cluster, output, ChecksumJob())
+    assert list((output / "_job/attempts").iterdir()) == []
+
+
+def test_shard_given_up_tells_of_each_lost_worker(
+    cluster: Cluster, tmp_path: Path, folder: Path
+) -> None:
+    output = tmp_path / "out"
+    (folder / "00012.txt").write_bytes(b"spin")
+    plan_folder(output, folder, SIZES)
+    settings = RunSettings(item_timeout_s=5, max_attempts=2)
+    events = run_pool(cluster, output, ChecksumJob(), settings)
+    [failure] = [event for event in events if isinstance(event, ShardFailure)]
+    assert (failure.member, failure.key) == (4, "00012.txt")
+    assert failure.deaths == [
+        "Attempt 1: an item took longer than 5 s, with no item in hand.",
+        "Attempt 2: an item took longer than 5 s, with item 4 ('00012.txt') in hand.",
+        "Attempt 3: an item took longer than 5 s, with item 4 ('00012.txt') in hand.",
+    ]
+    assert "stand_in.py" in failure.traceback
+
+
 def test_two_such_members_in_a_shard_are_both_found(
     cluster: Cluster, tmp_path: Path, folder: Path
 ) -> None:
@@ -126,6 +185,38 @@ def test_job_that_does_not_start_ends_the_run(
     plan_folder(tmp_path / "out", folder, SIZES)
     job = ChecksumJob(start_error=ZeroDivisionError("no start"))
     with pytest.raises(JobError, match=r"does not start in a worker(.|\n)*no start"):
+        run_pool(cluster, tmp_path / "out", job)
+
+
+@dataclass(frozen=True)
+class LostAtStart(ChecksumJob):
+    """A job whose first workers are killed while they load it."""
+
+    losses: int = 0
+
+    def start(self) -> ChecksumProcessor:
+        processor = super().start()
+        if self.notes is not None and len(list(self.notes.iterdir())) <= self.losses:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return processor
+
+
+def test_workers_killed_while_they_start_do_not_end_the_run(
+    cluster: Cluster, tmp_path: Path, folder: Path
+) -> None:
+    plan_folder(tmp_path / "out", folder, SIZES)
+    (tmp_path / "started").mkdir()
+    job = LostAtStart(notes=tmp_path / "started", losses=6)
+    assert len(run_pool(cluster, tmp_path / "out", job)) == 5
+
+
+def test_workers_that_always_die_at_the_start_end_the_run(
+    cluster: Cluster, tmp_path: Path, folder: Path
+) -> None:
+    plan_folder(tmp_path / "out", folder, SIZES)
+    (tmp_path / "started").mkdir()
+    job = LostAtStart(notes=tmp_path / "started", losses=1000)
+    with pytest.raises(JobError, match="does not start in a worker"):
         run_pool(cluster, tmp_path / "out", job)
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from jobs.engine.progress import Labels, Reporter
-from jobs.engine.shards import PartReport, ShardReport
+from jobs.engine.shards import PartReport, ShardFailure, ShardReport
 
 REPORT = ShardReport(
     shard="000-000000",
@@ -69,12 +70,26 @@ def test_line_at_each_interval_tells_workers_and_time_left() -> None:
     assert line.endswith("3 workers")
 
 
+FAILURE = ShardFailure("000-000007", "no memory", 1, 3, "a.jpg", "")
+
+
 def test_quarantine_shows() -> None:
     stream = io.StringIO()
     with Reporter(Labels(), 1000.0, stream) as reporter:
         reporter.begin(10, 10_000)
-        reporter.quarantined()
+        reporter.given_up(FAILURE)
     assert ", 1 in quarantine" in stream.getvalue()
+
+
+def test_shard_given_up_is_told_at_once_and_cannot_command_a_terminal() -> None:
+    stream = io.StringIO()
+    with Reporter(Labels(), 1000.0, stream) as reporter:
+        reporter.begin(10, 10_000)
+        reporter.given_up(replace(FAILURE, key="a\x1b[2J.jpg"))
+        line = lines(stream)[0]
+    assert line.startswith("shard 000-000007 was given up at 'a")
+    assert line.endswith(": no memory; see _job/quarantine/000-000007.json")
+    assert line.isprintable()
 
 
 def test_listing_shows() -> None:

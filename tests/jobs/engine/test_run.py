@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.commit import quarantined, read_failures
-from jobs.engine.errors import UserError
+from jobs.engine.errors import JobError, UserError
 from jobs.engine.identity import Identity
 from jobs.engine.run import Summary, run
 from jobs.engine.settings import RunSettings, ShardSizes
@@ -197,3 +197,12 @@ def test_exit_code_tells_of_too_many_failures(
     some = replace(original[1].status, failed=10)
     summary = replace(original[1], status=some, max_failed_fraction=tolerated)
     assert summary.exit_code == exit_code
+
+
+def test_bug_that_strikes_everything_ends_the_run(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"shards": ShardSizes(first=2, step=100)})
+    folder = make_folder(tmp_path / "in", 80)
+    for path in folder.iterdir():
+        path.write_bytes(b"bug")
+    with pytest.raises(JobError, match=r"first 16 shards all failed.*ZeroDivisionError: a bug"):
+        run_folder(folder, tmp_path / "out", settings)

@@ -42,3 +42,36 @@ def test_planned_and_nothing_done(tmp_path: Path) -> None:
 def test_no_job_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"There is no job in '.*'; check the path"):
         status(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("_job/commits/000-000001.json", "or delete it"),
+        ("_job/plan/generation-000.json", "or use another output"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"shard": 1}'])
+def test_damaged_record_is_one_sentence(
+    tmp_path: Path, path: str, what: str, content: bytes
+) -> None:
+    output = finished_output(tmp_path)
+    (output / path).write_bytes(content)
+    with pytest.raises(UserError, match=rf"^'{path}' is damaged \(.*\); restore it .*{what}"):
+        status(str(output))
+
+
+def test_commit_of_another_shard_is_not_counted(tmp_path: Path) -> None:
+    output = finished_output(tmp_path)
+    commits = output / "_job/commits"
+    (commits / "000-000001.json").write_bytes((commits / "000-000000.json").read_bytes())
+    with pytest.raises(UserError, match="it is that of shard '000-000000'"):
+        status(str(output))
+
+
+def test_lost_generation_is_one_sentence(tmp_path: Path) -> None:
+    output = finished_output(tmp_path)
+    plan = output / "_job/plan"
+    (plan / "generation-000.json").rename(plan / "generation-001.json")
+    with pytest.raises(UserError, match=r"'_job/plan/generation-000.json' is missing; restore it"):
+        status(str(output))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.errors import OutputError, UserError
-from jobs.engine.storage import Storage, open_filesystem
+from jobs.engine.filesystem import open_filesystem
+from jobs.engine.storage import Storage
 
 
 @pytest.fixture(params=["local", "memory", "remote"])
@@ -37,19 +38,21 @@ def test_publishing_again_replaces(storage: Storage) -> None:
 
 
 def test_spooled_file_appears_only_when_published(storage: Storage) -> None:
-    spool = storage.spool("a/b.bin")
-    spool.write_bytes(b"abc")
-    assert storage.names("a") == []
-    storage.publish_file(spool, "a/b.bin")
+    with storage.spool("a/b.bin") as spool:
+        spool.write_bytes(b"abc")
+        assert storage.names("a") == []
+        storage.publish_file(spool, "a/b.bin")
     assert storage.names("a") == ["b.bin"]
     assert storage.read_bytes("a/b.bin") == b"abc"
 
 
-def test_publishing_consumes_the_spooled_file(storage: Storage) -> None:
-    spool = storage.spool("a/b.bin")
-    spool.write_bytes(b"abc")
-    storage.publish_file(spool, "a/b.bin")
-    assert not spool.exists()
+def test_nothing_is_left_of_a_spooled_file(storage: Storage) -> None:
+    for published in (True, False):
+        with storage.spool("a/b.bin") as spool:
+            spool.write_bytes(b"abc")
+            if published:
+                storage.publish_file(spool, "a/b.bin")
+        assert not spool.exists()
 
 
 def test_many_files_are_read_in_the_order_asked_for(storage: Storage) -> None:
@@ -92,7 +95,7 @@ def test_opened_file_can_be_read_anywhere(storage: Storage) -> None:
 def test_sweep_removes_leftovers_only(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     storage.publish_bytes(b"", "a/b.json")
-    storage.spool("a/c.bin").write_bytes(b"half")
+    (tmp_path / "a" / ".c.bin.0.tmp").write_bytes(b"half")
     (tmp_path / "a" / ".hidden").write_bytes(b"not ours")
     storage.sweep(["a", "absent"])
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [".hidden", "b.json"]
@@ -110,35 +113,6 @@ def test_output_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         Storage(str(tmp_path / "file" / "out")).publish_bytes(b"", "a")
-
-
-def test_second_lock_is_refused_while_the_first_lives(tmp_path: Path) -> None:
-    code = (
-        "import sys; from jobs.engine.storage import Storage\n"
-        "with Storage(sys.argv[1]).lock():\n    print('locked', flush=True); sys.stdin.read()"
-    )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=environment,
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"locked\n"
-        with (
-            pytest.raises(UserError, match="Another run is writing"),
-            Storage(str(tmp_path)).lock(),
-        ):
-            pass
-        other.kill()
-    with Storage(str(tmp_path)).lock():
-        pass
-
-
-def test_lock_leaves_no_file(tmp_path: Path) -> None:
-    with Storage(str(tmp_path)).lock():
-        assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_scheme_is_named() -> None:
@@ -159,7 +133,7 @@ def test_missing_package_is_named_with_its_extra(module: str, url: str, extra: s
     # In a process of its own, where the package is hidden.
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from jobs.engine.storage import Storage, UserError\n"
+        "from jobs.engine.errors import UserError; from jobs.engine.storage import Storage\n"
         f"try:\n    Storage({url!r})\nexcept UserError as error:\n    print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from jobs.engine.plan import Plan
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-from jobs.engine.worker import ATTEMPTS, in_hand
+from jobs.engine.traces import ATTEMPTS, read_trace
 from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -108,22 +107,18 @@ def test_job_that_drops_a_member_is_not_committed(
     assert part_digests(output) == {}
 
 
-def test_careful_attempt_notes_the_member_in_hand(output: Path, folder: Path) -> None:
+def test_bug_is_located_with_care_where_several_items_are_in_hand(
+    output: Path, folder: Path
+) -> None:
     (folder / "00004.txt").write_bytes(b"bug")
-    spec = replace(plan_one(output, folder), careful=True, attempt=2)
-    start_worker(output).run(spec)
-    assert in_hand(Storage(str(output)), spec) == (4, "00004.txt")
+    worker = start_worker(output)
+    worker.run(plan_one(output, folder))
+    trace = read_trace(Storage(str(output)), plan_one(output, folder))
+    assert trace is not None
+    assert (trace.item, trace.key) == (4, "00004.txt")
 
 
-def test_note_of_an_earlier_attempt_does_not_count(output: Path, folder: Path) -> None:
-    spec = replace(plan_one(output, folder), careful=True, attempt=3)
-    storage = Storage(str(output))
-    note = json.dumps({"attempt": 2, "member": 4, "key": "00004.txt"}).encode()
-    storage.publish_bytes(note, f"{ATTEMPTS}/{spec.shard}.json")
-    assert in_hand(storage, spec) is None
-
-
-def test_note_is_removed_after_the_commit(output: Path, folder: Path) -> None:
+def test_traces_are_removed_after_the_commit(output: Path, folder: Path) -> None:
     start_worker(output).run(replace(plan_one(output, folder), careful=True))
     assert Storage(str(output)).names(ATTEMPTS) == []
 
@@ -184,10 +179,3 @@ def test_verdict_on_an_item_of_a_container_names_the_item(output: Path, folder: 
     report = start_worker(output).run(spec)
     assert isinstance(report, ShardReport)
     assert report.verdicts == {"00004.txt": "crashed"}
-
-
-def test_careful_attempt_notes_the_item_of_a_container(output: Path, folder: Path) -> None:
-    (folder / "00004.txt").write_bytes(b"bug")
-    spec = replace(plan_container(output, folder, None), careful=True)
-    start_worker(output).run(spec)
-    assert in_hand(Storage(str(output)), spec) == (4, "00004.txt")

@@ -1,0 +1,93 @@
+"""What the last run left to say: what the job is, how it stands, whether it is finished."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.engine.checks.commits import Tally
+from jobs.engine.identity import JOB, Identity, read_identity
+from jobs.engine.records import RecordError, stored_bytes, unsealed
+from jobs.engine.status import SUCCESS, SUMMARY
+from jobs.engine.storage import Storage
+
+_FIX = f"delete it and {SUCCESS}, and run the job again"
+
+
+def stored_identity(storage: Storage, problems: list[str]) -> Identity | None:
+    """What the output was made with, if that can be read."""
+    try:
+        identity = read_identity(storage)
+    except RecordError as error:
+        problems.append(str(error))
+        return None
+    if identity is None:
+        problems.append(f"'{JOB}' is missing; restore it from a copy, or use another output.")
+    return identity
+
+
+def check_schema(path: str, schema: pa.Schema, identity: Identity) -> Iterator[str]:
+    """Compares what a part says of its making with what the job says.
+
+    Metadata that ends in `.config_digest` holds the digest of the config, in `.model_digests`
+    JSON of the digests of the models.
+    """
+    for key, value in (schema.metadata or {}).items():
+        if key.endswith(b".config_digest") and value.decode() != identity.digest:
+            yield f"{path} was made with another config than {JOB} says."
+        if key.endswith(b".model_digests") and json.loads(value) != identity.models:
+            yield f"{path} was made with other models than {JOB} says."
+
+
+def check_ending(
+    storage: Storage, shards: int, left: int, tally: Tally, was_marked: bool
+) -> Iterator[str]:
+    """Compares what the last run said with what is there.
+
+    Args:
+        storage: The output.
+        shards: Planned ones.
+        left: Those that are not committed.
+        tally: Of the commits that can be read.
+        was_marked: Whether the job was marked as finished before the commits were looked at.
+    """
+    is_marked, is_told = storage.exists(SUCCESS), storage.exists(SUMMARY)
+    if was_marked and is_marked and left:
+        yield f"{SUCCESS} is there, although {left:,} shards are not done; run the job again."
+    summary: dict[str, Any] = {}
+    if is_told:
+        try:
+            summary = unsealed(stored_bytes(storage, SUMMARY, _FIX), SUMMARY, _FIX)
+        except RecordError as error:
+            yield str(error)
+            return
+    if left:  # it is told of a run before
+        return
+    if is_marked and not is_told:
+        yield f"'{SUMMARY}' is missing; delete {SUCCESS} and run the job again."
+    if is_told and not is_marked:
+        yield f"All shards are done, but {SUCCESS} is missing; run the job again."
+    if is_told and is_marked and tally.shards_done == shards:
+        yield from _contradictions(summary, shards, tally)
+
+
+def _contradictions(summary: dict[str, Any], shards: int, tally: Tally) -> Iterator[str]:
+    told = summary.get("status")
+    if not isinstance(told, dict):
+        told = {}
+    found = {
+        "shards": shards,
+        "shards_done": tally.shards_done,
+        "members_done": tally.members_done,
+        "failed": tally.failed,
+        "statuses": dict(tally.statuses),
+        "rows": dict(tally.rows),
+    }
+    for name, value in found.items():
+        if told.get(name) != value:
+            yield (
+                f"'{SUMMARY}' says {name} = {told.get(name)} where the commits say {value}; {_FIX}."
+            )

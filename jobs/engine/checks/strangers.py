@@ -1,0 +1,100 @@
+"""Files that no run leaves in an output, or that only a run that was killed does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+
+from jobs.engine.checks.plan import StoredPlan
+from jobs.engine.claims import CLAIMS
+from jobs.engine.commit import COMMITS, QUARANTINE
+from jobs.engine.identity import JOB
+from jobs.engine.index import PLAN, indexed
+from jobs.engine.shards import shard_number
+from jobs.engine.staging import STAGING
+from jobs.engine.status import SUCCESS, SUMMARY
+from jobs.engine.storage import Storage
+from jobs.engine.traces import ATTEMPTS
+
+_JOB = "_job"
+# Names of what an attempt at a shard leaves begin so.
+_SHARD = re.compile(r"[0-9]+-[0-9]+")
+_RECORDS = {JOB, SUMMARY}
+_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, STAGING)
+
+
+def strangers(
+    storage: Storage, plan: StoredPlan, done: Set[str], parts: Mapping[str, Set[str]]
+) -> Iterator[str]:
+    """A sentence on each file or folder that does not belong where it is.
+
+    What lies beside the tables and `_job` is the user's. While a run has the output, what it is
+    writing is no stranger.
+
+    Args:
+        storage: The output.
+        plan: Of the job.
+        done: Shards with a commit record, when the plan was read, that can be read.
+        parts: Output -> paths of the parts that commits name.
+    """
+    has_run = bool(storage.names(CLAIMS))
+    for folder in ("", _JOB, *_FOLDERS, *parts):
+        if not has_run:
+            for path in storage.leftovers(folder):
+                yield f"{path} was left by a run that was killed; run the job again."
+        for path in (f"{folder}/{name}".lstrip("/") for name in storage.folders(folder)):
+            if path == SUCCESS or (folder and path not in _FOLDERS):
+                yield f"{path} is a folder that does not belong there."
+    if not has_run and storage.names(STAGING):
+        yield "A retry was stopped before its end; run it again."
+    for name in storage.names(_JOB):
+        if f"{_JOB}/{name}" not in _RECORDS:
+            yield f"{_JOB}/{name} belongs to no job."
+    for folder in (COMMITS, QUARANTINE):
+        for name in storage.names(folder):
+            shard = name.removesuffix(".json")
+            if name == shard or shard_number(shard) is None:
+                yield f"{folder}/{name} is the record of no shard."
+    for folder in () if has_run else (ATTEMPTS, STAGING):
+        for name in storage.names(folder):
+            found = _SHARD.match(name)
+            if found is None or found[0] not in plan:
+                yield f"{folder}/{name} belongs to no shard."
+    yield from _in_plan(storage, plan, has_run)
+    for output, paths in parts.items():
+        yield from _in_output(storage, output, paths, plan, done)
+
+
+def _in_plan(storage: Storage, plan: StoredPlan, has_run: bool) -> Iterator[str]:
+    if plan.problems:  # whose a file is cannot be told
+        return
+    known = plan.paths()
+    for name in storage.names(PLAN):
+        path = f"{PLAN}/{name}"
+        is_growing = name.startswith("generation-") and (
+            has_run or len(indexed(storage)) > plan.generations
+        )
+        if path not in known and not is_growing:
+            yield f"{path} belongs to no generation of the plan."
+
+
+def _in_output(
+    storage: Storage, output: str, paths: Set[str], plan: StoredPlan, done: Set[str]
+) -> Iterator[str]:
+    for name in storage.names(output):
+        path = f"{output}/{name}"
+        if path in paths:
+            continue
+        shard = name.removeprefix("part-").removesuffix(".parquet")
+        is_part = name == f"part-{shard}.parquet"
+        # A shard that is not done yet, or has been planned since, may have its part already.
+        if is_part and shard in plan and shard not in done:
+            continue
+        if is_part and _is_new(storage, shard, plan):
+            continue
+        yield f"{path} belongs to no commit."
+
+
+def _is_new(storage: Storage, shard: str, plan: StoredPlan) -> bool:
+    number = shard_number(shard)
+    return number is not None and plan.generations <= number[0] < len(indexed(storage))

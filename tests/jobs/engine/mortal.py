@@ -1,0 +1,68 @@
+"""An object store that fails for good after some changes, and outputs as all their files."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import fsspec
+from fsspec.implementations.memory import MemoryFileSystem
+
+from jobs.engine.storage import Storage
+
+
+class Mortal(MemoryFileSystem):  # type: ignore[misc]
+    """An object store that takes so many writes and deletions and then no more."""
+
+    protocol = "mortal"
+    lives = sys.maxsize
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("mortal://", "memory://")))
+
+    def _live(self) -> None:
+        if Mortal.lives <= 0:
+            raise PermissionError("gone")
+        Mortal.lives -= 1
+
+    def pipe_file(self, *arguments: Any, **keywords: Any) -> None:
+        self._live()
+        super().pipe_file(*arguments, **keywords)
+
+    def put_file(self, *arguments: Any, **keywords: Any) -> None:
+        self._live()
+        super().put_file(*arguments, **keywords)
+
+    def rm_file(self, path: str) -> None:
+        self._live()
+        super().rm_file(path)
+
+
+fsspec.register_implementation("mortal", Mortal, clobber=True)
+
+
+def files(output: object) -> set[str]:
+    """All files, hidden ones too."""
+    filesystem, root = fsspec.core.url_to_fs(str(output))
+    return {path[len(root) :].lstrip("/") for path in filesystem.find(root)}
+
+
+def contents(output: str) -> dict[str, bytes]:
+    """All files with what is in them."""
+    storage = Storage(output)
+    return {path: storage.read_bytes(path) for path in files(output)}
+
+
+def restore(output: str, saved: dict[str, bytes]) -> None:
+    """Makes an output what it was."""
+    storage = Storage(output)
+    for path in files(output) - set(saved):
+        storage.delete(path)
+    for path, data in saved.items():
+        storage.publish_bytes(data, path)
+
+
+def data_of(saved: dict[str, bytes]) -> dict[str, bytes]:
+    """The parts."""
+    return {path: data for path, data in saved.items() if not path.startswith("_")}

@@ -1,0 +1,93 @@
+"""Retries of the stand-in job in this process, without Ray."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jobs.engine.commit import committed
+from jobs.engine.plan import Plan
+from jobs.engine.rerun import Rerun, rerun
+from jobs.engine.settings import RunSettings, ShardSizes
+from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from jobs.engine.storage import Storage
+from jobs.engine.worker import Worker
+from tests.jobs.engine.outputs import IDENTITY
+from tests.jobs.engine.stand_in import ChecksumJob, list_folder
+
+JOB = ChecksumJob()
+SIZES = ShardSizes(first=2, step=1000, max_members=2)
+UNREADABLE = ("unreadable",)
+LOST = ("00001.txt", "00004.txt", "00005.txt", "00013.txt")
+
+
+class NoLease:
+    """What stands for the lease where a driver is killed, and goes on, in one process."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.held = True
+
+    def __enter__(self) -> NoLease:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        pass
+
+    def take(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+def run_here(
+    job: Any,
+    storage: Storage,
+    packages: Sequence[str],
+    settings: RunSettings,
+    work: Callable[[], tuple[Iterable[ShardSpec], int]],
+    beat: Callable[[int], None],
+    signals: object,
+) -> Iterator[ShardReport | ShardFailure]:
+    """Runs shards one after the other, in place of `jobs.engine.dispatch.dispatched`."""
+    worker = Worker(storage.url, storage.options, packages)
+    worker.start(pickle.dumps(job))
+    beat(1)
+    yield from map(worker.run, work()[0])
+
+
+def commit_all(output: str, folder: Path, job: ChecksumJob = JOB) -> Plan:
+    """Plans what is new in a folder, and commits every shard that is not committed."""
+    storage = Storage(output)
+    IDENTITY.write(storage)
+    plan = Plan(storage)
+    plan.extend(list_folder(folder), SIZES)
+    worker = Worker(output, {}, ["pyarrow"])
+    worker.start(pickle.dumps(job))
+    done = committed(storage)
+    for spec in plan.shards():
+        if spec.shard not in done:
+            assert isinstance(worker.run(spec), ShardReport)
+    return plan
+
+
+def retry(
+    output: str | Path, statuses: tuple[str, ...] = UNREADABLE, job: ChecksumJob = JOB
+) -> Rerun:
+    """Retries with the settings of the outputs made here."""
+    return rerun(job, str(output), RunSettings(workers=1), IDENTITY, statuses)
+
+
+def lose(folder: Path, away: Path) -> None:
+    """Takes some files away."""
+    away.mkdir()
+    for name in LOST:
+        (folder / name).rename(away / name)
+
+
+def bring_back(folder: Path, away: Path) -> None:
+    """Brings them back."""
+    for name in LOST:
+        (away / name).rename(folder / name)
