@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-import uuid
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ray
@@ -23,6 +21,8 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from jobs.engine.actors import Actor, Hand
+from jobs.engine.backlog import Backlog
 from jobs.engine.cluster import Cluster
 from jobs.engine.errors import JobError, UserError
 from jobs.engine.interrupts import Interrupts
@@ -30,9 +30,8 @@ from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.storage import Storage
-from jobs.engine.traces import read_trace, read_traces, remove_traces
+from jobs.engine.traces import given_up, read_trace
 from jobs.engine.watchdog import Limits
-from jobs.engine.worker import Worker
 
 _DEATHS = (
     RayActorError,
@@ -59,48 +58,6 @@ class Beat:
     """
 
     workers: int
-
-
-class Actor(Worker):
-    """A worker that tells where it is."""
-
-    def load(self, pickled_job: bytes) -> str:
-        """Loads the job; returns the id of the node."""
-        self.start(pickled_job)
-        return str(ray.get_runtime_context().get_node_id())
-
-
-@dataclass
-class _Worker:
-    """A worker as the driver sees it; `shards` are with it, oldest first."""
-
-    actor: Any
-    starting: Any
-    node: str | None = None
-    shards: dict[Any, ShardSpec] = field(default_factory=dict)
-    retiring: bool = False
-
-
-class _Backlog:
-    """Shards to hand out: those that came back first, then new ones, made when they are needed."""
-
-    def __init__(self, fresh: Iterable[ShardSpec], count: int) -> None:
-        self._run = uuid.uuid4().hex[:8]
-        self._returned: deque[ShardSpec] = deque()
-        self._fresh: Iterator[ShardSpec] = iter(fresh)
-        self._left = count
-
-    def __len__(self) -> int:
-        return len(self._returned) + self._left
-
-    def next(self) -> ShardSpec:
-        if self._returned:
-            return self._returned.popleft()
-        self._left -= 1
-        return replace(next(self._fresh), run=self._run)
-
-    def put_back(self, specs: Sequence[ShardSpec]) -> None:
-        self._returned.extendleft(reversed(specs))
 
 
 class Pool:
@@ -141,8 +98,8 @@ class Pool:
             # Ray's own history of tasks would cost the driver 0.5 kB a shard.
             enable_task_events=False,
         )
-        self._workers: list[_Worker] = []
-        self._backlog = _Backlog((), 0)
+        self._workers: list[Hand] = []
+        self._backlog = Backlog((), 0)
         self._failed_starts = 0
         self._resize_at = 0.0
         self._target = 1
@@ -164,7 +121,7 @@ class Pool:
                 be written.
             ClusterLostError: The head of the cluster has gone.
         """
-        self._backlog = _Backlog(shards, count)
+        self._backlog = Backlog(shards, count)
         try:
             while self._backlog or any(worker.shards for worker in self._workers):
                 if signals is not None and signals.deadline is not None:
@@ -185,7 +142,7 @@ class Pool:
         """Waits for the shards that are running; those behind them are for the next run."""
         refs = [ref for worker in self._workers for ref in worker.shards]
         ended = set(ray.wait(refs, num_returns=len(refs), timeout=0)[0]) if refs else set()
-        in_hand: dict[Any, _Worker] = {}
+        in_hand: dict[Any, Hand] = {}
         for worker in self._workers:
             unfinished = [ref for ref in worker.shards if ref not in ended]
             if worker.node and unfinished:
@@ -219,7 +176,7 @@ class Pool:
                 self._limits,
                 self._settings.min_free_bytes,
             )
-            self._workers.append(_Worker(actor, actor.load.remote(self._job)))
+            self._workers.append(Hand(actor, actor.load.remote(self._job)))
 
     def _hand_out(self) -> None:
         ready = [worker for worker in self._workers if worker.node and not worker.retiring]
@@ -233,7 +190,7 @@ class Pool:
                     worker.shards[worker.actor.run.remote(spec)] = spec
 
     def _collect(self) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
-        waiting: dict[Any, _Worker] = {}
+        waiting: dict[Any, Hand] = {}
         for worker in self._workers:
             for ref in worker.shards:
                 waiting[ref] = worker
@@ -248,7 +205,7 @@ class Pool:
             else:
                 yield from self._ended(worker)
 
-    def _started(self, worker: _Worker) -> None:
+    def _started(self, worker: Hand) -> None:
         try:
             worker.node = ray.get(worker.starting)
             self._failed_starts = 0
@@ -264,7 +221,7 @@ class Pool:
                 self._cluster.check()
                 raise JobError(f"the job does not start in a worker: {error}") from error
 
-    def _ended(self, worker: _Worker) -> Generator[ShardReport | ShardFailure, None, None]:
+    def _ended(self, worker: Hand) -> Generator[ShardReport | ShardFailure, None, None]:
         # Oldest first: an earlier shard may have ended just before the worker died in a later.
         for ref, spec in list(worker.shards.items()):
             if not ray.wait([ref], timeout=0)[0]:
@@ -290,7 +247,7 @@ class Pool:
             yield result
 
     def _died(
-        self, worker: _Worker, running: ShardSpec, error: Exception
+        self, worker: Hand, running: ShardSpec, error: Exception
     ) -> Generator[ShardFailure, None, None]:
         self._workers.remove(worker)
         ray.kill(worker.actor)
@@ -302,11 +259,11 @@ class Pool:
         else:
             again = running.after_loss(attempts)
         if again is None:
-            yield self._given_up(running, str(error))
+            yield given_up(self._storage, running, str(error))
         else:
             self._backlog.put_back([again])
 
-    def _is_own_death(self, worker: _Worker, error: Exception) -> bool:
+    def _is_own_death(self, worker: Hand, error: Exception) -> bool:
         """Whether a worker died of what it did, rather than with its node or its connection.
 
         Of an actor that is "unavailable" Ray does not know; it is that for twelve seconds after
@@ -315,19 +272,3 @@ class Pool:
         if not isinstance(error, (ActorDiedError, OutOfMemoryError, RayTaskError)):
             return False
         return worker.node is not None and self._cluster.is_alive(worker.node)
-
-    def _given_up(self, spec: ShardSpec, error: str) -> ShardFailure:
-        """What is known of a shard that has lost too many workers."""
-        traces = read_traces(self._storage, spec)
-        last = traces[-1] if traces else None
-        failure = ShardFailure(
-            shard=spec.shard,
-            reason=f"lost its worker {spec.attempt} times",
-            attempts=spec.attempt,
-            member=last.item if last else None,
-            key=last.key if last else None,
-            traceback=(last.details if last else "") or error,
-            deaths=[trace.sentence() for trace in traces],
-        )
-        remove_traces(self._storage, spec)
-        return failure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 from jobs.engine.records import read_record, write_record
-from jobs.engine.shards import CRASHED, ShardSpec
+from jobs.engine.shards import CRASHED, ShardFailure, ShardSpec
 from jobs.engine.storage import Storage
 
 ATTEMPTS = "_job/attempts"
@@ -64,6 +64,28 @@ def remove_traces(storage: Storage, spec: ShardSpec) -> None:
     """Removes the traces of all attempts of this run so far."""
     for number in range(spec.attempt):
         storage.delete(_path(spec.shard, spec.run, number + 1))
+
+
+def given_up(storage: Storage, spec: ShardSpec, error: str) -> ShardFailure:
+    """What is known of a shard that has lost too many workers; removes the traces.
+
+    Args:
+        storage: The output.
+        spec: The last attempt.
+        error: What Ray says of the last loss.
+    """
+    traces = read_traces(storage, spec)
+    last = traces[-1] if traces else None
+    remove_traces(storage, spec)
+    return ShardFailure(
+        shard=spec.shard,
+        reason=f"lost its worker {spec.attempt} times",
+        attempts=spec.attempt,
+        member=last.item if last else None,
+        key=last.key if last else None,
+        traceback=(last.details if last else "") or error,
+        deaths=[trace.sentence() for trace in traces],
+    )
 
 
 def _path(shard: str, run: str, attempt: int) -> str:

@@ -32,7 +32,13 @@ _LIMIT_S = 150  # a hang, not a slow machine
 
 
 class Ground(Protocol):
-    """What a job runs on, as far as it can be killed."""
+    """What a job runs on, as far as it can be killed.
+
+    Attributes:
+        is_the_drivers: Whether the driver may end with an error when its raylet is killed.
+    """
+
+    is_the_drivers: bool
 
     def workers(self, driver: subprocess.Popen[str]) -> list[psutil.Process]:
         """The workers there are, whatever they are doing."""
@@ -47,6 +53,8 @@ class Ground(Protocol):
 
 class Nodes:
     """A cluster: a head without workers, which stays, and nodes that are replaced when killed."""
+
+    is_the_drivers = False
 
     def __init__(self, cluster: Cluster, starter: ThreadPoolExecutor, count: int) -> None:
         self.address = cluster.address
@@ -100,7 +108,9 @@ def running_nodes(count: int) -> Iterator[Nodes]:
 
 
 class OwnRay:
-    """Ray as the driver starts it: a single node, and without that the driver is lost as well."""
+    """Ray as the driver starts it: a single node, which the driver itself is connected to."""
+
+    is_the_drivers = True
 
     def workers(self, driver: subprocess.Popen[str]) -> list[psutil.Process]:
         return workers_below(psutil.Process(driver.pid))
@@ -112,7 +122,6 @@ class OwnRay:
         raylets = [member for member in family.values() if _name(member) == "raylet"]
         for raylet in raylets:
             kill(raylet, *(family.values() if whole_node else []))
-            driver.wait(_LIMIT_S)
             return raylet.pid
         return None
 
@@ -167,72 +176,91 @@ class Chaos:
         committed shards grows.
         """
         began = time.monotonic()
-        driver = start(*command)
+        self._command = command
+        self._driver = start(*command)
+        self._at_risk = False
         try:
             for number in range(1, kills + 1):
-                self._wait(driver, round(_SHARE * self._planned * number / kills))
+                self._wait(round(_SHARE * self._planned * number / kills))
                 what = str(self._rng.choice(list(_WEIGHTS), p=list(_WEIGHTS.values())))
-                pid = self._strike(what, driver)
+                pid = self._strike(what)
                 at_s = round(time.monotonic() - began, 2)
                 self.kills.append(Kill(at_s, what, pid, self._committed()))
                 print(self.kills[-1])
-                if driver.poll() is not None:
-                    _close(driver)
-                    driver = start(*command)
-            printed, errors = driver.communicate(timeout=_LIMIT_S)
-            return subprocess.CompletedProcess(command, driver.returncode, printed, errors)
+                self._at_risk = self._at_risk or what in ("raylet", "whole node")
+                if what == "driver":
+                    self._start_again()
+            while True:
+                printed, errors = self._driver.communicate(timeout=_LIMIT_S)
+                if self._driver.returncode == 0 or not self._may_be_gone():
+                    break
+                self._start_again()
+            return subprocess.CompletedProcess(command, self._driver.returncode, printed, errors)
         finally:
-            if driver.poll() is None:
-                kill(*descendants(driver), psutil.Process(driver.pid))
-            _close(driver)
+            if self._driver.poll() is None:
+                kill(*descendants(self._driver), psutil.Process(self._driver.pid))
+            _close(self._driver)
 
-    def _wait(self, driver: subprocess.Popen[str], latest: int) -> None:
+    def _wait(self, latest: int) -> None:
         """Waits for the moment of the next kill: at the latest, until so many are committed."""
         before = self._committed()
         if self._rng.random() < 0.5 and before < latest:
-            self._until(lambda: self._committed() > before, driver)
+            self._until(lambda: self._committed() > before)
             delay = self._rng.uniform(0, _SOON_S)
         else:
             delay = self._rng.uniform(0, _LONGEST_S)
         due = time.monotonic() + delay
-        self._until(lambda: time.monotonic() >= due or self._committed() >= latest, driver)
+        self._until(lambda: time.monotonic() >= due or self._committed() >= latest)
 
-    def _strike(self, what: str, driver: subprocess.Popen[str]) -> int:
+    def _strike(self, what: str) -> int:
         """Kills something of that kind as soon as there is one; its process id."""
         hit: list[int] = []
 
         def strike() -> bool:
-            hit.extend(self._struck(what, driver))
+            hit.extend(self._struck(what))
             return bool(hit)
 
-        self._until(strike, driver)
+        self._until(strike)
         return hit[0]
 
-    def _struck(self, what: str, driver: subprocess.Popen[str]) -> list[int]:
+    def _struck(self, what: str) -> list[int]:
         if what == "driver":
-            kill_driver(driver)
-            return [driver.pid]
+            kill_driver(self._driver)
+            return [self._driver.pid]
         if what == "worker":
-            workers = self._ground.workers(driver)
+            workers = self._ground.workers(self._driver)
             if not workers:
                 return []
             victim = workers[self._rng.integers(len(workers))]
             kill(victim)
             return [victim.pid]
-        pid = self._ground.kill_raylet(driver, self._rng, whole_node=what == "whole node")
+        whole = what == "whole node"
+        pid = self._ground.kill_raylet(self._driver, self._rng, whole_node=whole)
         return [] if pid is None else [pid]
 
-    def _until(self, condition: Callable[[], bool], driver: subprocess.Popen[str]) -> None:
+    def _until(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + _LIMIT_S
         while not condition():
-            if driver.poll() is not None:
-                printed, errors = driver.communicate(timeout=_LIMIT_S)
+            if (code := self._driver.poll()) is not None:
+                if code and self._may_be_gone():
+                    self._start_again()
+                    continue
+                printed, errors = self._driver.communicate(timeout=_LIMIT_S)
                 raise AssertionError(
-                    f"the job ended after {len(self.kills)} kills with {driver.returncode}, "
+                    f"the job ended after {len(self.kills)} kills with {code}, "
                     f"{self._committed()} of {self._planned} shards committed:\n{printed}{errors}"
                 )
             assert time.monotonic() < end, "nothing happens any more"
             time.sleep(0.01)
+
+    def _may_be_gone(self) -> bool:
+        """Whether what was killed since the driver was started may have ended it."""
+        return self._ground.is_the_drivers and self._at_risk
+
+    def _start_again(self) -> None:
+        _close(self._driver)
+        self._driver = start(*self._command)
+        self._at_risk = False
 
 
 def _close(process: subprocess.Popen[str]) -> None:

@@ -15,7 +15,8 @@ import ray
 from jobs.engine.cluster import connect
 from jobs.engine.members import Member
 from jobs.engine.plan import Plan
-from jobs.engine.pool import Actor, Pool
+from jobs.engine.actors import Actor
+from jobs.engine.pool import Pool
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardReport, ShardSpec

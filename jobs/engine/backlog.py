@@ -1,0 +1,40 @@
+"""Shards that wait for a worker."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from jobs.engine.shards import ShardSpec
+
+
+class Backlog:
+    """Shards to hand out: those that came back first, then new ones, made when they are needed.
+
+    Args:
+        fresh: New ones.
+        count: How many these are.
+    """
+
+    def __init__(self, fresh: Iterable[ShardSpec], count: int) -> None:
+        # Tells these attempts from those of an earlier driver, whose workers may still be alive.
+        self._run = uuid.uuid4().hex[:8]
+        self._returned: deque[ShardSpec] = deque()
+        self._fresh: Iterator[ShardSpec] = iter(fresh)
+        self._left = count
+
+    def __len__(self) -> int:
+        return len(self._returned) + self._left
+
+    def next(self) -> ShardSpec:
+        """The next one; there has to be one."""
+        if self._returned:
+            return self._returned.popleft()
+        self._left -= 1
+        return replace(next(self._fresh), run=self._run)
+
+    def put_back(self, specs: Sequence[ShardSpec]) -> None:
+        """Takes some back, to be the next."""
+        self._returned.extendleft(reversed(specs))
