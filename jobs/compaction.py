@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.engine.compact import Compaction, compact
 from jobs.engine.errors import UserError
+from jobs.engine.exchange.compact import Compaction, compact
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import read_identity
-from jobs.engine.storage import Storage
 
 
 def compact_dataset(output: str, target_bytes: int, options: Mapping[str, Any]) -> Compaction:

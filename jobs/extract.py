@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from jobs import tables
 from jobs.config import Config
-from jobs.engine.cluster import is_local
 from jobs.engine.identity import Identity, package_versions
 from jobs.engine.progress import Labels
 from jobs.engine.run import Summary, run
 from jobs.engine.settings import RunSettings
+from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
 from mtcnn_core.cascade import FaceDetector

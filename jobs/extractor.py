@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pyarrow as pa
 
 from jobs import tables
-from jobs.engine.ahead import work_ahead
 from jobs.engine.job import Notes
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
+from jobs.engine.workers.ahead import work_ahead
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError
 from mtcnn_core.cascade import FaceDetector

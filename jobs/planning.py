@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from jobs.bench.sample import evenly, picks
 from jobs.bench.stages import time_worker
 from jobs.config import Config
-from jobs.engine.cluster import usable_cpus
 from jobs.engine.errors import UserError
-from jobs.engine.preview import Preview, preview
+from jobs.engine.plans.preview import Preview, preview
+from jobs.engine.workers.cluster import usable_cpus
 from jobs.extract import LABELS, ExtractJob, identity_of
 from jobs.sources import check_apart, open_source
 from mtcnn_core.weights import load_default

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.engine.compact import Compaction
+from jobs.engine.exchange.compact import Compaction
 from jobs.engine.plain_text import plain
 from jobs.engine.rerun import Rerun
 from jobs.engine.run import Summary

@@ -10,9 +10,9 @@ from typing import get_args
 from jobs import tables
 from jobs.config import load_config
 from jobs.engine.errors import UserError
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, read_identity
 from jobs.engine.rerun import Rerun, rerun
-from jobs.engine.storage import Storage
 from jobs.extract import LABELS, prepare
 
 _log = logging.getLogger(__name__)

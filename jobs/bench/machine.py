@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 
-from jobs.engine.cluster import usable_cpus
 from jobs.engine.identity import package_versions
+from jobs.engine.workers.cluster import usable_cpus
 from jobs.extract import PACKAGES
 
 _CPUINFO = Path("/proc/cpuinfo")

@@ -14,8 +14,8 @@ from jobs.bench.sample import Pick, decoded
 from jobs.config import Config
 from jobs.engine.commit import COMMITS, committed, read_commits
 from jobs.engine.errors import JobError, UserError
-from jobs.engine.members import Member
-from jobs.engine.storage import Storage
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.members import Member
 from jobs.extract import extract
 from jobs.sources import Source
 from mtcnn_core.cascade import FaceDetector

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TypeVar
 
-from jobs.engine.credentials import redacted
 from jobs.engine.errors import UserError
+from jobs.engine.files.credentials import redacted
+from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, parse_record, typed, unsealed, write_record
 from jobs.engine.shards import ShardFailure, ShardReport
-from jobs.engine.storage import Storage
 
 COMMITS = "_job/commits"
 QUARANTINE = "_job/quarantine"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.engine.credentials import redacted
+from jobs.engine.files.credentials import redacted
 from jobs.engine.plain_text import plain
 
 

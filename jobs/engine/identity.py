@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
+from jobs.engine.files.credentials import public_url
+from jobs.engine.files.storage import Storage
 from jobs.engine.records import read_record, write_record
-from jobs.engine.storage import Storage
 
 JOB = "_job/job.json"
 _ABSENT = "(absent)"

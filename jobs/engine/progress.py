@@ -13,7 +13,7 @@ from ray.util.metrics import Counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.engine.credentials import redacted
+from jobs.engine.files.credentials import redacted
 from jobs.engine.plain_text import plain
 from jobs.engine.shards import ShardFailure, ShardReport
 

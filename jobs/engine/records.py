@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from jobs.engine.errors import UserError
-from jobs.engine.storage import Storage
+from jobs.engine.files.storage import Storage
 
 SEAL = "record_sha256"
 

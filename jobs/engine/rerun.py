@@ -13,24 +13,24 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.engine.commit import committed, forget_failure, quarantined, read_commits, write_failure
-from jobs.engine.dispatch import dispatched
 from jobs.engine.errors import UserError
+from jobs.engine.exchange.journal import finish_changes
+from jobs.engine.exchange.settle import settle
+from jobs.engine.exchange.staging import STAGING, staged_shards, sweep_staging
+from jobs.engine.files.room import check_room
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
-from jobs.engine.journal import finish_changes
-from jobs.engine.lease import Lease
-from jobs.engine.plan import Plan
+from jobs.engine.lease.lease import Lease
+from jobs.engine.lease.rest import is_at_rest
+from jobs.engine.plans.plan import Plan
 from jobs.engine.progress import Labels, Reporter
-from jobs.engine.rest import is_at_rest
-from jobs.engine.room import check_room
 from jobs.engine.run import Summary, swept, write_summary
 from jobs.engine.settings import RunSettings
-from jobs.engine.settle import settle
 from jobs.engine.shards import ShardReport, ShardSpec
-from jobs.engine.staging import STAGING, staged_shards, sweep_staging
 from jobs.engine.status import SUCCESS, take_stock
-from jobs.engine.storage import Storage
+from jobs.engine.workers.dispatch import dispatched
 
 _log = logging.getLogger(__name__)
 

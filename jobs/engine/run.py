@@ -20,25 +20,25 @@ from jobs.engine.commit import (
     surely_committed,
     write_failure,
 )
-from jobs.engine.dispatch import dispatched
 from jobs.engine.errors import JobError, UserError
-from jobs.engine.growth import Growth
+from jobs.engine.exchange.journal import finish_changes
+from jobs.engine.files.room import check_room
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
-from jobs.engine.journal import finish_changes
-from jobs.engine.lease import Lease
-from jobs.engine.members import Member
-from jobs.engine.plan import PLAN, Plan
+from jobs.engine.lease.lease import Lease
+from jobs.engine.lease.rest import is_finished, take_late
+from jobs.engine.plans.growth import Growth
+from jobs.engine.plans.members import Member
+from jobs.engine.plans.plan import PLAN, Plan
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.records import write_record
-from jobs.engine.rest import is_finished, take_late
-from jobs.engine.room import check_room
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardReport, ShardSpec
 from jobs.engine.status import SUCCESS, SUMMARY, Status, take_stock
-from jobs.engine.storage import Storage
-from jobs.engine.traces import ATTEMPTS
+from jobs.engine.workers.dispatch import dispatched
+from jobs.engine.workers.traces import ATTEMPTS
 
 # So many shards go out in plan order, to have something to look at; see `_running_order`.
 _FIRST = 16

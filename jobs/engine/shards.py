@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobs.engine.traces import Trace
+    from jobs.engine.workers.traces import Trace
 
 CRASHED = "crashed"
 

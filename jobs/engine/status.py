@@ -11,9 +11,9 @@ import numpy as np
 
 from jobs.engine.commit import committed, quarantined, read_commits
 from jobs.engine.errors import UserError
-from jobs.engine.journal import change_under_way
-from jobs.engine.plan import Plan
-from jobs.engine.storage import Storage
+from jobs.engine.exchange.journal import change_under_way
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.plan import Plan
 
 SUCCESS = "_SUCCESS"
 SUMMARY = "_job/summary.json"

@@ -16,12 +16,12 @@ from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.strangers import strangers
 from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
 from jobs.engine.errors import UserError
+from jobs.engine.exchange.journal import change_under_way
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB
-from jobs.engine.journal import change_under_way
 from jobs.engine.records import RecordError
 from jobs.engine.shards import shard_number
 from jobs.engine.status import SUCCESS
-from jobs.engine.storage import Storage
 
 
 def verify(

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from jobs.config import InputSettings
-from jobs.engine.credentials import in_options
-from jobs.engine.members import Member
+from jobs.engine.files.credentials import in_options
+from jobs.engine.plans.members import Member
 from jobs.sources.demo import DemoSource
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.labels import label_of

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.config import InputSettings
-from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.filesystem import open_filesystem
-from jobs.engine.members import Member
+from jobs.engine.files.credentials import public_url
+from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.plans.members import Member
 from jobs.sources.files.local_tree import LocalTree, text_of
 from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.files.remote_tree import RemoteTree

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.keys import digest
-from jobs.engine.members import Member
+from jobs.engine.plans.keys import digest
+from jobs.engine.plans.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import open_ranges
 from jobs.sources.files.reading import ReadError

@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import islice, pairwise
 
 from jobs.config import InputSettings
-from jobs.engine.keys import KeySet, digest
-from jobs.engine.members import Member
+from jobs.engine.plans.keys import KeySet, digest
+from jobs.engine.plans.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
 from jobs.sources.files.local_tree import LocalTree

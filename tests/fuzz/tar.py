@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.config import InputSettings
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources.files.inflated_file import InflatedFile
 from jobs.sources.files.reading import ReadError
 from jobs.sources.tar import TarSource

@@ -18,7 +18,7 @@ import skimage.data
 from PIL import Image
 
 from jobs.config import Config, load_config
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob, Extractor
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder

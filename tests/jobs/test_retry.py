@@ -16,13 +16,13 @@ import pytest
 import jobs.extractor
 from jobs.config import load_config
 from jobs.engine import rerun
-from jobs.engine.compact import compact
 from jobs.engine.errors import UserError
-from jobs.engine.plan import Plan
+from jobs.engine.exchange.compact import compact
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.plan import Plan
 from jobs.engine.shards import ShardReport
-from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
-from jobs.engine.worker import Worker
+from jobs.engine.workers.worker import Worker
 from jobs.extract import prepare
 from jobs.retry import retry
 from jobs.sources.demo import demo_folder

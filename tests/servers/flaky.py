@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.remote_folder import RemoteFolder
+from jobs.engine.files.remote_folder import RemoteFolder
 
 # Variables, since the processes of a job have nothing else in common.
 ASYNCHRONOUS, SEED, RATE, NOTES, OUTAGE, DEADLINE = (

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from jobs.engine.errors import Interrupted
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from tests.command import environment

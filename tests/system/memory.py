@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from jobs.config import load_config
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob
 from jobs.extractor import Extractor
 from jobs.sources import open_source

@@ -12,16 +12,16 @@ from typing import Any
 
 import ray
 
-from jobs.engine.cluster import connect
-from jobs.engine.members import Member
-from jobs.engine.plan import Plan
-from jobs.engine.actors import Actor
-from jobs.engine.pool import Pool
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.members import Member
+from jobs.engine.plans.plan import Plan
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardReport, ShardSpec
-from jobs.engine.storage import Storage
-from jobs.engine.worker import resident_bytes
+from jobs.engine.workers.actors import Actor
+from jobs.engine.workers.cluster import connect
+from jobs.engine.workers.pool import Pool
+from jobs.engine.workers.worker import resident_bytes
 from tests.jobs.engine.stand_in import ChecksumJob
 from tests.system.memory import peak_mb
 

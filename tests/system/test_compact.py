@@ -15,9 +15,9 @@ import pytest
 
 from jobs import tables
 from jobs.config import Config
-from jobs.engine.compact import compact
-from jobs.engine.parts import PartWriter
-from jobs.engine.storage import Storage
+from jobs.engine.exchange.compact import compact
+from jobs.engine.files.storage import Storage
+from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.verify import verify
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
@@ -28,7 +28,7 @@ from tests.system.processes import wait_until
 TABLES = ("images", "faces")
 # Nobody listens there: a run that needed Ray would end with an error.
 _NO_RAY = {"RAY_ADDRESS": "127.0.0.1:1"}
-_DRIVER = "import sys; from jobs.engine.compact import compact; compact(sys.argv[1])"
+_DRIVER = "import sys; from jobs.engine.exchange.compact import compact; compact(sys.argv[1])"
 
 
 @pytest.fixture

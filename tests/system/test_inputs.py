@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.config import load_config
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from jobs.engine.errors import OutputError
-from jobs.engine.storage import Storage
+from jobs.engine.files.storage import Storage
 from jobs.sources.demo import demo_folder
 from tests.command import mtcnn_ray
 from tests.servers.bad_http import Answer, BadServer

@@ -14,8 +14,8 @@ import pytest
 import ray
 from ray import _raylet
 
-from jobs.engine.cluster import connect
 from jobs.engine.settings import RunSettings
+from jobs.engine.workers.cluster import connect
 from tests.command import environment
 
 _HANG_S = 200

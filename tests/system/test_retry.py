@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.compact import compact
+from jobs.engine.exchange.compact import compact
 from jobs.engine.verify import verify
 from tests.command import mtcnn_ray
 from tests.servers.bad_http import Answer, BadServer

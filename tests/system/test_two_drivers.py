@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.engine.claims import CLAIMS, Periods
-from jobs.engine.storage import Storage
+from jobs.engine.files.storage import Storage
+from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.verify import verify
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
@@ -25,8 +25,8 @@ from tests.system.processes import descendants, running, wait_until, wait_until_
 # The command, in a hurry: on a busy machine a holder must still get to renew its claim.
 _COMMAND = """
 import sys
-from jobs.engine import lease
-from jobs.engine.claims import Periods
+from jobs.engine.lease import lease
+from jobs.engine.lease.claims import Periods
 lease.PERIODS = Periods(*map(float, sys.argv.pop(1).split(",")))
 from jobs.cli import main
 main()

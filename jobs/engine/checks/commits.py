@@ -10,9 +10,9 @@ from itertools import islice
 
 from jobs.engine.checks.plan import Planned
 from jobs.engine.commit import commit_path, parse_commit
+from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError
 from jobs.engine.shards import ShardReport
-from jobs.engine.storage import Storage
 
 _READ_TOGETHER = 256
 

@@ -9,10 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.checks.commits import Tally
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB, Identity, read_identity
 from jobs.engine.records import RecordError, stored_bytes, unsealed
 from jobs.engine.status import SUCCESS, SUMMARY
-from jobs.engine.storage import Storage
 
 _FIX = f"delete it and {SUCCESS}, and run the job again"
 

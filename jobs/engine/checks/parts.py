@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.engine.checks.rows import ShardRows, shard_rows
-from jobs.engine.digest import read_once
-from jobs.engine.layout import Layout
+from jobs.engine.files.digest import read_once
+from jobs.engine.files.storage import Storage
+from jobs.engine.parts.layout import Layout
 from jobs.engine.shards import PartReport, ShardReport, rows_shared, shard_number
-from jobs.engine.storage import Storage
 
 
 @dataclass(frozen=True)

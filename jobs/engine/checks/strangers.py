@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.checks.plan import StoredPlan
-from jobs.engine.claims import CLAIMS
 from jobs.engine.commit import COMMITS, QUARANTINE
+from jobs.engine.exchange.staging import STAGING
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB
-from jobs.engine.index import PLAN, indexed
+from jobs.engine.lease.claims import CLAIMS
+from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.shards import shard_number
-from jobs.engine.staging import STAGING
 from jobs.engine.status import SUCCESS, SUMMARY
-from jobs.engine.storage import Storage
-from jobs.engine.traces import ATTEMPTS
+from jobs.engine.workers.traces import ATTEMPTS
 
 _JOB = "_job"
 # Names of what an attempt at a shard leaves begin so.

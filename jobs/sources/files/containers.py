@@ -8,11 +8,11 @@ from itertools import islice
 from typing import Any
 
 from jobs.config import InputSettings
-from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.filesystem import open_filesystem
-from jobs.engine.members import Member
-from jobs.engine.retry import is_absent, said
+from jobs.engine.files.credentials import public_url
+from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.files.retry import is_absent, said
+from jobs.engine.plans.members import Member
 from jobs.sources.files.braces import common_folder, expand
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.local_tree import LocalTree

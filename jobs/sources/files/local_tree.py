@@ -9,8 +9,8 @@ from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
-from jobs.engine.retry import retrying
+from jobs.engine.files.retry import retrying
+from jobs.engine.plans.members import Member
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason

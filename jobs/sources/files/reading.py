@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.engine.members import Member
-from jobs.engine.retry import CutOffError, is_denied
+from jobs.engine.files.retry import CutOffError, is_denied
+from jobs.engine.plans.members import Member
 
 
 class ContradictionError(OSError):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
-from jobs.engine.retry import PATIENCE, Patience, said
+from jobs.engine.files.credentials import public_url
+from jobs.engine.files.retry import PATIENCE, Patience, said
+from jobs.engine.plans.members import Member
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason

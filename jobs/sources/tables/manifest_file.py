@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from jobs.config import InputSettings
-from jobs.engine.credentials import public_url
 from jobs.engine.errors import UserError
-from jobs.engine.filesystem import open_filesystem
-from jobs.engine.remote_file import open_remote
-from jobs.engine.retry import is_absent, said
+from jobs.engine.files.credentials import public_url
+from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.files.remote_file import open_remote
+from jobs.engine.files.retry import is_absent, said
 from jobs.sources.files.local_tree import text_of
 from jobs.sources.files.regular_file import open_regular
 from jobs.sources.files.remote_path import RemotePath, size_of

@@ -8,7 +8,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.engine.storage import Storage
+from jobs.engine.files.storage import Storage
 
 
 class Mortal(MemoryFileSystem):  # type: ignore[misc]

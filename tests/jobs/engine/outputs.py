@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
-from jobs.engine.plan import Plan
+from jobs.engine.plans.plan import Plan
 from jobs.engine.records import SEAL, sealed
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardReport
-from jobs.engine.storage import Storage
-from jobs.engine.worker import Worker
+from jobs.engine.workers.worker import Worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
 IDENTITY = Identity({"detect": {"min_face": 20}}, "digest", packages={"pyarrow": "0"}, input="in")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engine.commit import committed
-from jobs.engine.plan import Plan
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.plan import Plan
 from jobs.engine.rerun import Rerun, rerun
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
-from jobs.engine.storage import Storage
-from jobs.engine.worker import Worker
+from jobs.engine.workers.worker import Worker
 from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder
 
@@ -51,7 +51,7 @@ def run_here(
     beat: Callable[[int], None],
     signals: object,
 ) -> Iterator[ShardReport | ShardFailure]:
-    """Runs shards one after the other, in place of `jobs.engine.dispatch.dispatched`."""
+    """Runs shards one after the other, in place of `jobs.engine.workers.dispatch.dispatched`."""
     worker = Worker(storage.url, storage.options, packages)
     worker.start(pickle.dumps(job))
     beat(1)

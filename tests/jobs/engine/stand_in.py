@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.job import Notes
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 
 FILES = pa.schema(
     [

@@ -14,9 +14,9 @@ from jobs.engine.commit import (
     write_failure,
 )
 from jobs.engine.errors import UserError
+from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError
 from jobs.engine.shards import ShardFailure
-from jobs.engine.storage import Storage
 from tests.jobs.engine.outputs import edit_record, finished_output
 
 

@@ -15,21 +15,21 @@ import numpy as np
 import pytest
 
 from jobs.engine import rerun as rerun_module
-from jobs.engine.claims import CLAIMS
 from jobs.engine.commit import committed, quarantined, read_commits
-from jobs.engine.compact import compact
 from jobs.engine.errors import OutputError, UserError
-from jobs.engine.exchange import EXCHANGE
-from jobs.engine.journal import finish_changes
-from jobs.engine.lease import Lease
-from jobs.engine.plan import Plan
+from jobs.engine.exchange.compact import compact
+from jobs.engine.exchange.exchange import EXCHANGE
+from jobs.engine.exchange.journal import finish_changes
+from jobs.engine.exchange.staging import STAGING
+from jobs.engine.files.storage import Storage
+from jobs.engine.lease.claims import CLAIMS
+from jobs.engine.lease.lease import Lease
+from jobs.engine.plans.plan import Plan
 from jobs.engine.rerun import rerun
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import PartReport
-from jobs.engine.staging import STAGING
 from jobs.engine.status import status
-from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
 from tests.jobs.engine.mortal import Mortal, contents, data_of, files, restore
 from tests.jobs.engine.outputs import IDENTITY, part_digests

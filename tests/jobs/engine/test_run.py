@@ -11,11 +11,11 @@ import pytest
 
 from jobs.engine.commit import quarantined, read_failures
 from jobs.engine.errors import JobError, UserError
+from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.run import Summary, run
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.status import status
-from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
 from tests.jobs.engine.outputs import IDENTITY, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder

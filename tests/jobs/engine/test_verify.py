@@ -15,14 +15,14 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.engine.commit import write_failure
-from jobs.engine.compact import compact
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
-from jobs.engine.plan import Plan
+from jobs.engine.exchange.compact import compact
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.members import Member
+from jobs.engine.plans.plan import Plan
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure
-from jobs.engine.storage import Storage
 from jobs.engine.verify import verify
 from tests.jobs.engine.damage import EVERYWHERE, ONCE, exchange, files, rewrite_part, set_part
 from tests.jobs.engine.outputs import IDENTITY, edit_record, finished_output, start_worker

@@ -18,7 +18,7 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources import ReadError, Source, check_apart, open_source
 from jobs.sources.files.local_tree import LocalTree
 

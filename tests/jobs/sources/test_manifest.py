@@ -16,7 +16,7 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource
 from jobs.sources.manifest import ManifestSource

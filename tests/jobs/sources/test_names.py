@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.config import InputSettings
-from jobs.engine.members import members_of, table_of
+from jobs.engine.plans.members import members_of, table_of
 from jobs.sources import open_source
 from tests.servers.object_store import ObjectStore
 

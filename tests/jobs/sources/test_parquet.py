@@ -19,7 +19,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.parquet import ParquetSource, image_columns
 

@@ -20,7 +20,7 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.members import Member
+from jobs.engine.plans.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.tar import TarSource
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.members import Member
-from jobs.engine.retry import CutOffError, Patience
+from jobs.engine.files.retry import CutOffError, Patience
+from jobs.engine.plans.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import RangeFile, open_ranges
 from jobs.sources.files.reading import ContradictionError, ReadError

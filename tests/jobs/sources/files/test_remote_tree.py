@@ -10,9 +10,9 @@ import pytest
 
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
-from jobs.engine.filesystem import open_filesystem
-from jobs.engine.members import Member
-from jobs.engine.retry import Patience
+from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.files.retry import Patience
+from jobs.engine.plans.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import FolderSource

@@ -1,0 +1,1 @@
+"""The files of an output, here or elsewhere: written whole, asked for again, kept secret."""

@@ -1,0 +1,84 @@
+"""An output folder on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from jobs.engine.files import durable, spool
+
+
+class LocalFolder:
+    """Files below a folder of this machine; errors are the operating system's.
+
+    Args:
+        root: The folder; it need not be there.
+    """
+
+    def __init__(self, root: str) -> None:
+        """Touches nothing."""
+        self._root = Path(root)
+
+    def spool(self, path: str) -> AbstractContextManager[Path]:
+        """A name to write a file to that `put` is given afterwards."""
+        return spool.beside(self._root / path)
+
+    def put(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear."""
+        durable.move(file, self._root / path)
+
+    def put_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear."""
+        with self.spool(path) as file:
+            file.write_bytes(data)
+            self.put(file, path)
+
+    def read(self, path: str) -> bytes:
+        """The content of a file."""
+        return (self._root / path).read_bytes()
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """The contents of files, in order."""
+        return map(self.read, paths)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from, seekable."""
+        return (self._root / path).open("rb")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return (self._root / path).exists()
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder, which need not be there."""
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return [entry.name for entry in entries if not entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, which need not be there."""
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return [entry.name for entry in entries if entry.is_dir()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def confirmed_names(self, folder: str) -> list[str]:
+        """The same."""
+        return self.names(folder)
+
+    def remove_folder(self, folder: str) -> None:
+        """Removes a folder if there is nothing in it."""
+        with contextlib.suppress(OSError):  # not empty, or not there
+            (self._root / folder).rmdir()
+
+    def delete(self, path: str) -> None:
+        """Removes a file, which need not be there."""
+        with contextlib.suppress(FileNotFoundError):
+            durable.remove(self._root / path)

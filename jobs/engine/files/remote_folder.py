@@ -1,0 +1,217 @@
+"""An output folder on remote storage, which may be slow, fail for a while, and be wrong."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from jobs.engine.errors import OutputError
+from jobs.engine.files import spool
+from jobs.engine.files.remote_file import open_remote
+from jobs.engine.files.retry import CutOffError, Patience, ask, is_absent, is_denied, retrying, said
+
+_READ_TOGETHER = 256
+_ONCE = Patience(attempts=1)
+_SLOWEST_BYTES_A_S = 100_000
+
+
+class RemoteFolder:
+    """Files below a folder of an fsspec file system.
+
+    Every call has a deadline and is repeated after errors that pass. Where a wrong answer would
+    lose or double something, storage is asked twice. All raise `OutputError` if that does not help,
+    but `FileNotFoundError` for what is not there.
+
+    Args:
+        filesystem: The fsspec file system.
+        root: The folder in it.
+        url: What to call it in errors.
+        deadline_s: Of a call; large files have longer.
+        patience: How often it is repeated.
+    """
+
+    def __init__(
+        self, filesystem: Any, root: str, url: str, deadline_s: float, patience: Patience
+    ) -> None:
+        """Asks for nothing."""
+        self._filesystem = filesystem
+        self._root = root
+        self._url = url
+        self._deadline_s = deadline_s
+        self._patience = patience
+
+    def spool(self, path: str) -> AbstractContextManager[Path]:
+        """A name to write a file to that `put` is given afterwards."""
+        return spool.unnamed()
+
+    def put(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear, by one upload."""
+        put = self._filesystem.put_file
+
+        def kept_open(full: str) -> None:
+            # Until it ends: a file without a name is called by its number, and a late call that
+            # was given up would else send whatever has that number then.
+            with file.open("rb") as kept:
+                put(spool.name_of(kept), full)
+
+        full, size = self._full(path), file.stat().st_size
+        if self._filesystem.async_impl:  # ends when it is given up
+            self._upload(path, size, put, str(file), full)
+        else:
+            self._upload(path, size, kept_open, full)
+
+    def put_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear."""
+        self._upload(path, len(data), self._filesystem.pipe_file, self._full(path), data)
+
+    def read(self, path: str) -> bytes:
+        """The content of a file, as long as storage says it is."""
+
+        def whole(data: bytes) -> bool:
+            return self._info(path)["size"] in (None, len(data))
+
+        return cast(bytes, self._ask("cat_file", self._full(path), whole=whole))
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """The contents of small files, in order, several at once; they may be cut off."""
+        full = [self._full(path) for path in paths]
+        for start in range(0, len(full), _READ_TOGETHER):
+            together = full[start : start + _READ_TOGETHER]
+            contents = self._together(together)
+            for path in together:
+                data = contents.get(path)
+                # By itself: of so many, one or another may fail each time.
+                yield data if isinstance(data, bytes) else self._ask("cat_file", path)
+
+    def _together(self, full: list[str]) -> Mapping[str, object]:
+        """Contents of files, without those that could not be read just now, or an error instead."""
+        try:
+            contents: Mapping[str, object] = ask(
+                self._filesystem.cat,
+                full,
+                timeout_s=self._deadline_s,
+                patience=_ONCE,
+                on_error="return",
+            )
+        except Exception:  # which lasts, or else does not happen to each of them
+            return {}
+        return contents
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from, seekable."""
+        full = self._full(path)
+
+        def read(start: int, stop: int) -> bytes:
+            def whole(data: bytes) -> bool:
+                return len(data) == stop - start
+
+            return cast(bytes, self._ask("cat_file", full, start=start, end=stop, whole=whole))
+
+        return open_remote(self._size(path), read)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        # What is taken for missing is made anew, or stays when it ought to go: asked twice.
+        return self._is_there(path) or self._is_there(path)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder, which need not be there."""
+        entries = self._entries(folder)
+        files = [entry["name"] for entry in entries if entry["type"] != "directory"]
+        return [posixpath.basename(name) for name in files]
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, which need not be there."""
+        entries = self._entries(folder)
+        folders = [entry["name"] for entry in entries if entry["type"] == "directory"]
+        here = self._full(folder).rstrip("/")  # some list the folder itself
+        names = [name.rstrip("/") for name in folders]
+        return [posixpath.basename(name) for name in names if not here.endswith(name)]
+
+    def confirmed_names(self, folder: str) -> list[str]:
+        """The same, from two listings."""
+        return list({*self.names(folder), *self.names(folder)})
+
+    def remove_folder(self, folder: str) -> None:
+        """Does nothing: object stores have no folders."""
+
+    def delete(self, path: str) -> None:
+        """Removes a file, which need not be there."""
+        if self.exists(path):
+            with contextlib.suppress(FileNotFoundError):
+                self._ask("rm_file", self._full(path))
+
+    def _entries(self, folder: str) -> list[Mapping[str, Any]]:
+        try:
+            return list(self._fresh("ls", self._full(folder), detail=True))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def _full(self, path: str) -> str:
+        return posixpath.join(self._root, path)
+
+    def _upload(self, path: str, size: int, method: Callable[..., None], *given: object) -> None:
+        """Uploads a file, again if it does not have the right size afterwards."""
+        deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
+
+        def has_size() -> bool:
+            with contextlib.suppress(FileNotFoundError):
+                return self._info(path)["size"] in (None, size)
+            return False
+
+        def upload() -> None:
+            self._call(method, *given, timeout_s=deadline_s)
+            if not (has_size() or has_size()):
+                raise CutOffError("storage has taken only a part of it")
+
+        retrying(self._patience)(upload)
+
+    def _is_there(self, path: str) -> bool:
+        # Not by `exists`, which takes a storage that does not answer for one without the file.
+        try:
+            self._info(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def _size(self, path: str) -> int:
+        """What storage has said twice."""
+        told = {self._info(path)["size"]}
+
+        def agrees(info: Mapping[str, Any]) -> bool:
+            known = info["size"] in told
+            told.add(info["size"])
+            return known
+
+        return int(self._info(path, whole=agrees)["size"])
+
+    def _info(self, path: str, **keywords: Any) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self._fresh("info", self._full(path), **keywords))
+
+    def _fresh(self, method: str, *arguments: object, **keywords: Any) -> Any:
+        # Other processes write here: a cached listing would hide their files.
+        self._filesystem.invalidate_cache()
+        return self._ask(method, *arguments, **keywords)
+
+    def _ask(self, method: str, *arguments: object, **keywords: Any) -> Any:
+        call = getattr(self._filesystem, method)
+        return self._call(call, *arguments, timeout_s=self._deadline_s, **keywords)
+
+    def _call(self, method: Callable[..., Any], *arguments: object, **keywords: Any) -> Any:
+        """Calls a method of the file system; what is not there is the caller's to deal with."""
+        try:
+            return ask(method, *arguments, patience=self._patience, **keywords)
+        except (NotADirectoryError, OutputError):
+            raise
+        except Exception as error:  # each file system has its own classes
+            if isinstance(error, FileNotFoundError) and is_absent(error):
+                raise
+            wrong = "its storage options" if is_denied(error) else "that"
+            raise OutputError(
+                f"The output '{self._url}' cannot be reached ({said(error)}); "
+                f"correct {wrong} and run the same command again."
+            ) from error

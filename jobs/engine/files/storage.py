@@ -1,0 +1,182 @@
+"""Where the output lives: a folder on any file system that fsspec knows."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fsspec.implementations.local import LocalFileSystem
+
+from jobs.engine.errors import OutputError
+from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.files.local_folder import LocalFolder
+from jobs.engine.files.remote_folder import RemoteFolder
+from jobs.engine.files.retry import PATIENCE, Patience, said
+from jobs.engine.files.spool import is_leftover
+
+# A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
+_DEADLINE_S = 600.0
+
+
+class Storage:
+    """The output folder; paths are relative to it, with forward slashes.
+
+    What is published appears whole or not at all, also when the process is killed, and is there
+    after a power failure. Calls to remote storage have a deadline and are repeated on transient
+    errors, and it is seen to that what arrived is all of it; `OutputError` if that does not help.
+
+    Args:
+        url: Local path or fsspec URL.
+        options: Keyword arguments of the fsspec file system.
+        deadline_s: Of one call to remote storage; large files have longer.
+        patience: How often remote storage is asked.
+
+    Attributes:
+        root: The folder, as its file system calls it.
+        local: Whether it is on this machine.
+
+    Raises:
+        UserError: The scheme is unknown, or the package for it is not installed.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        deadline_s: float = _DEADLINE_S,
+        patience: Patience = PATIENCE,
+    ) -> None:
+        """Opens the file system; touches no file."""
+        self.url = url
+        self.options = dict(options or {})
+        filesystem, self.root = open_filesystem(url, self.options)
+        self.local = isinstance(filesystem, LocalFileSystem)
+        self._folder: LocalFolder | RemoteFolder = (
+            LocalFolder(self.root)
+            if self.local
+            else RemoteFolder(filesystem, self.root, url, deadline_s, patience)
+        )
+
+    def apart(self, deadline_s: float, patience: Patience) -> Storage:
+        """The same, for another thread: with connections of its own, and patience of its own."""
+        options = self.options if self.local else {**self.options, "skip_instance_cache": True}
+        return Storage(self.url, options, deadline_s=deadline_s, patience=patience)
+
+    @contextlib.contextmanager
+    def spool(self, path: str) -> Iterator[Path]:
+        """A local file name to write `path` to before it is published.
+
+        At the end of the block nothing is left of it.
+
+        Raises:
+            OutputError: There is no place for it.
+        """
+        with contextlib.ExitStack() as stack:
+            with self.writing():
+                name = stack.enter_context(self._folder.spool(path))
+            yield name
+
+    def publish_file(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear as `path`, replacing what was there.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+        with self.writing():
+            self._folder.put(file, path)
+
+    def publish_bytes(self, data: bytes, path: str) -> None:
+        """Makes `data` appear as the file `path`, replacing what was there.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+        with self.writing():
+            self._folder.put_bytes(data, path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file, all of it.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return self._folder.read(path)
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """The contents of many small files, in order, read concurrently where that is remote.
+
+        What remote storage cuts off without saying so is cut off; `read_bytes` of it is not.
+        """
+        return self._folder.read_many(paths)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from, seekable.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return self._folder.open(path)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return self._folder.exists(path)
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the published files in a folder, sorted; none if there is no such folder."""
+        return _published(self._folder.names(folder))
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, sorted; none if there is no such folder."""
+        return sorted(self._folder.folders(folder))
+
+    def confirmed_names(self, folder: str) -> list[str]:
+        """The same where a name left out would do damage: remote storage is asked twice."""
+        return _published(self._folder.confirmed_names(folder))
+
+    def delete(self, path: str) -> None:
+        """Removes a file; it need not be there.
+
+        Raises:
+            OutputError: Storage does not let it go.
+        """
+        with self.writing():
+            self._folder.delete(path)
+
+    def forget_folders(self, *folders: str) -> None:
+        """Removes folders of this machine that are empty, in this order."""
+        for folder in folders:
+            self._folder.remove_folder(folder)
+
+    def leftovers(self, folder: str) -> list[str]:
+        """Paths of the files in a folder that are being written, or whose writers were killed."""
+        if not self.local:  # where nothing is written before it is whole
+            return []
+        names = filter(is_leftover, self._folder.names(folder))
+        return [posixpath.join(folder, name) for name in names]
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Removes what killed writers left behind. Nobody may be writing."""
+        for folder in folders:
+            for path in self.leftovers(folder):
+                self.delete(path)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns what the operating system or the object store says into an `OutputError`."""
+        try:
+            yield
+        except OSError as error:
+            cure = "make space" if error.errno == errno.ENOSPC else "correct that"
+            raise OutputError(
+                f"The output '{self.url}' cannot be written ({said(error)}); "
+                f"{cure} and run the same command again."
+            ) from error
+
+
+def _published(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not is_leftover(name))

@@ -1,0 +1,1 @@
+"""At most one driver writes to an output at any time."""

@@ -1,0 +1,157 @@
+"""New rows among those that stay: which items are processed again, and where their rows go."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from types import TracebackType
+
+import pyarrow as pa
+
+from jobs.engine.errors import JobError
+from jobs.engine.parts.stored import StoredRows
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Items of a shard that follow one another.
+
+    Attributes:
+        is_new: Whether they were processed again.
+        first: Index of the first: among all that are processed again, or among those there were.
+        count: How many they are.
+    """
+
+    is_new: bool
+    first: int
+    count: int
+
+
+class Choice:
+    """Which items of a shard are processed again; asked for each item in turn.
+
+    An item whose row is to stay is passed over; all others are wanted, those too that were not
+    there before, as after an archive that was cut off.
+
+    Args:
+        keys: Of the rows there are, in order.
+        again: Which of them are to be replaced.
+    """
+
+    def __init__(self, keys: Sequence[str], again: Sequence[bool]) -> None:
+        self._keys = keys
+        self._again = again
+        self._next = 0
+        self._wanted = 0
+        self._stretches: list[Stretch] = []
+
+    @property
+    def wanted(self) -> int:
+        """Items that are processed again, so far."""
+        return self._wanted
+
+    def wants(self, key: str) -> bool:
+        """Whether the next item, which has this key, is to be processed."""
+        while self._next < len(self._keys) and self._keys[self._next] != key:
+            if not self._again[self._next]:  # its item comes later; this one is new
+                return self._add(True, self._wanted)
+            self._next += 1  # what stood for a failure is gone
+        if self._next == len(self._keys):
+            return self._add(True, self._wanted)
+        old, self._next = self._next, self._next + 1
+        return self._add(True, self._wanted) if self._again[old] else self._add(False, old)
+
+    def stretches(self) -> list[Stretch]:
+        """The items in their order, once all have been asked about.
+
+        Raises:
+            JobError: A row that is to stay belongs to none of them.
+        """
+        for key, again in zip(self._keys[self._next :], self._again[self._next :], strict=True):
+            if not again:
+                raise JobError(
+                    f"'{key}' is not found again, so the rows of its shard stay as they are"
+                )
+        return self._stretches
+
+    def _add(self, is_new: bool, index: int) -> bool:
+        self._wanted += is_new
+        last = self._stretches[-1] if self._stretches else None
+        if last and last.is_new == is_new and last.first + last.count == index:
+            self._stretches[-1] = Stretch(is_new, last.first, last.count + 1)
+        else:
+            self._stretches.append(Stretch(is_new, index, 1))
+        return is_new
+
+
+class NewRows:
+    """Rows put aside until the others are known, in a file that goes with the process.
+
+    Args:
+        schema: Of the rows.
+    """
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
+        self._writer = pa.ipc.new_stream(self._file, schema)
+        self._batches: Iterator[pa.RecordBatch] | None = None
+        self._rest: pa.RecordBatch | None = None
+
+    def __enter__(self) -> NewRows:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Adds rows."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    def take(self, count: int) -> Iterator[pa.RecordBatch]:
+        """The next few rows; from the first call on, none can be added."""
+        if self._batches is None:
+            self._writer.close()
+            self._file.seek(0)
+            self._batches = iter(pa.ipc.open_stream(self._file))
+        while count:
+            batch = self._rest or next(self._batches)
+            yield batch.slice(0, count)
+            self._rest = batch.slice(count) if batch.num_rows > count else None
+            count -= min(count, batch.num_rows)
+
+
+def splice(
+    stretches: Sequence[Stretch],
+    old: StoredRows,
+    first_row: int,
+    old_counts: Sequence[int],
+    new: NewRows,
+    new_counts: Sequence[int],
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one output, in the order of the items.
+
+    Args:
+        stretches: The items.
+        old: Where the rows are that stay.
+        first_row: Index of the shard's first row there.
+        old_counts: Rows of each item there was.
+        new: Rows of the items that were processed again.
+        new_counts: How many each of those has.
+    """
+    ends = {
+        True: list(accumulate(new_counts, initial=0)),
+        False: list(accumulate(old_counts, initial=0)),
+    }
+    for stretch in stretches:
+        first = ends[stretch.is_new][stretch.first]
+        count = ends[stretch.is_new][stretch.first + stretch.count] - first
+        yield from new.take(count) if stretch.is_new else old.take(first_row + first, count)

@@ -1,0 +1,73 @@
+"""The rows of published parts, read in order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.engine.exchange.neighbours import DamagedPartError, Part
+from jobs.engine.files.digest import read_once
+from jobs.engine.files.storage import Storage
+from jobs.engine.shards import rows_shared
+
+
+@contextlib.contextmanager
+def open_checked(storage: Storage, part: Part) -> Iterator[pq.ParquetFile]:
+    """A part, if it is what its commits say; damage must not get a digest of its own.
+
+    Raises:
+        DamagedPartError: It is not.
+    """
+    file = part.file
+    with read_once(storage, file.path) as (stored, sha256, size):
+        if (sha256, size) != (file.sha256, file.bytes):
+            raise DamagedPartError(file.path)
+        parquet = pq.ParquetFile(stored)
+        if rows_shared(part.shards.values()) != parquet.metadata.num_rows:
+            raise DamagedPartError(file.path)
+        yield parquet
+
+
+class StoredRows:
+    """The rows of an open part; a row group is in memory at a time.
+
+    Args:
+        file: The part.
+        path: What to call it in errors.
+        schema: To give them, which may differ from the file's in how dictionaries are indexed.
+    """
+
+    def __init__(self, file: pq.ParquetFile, path: str, schema: pa.Schema) -> None:
+        groups = range(file.num_row_groups)
+        sizes = [file.metadata.row_group(group).num_rows for group in groups]
+        self._file = file
+        self._path = path
+        self._schema = schema
+        self._starts = np.cumsum([0, *sizes])
+        self._held: tuple[int, pa.Table] | None = None
+
+    def take(self, first: int, count: int) -> Iterator[pa.RecordBatch]:
+        """Some rows; cheap if they are asked for in ascending order.
+
+        Raises:
+            DamagedPartError: They cannot be read.
+        """
+        while count:
+            group = int(np.searchsorted(self._starts, first, side="right")) - 1
+            some = min(count, int(self._starts[group + 1]) - first)
+            yield from self._table(group).slice(first - int(self._starts[group]), some).to_batches()
+            first += some
+            count -= some
+
+    def _table(self, group: int) -> pa.Table:
+        if self._held is None or self._held[0] != group:
+            self._held = None  # before the next one is read
+            try:
+                self._held = group, self._file.read_row_group(group).cast(self._schema)
+            except (OSError, pa.ArrowException) as error:
+                raise DamagedPartError(self._path) from error
+        return self._held[1]

@@ -1,0 +1,179 @@
+"""The stored plan: members cut into shards, in generations that are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from itertools import chain, compress
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from jobs.engine.errors import UserError
+from jobs.engine.files.storage import Storage
+from jobs.engine.plans.generation import Generation, cut_into_shards, joined, write_files
+from jobs.engine.plans.growth import Growth, News
+from jobs.engine.plans.index import PLAN, Index, PlanFile, index_path, read_indices
+from jobs.engine.plans.keys import KeySet
+from jobs.engine.plans.members import Member, members_of, read_members
+from jobs.engine.records import write_record
+from jobs.engine.settings import ShardSizes
+from jobs.engine.shards import ShardSpec, shard_number
+
+__all__ = ["PLAN", "Plan", "PlanReader"]
+
+
+class Plan:
+    """The plan of an output.
+
+    A generation is one or more Parquet files with a row group for each shard, and an index
+    written last; without its index it does not count. In memory a shard is 16 bytes.
+
+    Args:
+        storage: The output.
+
+    Raises:
+        UserError: A part of it is missing or damaged.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        """Reads the indices."""
+        self._storage = storage
+        indices = enumerate(read_indices(storage))
+        self._generations = [Generation.of(number, index.files) for number, index in indices]
+
+    def __len__(self) -> int:
+        """Number of shards."""
+        return sum(len(generation) for generation in self._generations)
+
+    @property
+    def generations(self) -> int:
+        """Number of generations."""
+        return len(self._generations)
+
+    @property
+    def items(self) -> npt.NDArray[np.int64]:
+        """Items of each shard, -1 where only reading it tells; shape `(shards,)`."""
+        return joined(generation.items for generation in self._generations)
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """Sum of the known sizes in bytes of each shard's members, shape `(shards,)`."""
+        return joined(generation.sizes for generation in self._generations)
+
+    def shards(self) -> Iterator[ShardSpec]:
+        """All shards, in order."""
+        return (self.shard(index) for index in range(len(self)))
+
+    def shard(self, index: int) -> ShardSpec:
+        """The shard with this index in plan order."""
+        for generation in self._generations:
+            if index < len(generation):
+                return generation.shard(index)
+            index -= len(generation)
+        raise IndexError(index)
+
+    def which(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Tells which shards are among some names, shape `(shards,)`; others are passed over."""
+        starts = np.cumsum([0, *map(len, self._generations)])
+        found = np.zeros(len(self), np.bool_)
+        for generation, number in filter(None, map(shard_number, names)):
+            known = generation < len(self._generations)
+            if known and number < len(self._generations[generation]):
+                found[starts[generation] + number] = True
+        return found
+
+    def extend(
+        self,
+        members: Iterable[Member],
+        sizes: ShardSizes,
+        listed: Callable[[int], None] = lambda count: None,
+        first: Callable[[], None] = lambda: None,
+        last: Callable[[], None] = lambda: None,
+    ) -> Growth:
+        """Plans a generation of the members whose keys are not planned yet.
+
+        Streams: at no time are all members in memory, of each only 32 bytes. Without new members
+        nothing is written.
+
+        Args:
+            members: The whole input.
+            sizes: Where to cut.
+            listed: Told now and then how many members have been seen.
+            first: Called before anything is written.
+            last: Called before what is written counts.
+
+        Raises:
+            UserError: Two members have the same key.
+        """
+        news = News(self._storage, self.files())
+        shards = cut_into_shards(news.among(members, listed), sizes)
+        first_shard = next(shards, None)
+        if first_shard is None:
+            return news.growth(0)
+        first()
+        name = f"{PLAN}/generation-{self.generations:03d}"
+        self._sweep()
+        files = list(write_files(self._storage, name, chain([first_shard], shards)))
+        repeated = news.keys.repeated()
+        if len(repeated):
+            raise UserError(self._name_repeated(repeated, files))
+        generation = Generation.of(self.generations, files)
+        growth = news.growth(int(generation.items.clip(0).sum()))
+        # Only the files are read again; the rest is for whoever looks at the plan.
+        index = Index(
+            files=files,
+            shards=len(generation),
+            members=growth.members,
+            items=growth.items if (generation.items >= 0).all() else None,
+            bytes=int(generation.sizes.sum()),
+        )
+        last()
+        write_record(self._storage, index_path(self.generations), asdict(index), indent=None)
+        self._generations.append(generation)
+        return growth
+
+    def files(self) -> list[str]:
+        """Files that hold its members, in order."""
+        return [path for generation in self._generations for path in generation.files]
+
+    def _sweep(self) -> None:
+        """Removes the files of plannings that never got their index."""
+        counted = set(self.files())
+        for name in self._storage.names(PLAN):
+            path = f"{PLAN}/{name}"
+            if name.endswith(".parquet") and path not in counted:
+                self._storage.delete(path)
+
+    def _name_repeated(self, repeated: KeySet, files: Iterable[PlanFile]) -> str:
+        first: dict[str, Member] = {}
+        for file in files:
+            for members in read_members(self._storage, file.path):
+                found = repeated.contains(member.key for member in members)
+                for member in compress(members, found):
+                    if member.key in first:
+                        other = first[member.key]
+                        return (
+                            f"The key '{member.key}' stands for both '{other.uri}' and "
+                            f"'{member.uri}' in the input; rename or remove one of them."
+                        )
+                    first[member.key] = member
+        raise AssertionError("a key was planned twice and is not in the plan")
+
+
+class PlanReader:
+    """Reads the members of shards; keeps the last plan file open, whose footer is large."""
+
+    def __init__(self, storage: Storage) -> None:
+        """Opens nothing yet."""
+        self._storage = storage
+        self._path: str | None = None
+        self._file: pq.ParquetFile | None = None
+
+    def members(self, spec: ShardSpec) -> list[Member]:
+        """The members of a shard, in order."""
+        if self._file is None or self._path != spec.plan_file:
+            self._file = pq.ParquetFile(self._storage.open(spec.plan_file))
+            self._path = spec.plan_file
+        return members_of(self._file.read_row_group(spec.row_group))

@@ -1,0 +1,1 @@
+"""Processes that work on shards: on Ray, watched, lost and replaced."""

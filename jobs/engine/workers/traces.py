@@ -1,0 +1,93 @@
+"""What an attempt at a shard leaves behind, for the driver to read when its process is gone."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+
+from jobs.engine.files.storage import Storage
+from jobs.engine.records import read_record, write_record
+from jobs.engine.shards import CRASHED, ShardFailure, ShardSpec
+
+ATTEMPTS = "_job/attempts"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was going on when a process ended.
+
+    Attributes:
+        attempt: Which attempt at the shard it was.
+        item: Index of the item in hand; None where none or several were.
+        key: Its key, if it is known.
+        cleared: Whether the shard's suspect had been tried alone, and the process had lived on.
+        status: What the item becomes if it turns out to be to blame.
+        reason: Why the process was ended, if the watchdog did it.
+        details: Where the code was: a stack of each thread.
+    """
+
+    attempt: int
+    item: int | None = None
+    key: str | None = None
+    cleared: bool = False
+    status: str = CRASHED
+    reason: str = ""
+    details: str = ""
+
+    def sentence(self) -> str:
+        """What is known of it."""
+        item = "no item" if self.item is None else f"item {self.item} ('{self.key}')"
+        reason = self.reason or "the worker was lost"
+        return f"Attempt {self.attempt}: {reason}, with {item} in hand."
+
+
+def leave_trace(storage: Storage, shard: str, run: str, trace: Trace) -> None:
+    """Stores the trace of an attempt, in place of what it left before."""
+    write_record(storage, _path(shard, run, trace.attempt), asdict(trace), indent=None)
+
+
+def read_trace(storage: Storage, spec: ShardSpec) -> Trace | None:
+    """The trace of the last attempt at a shard, if it left one."""
+    path = _path(spec.shard, spec.run, spec.attempt)
+    if not storage.exists(path):
+        return None
+    return read_record(storage, path, Trace, "run the same command again")
+
+
+def read_traces(storage: Storage, spec: ShardSpec) -> list[Trace]:
+    """The traces of all attempts of this run so far, oldest first."""
+    attempts = (replace(spec, attempt=number + 1) for number in range(spec.attempt))
+    traces = (read_trace(storage, attempt) for attempt in attempts)
+    return [trace for trace in traces if trace is not None]
+
+
+def remove_traces(storage: Storage, spec: ShardSpec) -> None:
+    """Removes the traces of all attempts of this run so far."""
+    for number in range(spec.attempt):
+        storage.delete(_path(spec.shard, spec.run, number + 1))
+
+
+def given_up(storage: Storage, spec: ShardSpec, error: str) -> ShardFailure:
+    """What is known of a shard that has lost too many workers; removes the traces.
+
+    Args:
+        storage: The output.
+        spec: The last attempt.
+        error: What Ray says of the last loss.
+    """
+    traces = read_traces(storage, spec)
+    last = traces[-1] if traces else None
+    remove_traces(storage, spec)
+    return ShardFailure(
+        shard=spec.shard,
+        reason=f"lost its worker {spec.attempt} times",
+        attempts=spec.attempt,
+        member=last.item if last else None,
+        key=last.key if last else None,
+        traceback=(last.details if last else "") or error,
+        deaths=[trace.sentence() for trace in traces],
+    )
+
+
+def _path(shard: str, run: str, attempt: int) -> str:
+    # Of the run too: the workers of a driver that was killed outlive it by some seconds.
+    return f"{ATTEMPTS}/{shard}-{run}-{attempt}.json"

@@ -1,0 +1,290 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.engine.commit import read_commits, write_commit
+from jobs.engine.errors import UserError
+from jobs.engine.exchange.compact import compact
+from jobs.engine.exchange.staging import read_staged, staged_shards
+from jobs.engine.files.storage import Storage
+from jobs.engine.job import Job
+from jobs.engine.plans.members import Member
+from jobs.engine.plans.plan import Plan
+from jobs.engine.settings import ShardSizes
+from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
+from tests.jobs.engine.stand_in import ChecksumJob, make_folder
+
+LOST = ("00003.txt", "00004.txt", "00009.txt")
+SHARD = "000-000000"
+UNREADABLE = ("unreadable",)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An output of one shard with items that failed, and would not now.
+
+    Attributes:
+        folder: Its input.
+        output: Where it is.
+        spec: Its only shard, with what is to be processed again.
+        expected: Table -> digest of its part in an output that nothing disturbed.
+    """
+
+    folder: Path
+    output: Path
+    spec: ShardSpec
+    expected: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def storage(self) -> Storage:
+        return Storage(str(self.output))
+
+    def redo(self, job: Job | None = None, **changes: object) -> ShardReport | ShardFailure:
+        spec = replace(self.spec, **changes)  # type: ignore[arg-type]
+        return start_worker(self.output, job or ChecksumJob()).run(spec)  # type: ignore[arg-type]
+
+
+def plan_of(output: Path, folder: Path, as_container: bool) -> ShardSpec:
+    if as_container:
+        plan = Plan(Storage(str(output)))
+        plan.extend([Member("all", str(folder), 100, "v", None, items=None)], ShardSizes())
+    else:
+        plan = plan_folder(output, folder)
+    [spec] = plan.shards()
+    return spec
+
+
+def lose(folder: Path, away: Path) -> None:
+    away.mkdir()
+    for name in LOST:
+        (folder / name).rename(away / name)
+
+
+def bring_back(folder: Path, away: Path) -> None:
+    for path in away.iterdir():
+        path.rename(folder / path.name)
+
+
+def digests(output: Path) -> dict[str, str]:
+    return {path.split("/")[0]: digest for path, digest in part_digests(output).items()}
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    folder = make_folder(tmp_path / "in", 12)
+    start_worker(tmp_path / "whole").run(plan_of(tmp_path / "whole", folder, False))
+    spec = plan_of(tmp_path / "out", folder, False)
+    lose(folder, tmp_path / "away")
+    start_worker(tmp_path / "out").run(spec)
+    bring_back(folder, tmp_path / "away")
+    spec = replace(spec, redo=UNREADABLE, members=None)
+    return Case(folder, tmp_path / "out", spec, digests(tmp_path / "whole"))
+
+
+def staged_digests(report: ShardReport | ShardFailure) -> dict[str, str]:
+    assert isinstance(report, ShardReport)
+    return {name: part.sha256 for name, part in report.parts.items()}
+
+
+def test_parts_are_those_of_an_undisturbed_run(case: Case) -> None:
+    assert digests(case.output) != case.expected
+    assert staged_digests(case.redo()) == case.expected
+
+
+def test_only_items_with_the_status_are_touched(case: Case) -> None:
+    for path in case.folder.iterdir():
+        if path.name not in LOST:
+            path.write_bytes(b"bug")
+    assert staged_digests(case.redo()) == case.expected
+
+
+def test_old_parts_and_their_commit_stay(case: Case) -> None:
+    before = part_digests(case.output), list(read_commits(case.storage, [SHARD]))
+    case.redo()
+    assert (part_digests(case.output), list(read_commits(case.storage, [SHARD]))) == before
+
+
+def test_report_is_of_the_whole_shard(case: Case) -> None:
+    report = case.redo()
+    assert isinstance(report, ShardReport)
+    assert (report.members, dict(report.statuses), report.failed) == (12, {"ok": 12}, 0)
+    assert report.retried == 3
+    assert report.rows == {"files": 12, "lines": sum(n % 7 for n in range(12))}
+
+
+def test_report_is_staged_with_what_it_is_based_on(case: Case) -> None:
+    report = case.redo()
+    assert staged_shards(case.storage) == [SHARD]
+    [staged] = read_staged(case.storage, [SHARD])
+    [old] = read_commits(case.storage, [SHARD])
+    assert (staged.report, staged.base) == (report, old.parts)
+
+
+def test_items_that_fail_again_have_their_rows(case: Case) -> None:
+    (case.folder / LOST[1]).unlink()
+    report = case.redo()
+    assert isinstance(report, ShardReport)
+    assert dict(report.statuses) == {"ok": 11, "unreadable": 1}
+    assert report.failed == 1
+
+
+def test_verdict_is_on_the_item_among_those_that_are_processed_again(case: Case) -> None:
+    (case.folder / LOST[1]).write_bytes(b"bug")
+    report = case.redo(verdicts={1: "crashed"})
+    assert isinstance(report, ShardReport)
+    assert report.verdicts == {LOST[1]: "crashed"}
+    assert dict(report.statuses) == {"crashed": 1, "ok": 11}
+
+
+def test_verdicts_on_items_that_stay_stay(case: Case) -> None:
+    [old] = read_commits(case.storage, [SHARD])
+    write_commit(case.storage, replace(old, verdicts={LOST[0]: "crashed", "00005.txt": "crashed"}))
+    report = case.redo()
+    assert isinstance(report, ShardReport)
+    assert report.verdicts == {"00005.txt": "crashed"}
+
+
+def test_bug_is_reported_with_the_key(case: Case) -> None:
+    (case.folder / LOST[2]).write_bytes(b"bug")
+    failure = case.redo()
+    assert isinstance(failure, ShardFailure)
+    assert failure.key == LOST[2]
+    assert staged_shards(case.storage) == []
+
+
+def test_careful_attempt_comes_to_the_same(case: Case) -> None:
+    assert staged_digests(case.redo(careful=True, attempt=2)) == case.expected
+
+
+def test_slice_of_a_part_that_shards_share(tmp_path: Path) -> None:
+    sizes = ShardSizes(first=4, step=100, max_members=4)
+    folder = make_folder(tmp_path / "in", 12)
+    for output in (tmp_path / "whole", tmp_path / "out"):
+        plan = plan_folder(output, folder, sizes)
+    worker = start_worker(tmp_path / "whole")
+    for spec in plan.shards():
+        worker.run(spec)
+    lose(folder, tmp_path / "away")
+    worker = start_worker(tmp_path / "out")
+    for spec in plan.shards():
+        worker.run(spec)
+    bring_back(folder, tmp_path / "away")
+    compact(str(tmp_path / "out"), row_group_bytes=ChecksumJob().row_group_bytes)
+    for spec in plan.shards():
+        report = worker.run(replace(spec, redo=UNREADABLE, members=None))
+        assert isinstance(report, ShardReport)
+        [expected] = read_commits(Storage(str(tmp_path / "whole")), [spec.shard])
+        assert staged_digests(report) == staged_digests(expected)
+
+
+@pytest.mark.parametrize("table", ["files", "lines"])
+def test_damaged_part_is_no_base(case: Case, table: str) -> None:
+    part = case.output / table / f"part-{SHARD}.parquet"
+    data = bytearray(part.read_bytes())
+    data[10] ^= 1
+    part.write_bytes(data)
+    with pytest.raises(UserError, match=f"'{table}/part-{SHARD}.parquet' is not as its commit"):
+        case.redo()
+
+
+def test_altered_part_is_no_base(case: Case) -> None:
+    schema = ChecksumJob().schemas["files"]
+    path = case.output / "files" / f"part-{SHARD}.parquet"
+    rows = pq.ParquetFile(path).read().to_pylist()
+    rows[0]["crc"] = 1
+    pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    with pytest.raises(UserError, match="is not as its commit says"):
+        case.redo()
+
+
+def test_missing_part_is_no_base(case: Case) -> None:
+    (case.output / "files" / f"part-{SHARD}.parquet").unlink()
+    with pytest.raises(UserError, match="is not as its commit says"):
+        case.redo()
+
+
+def test_rows_of_another_schema_are_refused(case: Case) -> None:
+    job = ChecksumJob()
+    schemas = {name: schema.with_metadata({"a": "b"}) for name, schema in job.schemas.items()}
+    with pytest.raises(UserError, match="was written by another version of this program"):
+        case.redo(ChecksumJob(schemas=schemas))
+
+
+class MiscountingJob(ChecksumJob):
+    def start(self) -> MiscountingProcessor:  # type: ignore[override]
+        return MiscountingProcessor(super().start())
+
+
+@dataclass
+class MiscountingProcessor:
+    """Loses the last line of each file."""
+
+    actual: object
+
+    def process(self, *arguments: object) -> Iterator[tuple[str, pa.RecordBatch]]:
+        for name, batch in self.actual.process(*arguments):  # type: ignore[attr-defined]
+            yield name, batch.slice(0, batch.num_rows - 1) if name == "lines" else batch
+
+
+def test_items_must_have_as_many_rows_as_they_tell(case: Case) -> None:
+    failure = case.redo(MiscountingJob())
+    assert isinstance(failure, ShardFailure)
+    assert failure.reason == "6 rows in 'lines' for items that tell of 9"
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Case:
+    """A shard of one container; the items 2 and 7 have killed workers."""
+    folder = make_folder(tmp_path / "in", 12)
+    start_worker(tmp_path / "whole").run(plan_of(tmp_path / "whole", folder, True))
+    spec = plan_of(tmp_path / "out", folder, True)
+    start_worker(tmp_path / "out").run(replace(spec, verdicts={2: "crashed", 7: "crashed"}))
+    spec = replace(spec, redo=("crashed",))
+    return Case(folder, tmp_path / "out", spec, digests(tmp_path / "whole"))
+
+
+def test_items_of_a_container(container: Case) -> None:
+    for path in container.folder.iterdir():
+        if path.name not in {"00002.txt", "00007.txt"}:
+            path.write_bytes(b"bug")
+    report = container.redo()
+    assert staged_digests(report) == container.expected
+    assert isinstance(report, ShardReport)
+    assert (report.members, report.retried, report.verdicts) == (12, 2, {})
+
+
+def test_verdict_on_an_item_of_a_container(container: Case) -> None:
+    report = container.redo(verdicts={1: "crashed"})
+    assert isinstance(report, ShardReport)
+    assert report.verdicts == {"00007.txt": "crashed"}
+
+
+def test_container_that_was_cut_off_and_is_whole_again(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "in", 4)
+    spec = plan_of(tmp_path / "out", folder, True)
+    rest = folder / "00003.txt#offset"  # stands for what cannot be read
+    rest.touch()
+    start_worker(tmp_path / "out").run(replace(spec, verdicts={4: "unreadable"}))
+    rest.unlink()
+    make_folder(folder, 8, start=4)
+    start_worker(tmp_path / "whole").run(plan_of(tmp_path / "whole", folder, True))
+    case = Case(folder, tmp_path / "out", replace(spec, redo=UNREADABLE))
+    report = case.redo()
+    assert staged_digests(report) == digests(tmp_path / "whole")
+    assert isinstance(report, ShardReport)
+    assert (report.members, report.retried) == (12, 8)
+
+
+def test_container_that_lost_items_changes_nothing(container: Case) -> None:
+    (container.folder / "00005.txt").unlink()
+    failure = container.redo()
+    assert isinstance(failure, ShardFailure)
+    assert failure.reason.startswith("'00005.txt' is not found again")
+    assert staged_shards(container.storage) == []

@@ -1,0 +1,45 @@
+"""How many workers a cluster holds, and what is around them."""
+
+import os
+from typing import Any
+
+import pytest
+import ray
+
+from jobs.engine.errors import UserError
+from jobs.engine.settings import RunSettings
+from jobs.engine.workers.cluster import Cluster, connect
+
+
+def _target(monkeypatch: pytest.MonkeyPatch, resources: dict[str, float], **settings: Any) -> int:
+    monkeypatch.setattr(Cluster, "_nodes", lambda _: {"head": {}, "node": resources})
+    return Cluster(RunSettings(**settings), local=False).target()
+
+
+def test_a_worker_for_every_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _target(monkeypatch, {"CPU": 12.0}) == 12
+
+
+def test_as_many_as_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _target(monkeypatch, {"CPU": 12.0}, workers=3) == 3
+
+
+def test_as_many_as_the_gpus_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _target(monkeypatch, {"CPU": 12.0, "GPU": 2.0}, gpus_per_worker=0.25) == 8
+
+
+def test_no_gpu_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"0 GPUs and each worker takes 0\.5"):
+        _target(monkeypatch, {"CPU": 12.0}, gpus_per_worker=0.5)
+
+
+def test_local_workers_inherit_one_heap_for_all_threads() -> None:
+    with connect(RunSettings(workers=1)) as cluster:
+        assert (cluster.runtime_env, os.getenv("MALLOC_ARENA_MAX")) == ({}, None)
+        seen = ray.remote(os.getenv).remote("MALLOC_ARENA_MAX")
+        assert ray.get(seen) == "1"
+
+
+def test_workers_of_a_cluster_are_given_it() -> None:
+    cluster = Cluster(RunSettings(), local=False)
+    assert cluster.runtime_env == {"env_vars": {"MALLOC_ARENA_MAX": "1"}}
