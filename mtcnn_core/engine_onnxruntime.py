@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from mtcnn_core.devices import DeviceError, Runtime
 from mtcnn_core.graphs import graph_bytes
 from mtcnn_core.weights import Network, Weights
+
+# Else ONNX Runtime 1.29 and newer report their use to their makers, and leave a file with an
+# identifier in the temporary folder. Read when it is imported; whoever wants it sets 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort
 
 
 class OnnxRuntime:

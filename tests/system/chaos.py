@@ -205,7 +205,8 @@ class Chaos:
         """Waits for the moment of the next kill: at the latest, until so many are committed."""
         before = self._committed()
         if self._rng.random() < 0.5 and before < latest:
-            self._until(lambda: self._committed() > before)
+            enough = self._rng.integers(before, latest) + 1
+            self._until(lambda: self._committed() >= enough)
             delay = self._rng.uniform(0, _SOON_S)
         else:
             delay = self._rng.uniform(0, _LONGEST_S)

@@ -135,8 +135,33 @@ def test_repeating_a_shard_gives_the_same_bytes(output: Path, folder: Path) -> N
     worker = start_worker(output)
     worker.run(spec)
     before = part_digests(output)
+    for path in [*output.glob("_job/commits/*"), *output.glob("*/part-*")]:
+        path.unlink()
     worker.run(replace(spec, careful=True, attempt=2))
     assert part_digests(output) == before
+
+
+def test_worker_that_comes_too_late_leaves_what_others_have_committed(
+    output: Path, folder: Path
+) -> None:
+    spec = plan_one(output, folder)
+    report = start_worker(output).run(spec)
+    before = part_digests(output)
+    (folder / "00003.txt").write_bytes(b"something else")
+    assert start_worker(output).run(replace(spec, attempt=2)) == report
+    assert part_digests(output) == before
+
+
+@pytest.mark.parametrize(("suspect", "first"), [(None, "00002.txt"), (7, "00007.txt")])
+def test_suspect_is_tried_before_all_others(
+    output: Path, folder: Path, suspect: int | None, first: str
+) -> None:
+    (folder / "00007.txt").write_bytes(b"bug")
+    (folder / "00002.txt").write_bytes(b"bug")
+    spec = replace(plan_one(output, folder), careful=True, suspect=suspect)
+    failure = start_worker(output).run(spec)
+    assert isinstance(failure, ShardFailure)
+    assert failure.key == first
 
 
 def test_one_worker_runs_shards_of_several_plan_files(output: Path, folder: Path) -> None:
