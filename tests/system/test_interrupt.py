@@ -52,7 +52,13 @@ def _strays(output: Path) -> list[str]:
     return [path.name for path in output.rglob(".*")]
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["terminal", "kill"])
+@pytest.mark.parametrize(
+    "whole_group",
+    [
+        pytest.param(True, id="terminal"),
+        pytest.param(False, id="kill", marks=pytest.mark.slow),
+    ],
+)
 def test_interrupted_and_resumed(
     whole_group: bool, one_worker: Finished, photos: Path, tmp_path: Path
 ) -> None:

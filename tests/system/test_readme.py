@@ -1,5 +1,6 @@
 """What the README tells people to type does what it says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -19,7 +20,13 @@ def _blocks(language: str) -> list[str]:
 
 def _run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=folder,
+        # Without an address Ray joins whatever cluster another test has just started.
+        env={**os.environ, "RAY_ADDRESS": "local"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

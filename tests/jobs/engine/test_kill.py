@@ -80,6 +80,7 @@ def test_killed_driver_is_resumed_to_the_same_bytes(
     assert [path.name for path in output.rglob(".*")] == []
 
 
+@pytest.mark.slow  # tests/system/test_interrupt.py does it to the command
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_driver_says_so_and_leaves_a_resumable_job(
     tmp_path: Path, folder: Path, expected: dict[str, str], number: signal.Signals

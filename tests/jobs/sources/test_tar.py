@@ -549,7 +549,11 @@ def test_damage_to_a_long_name_costs_the_name_only(
     assert isinstance(found["x.tar"], ReadError)
 
 
-@pytest.mark.parametrize("content", [b"hello", b"hello" * 1000, os.urandom(200_000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"hello", b"hello" * 1000, os.urandom(200_000)],
+    ids=["short", "text", "noise"],
+)
 def test_no_archive_at_all_is_one_error(archive: Archive, content: bytes) -> None:
     [(key, error)] = items(archive(content)).items()
     assert key == "x.tar"
