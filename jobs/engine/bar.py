@@ -26,17 +26,18 @@ def bar(
         stream: Where to; None is standard error.
     """
     stream = stream or sys.stderr
-    is_terminal = stream.isatty()
+    if stream.isatty():
+        with Progress(console=Console(file=stream), transient=True) as shown:
+            task = shown.add_task(doing, total=total)
+            yield lambda count: shown.advance(task, count)
+        return
     done, next_line = 0, time.monotonic() + line_every_s
-    with Progress(console=Console(file=stream), transient=True, disable=not is_terminal) as shown:
-        task = shown.add_task(doing, total=total)
 
-        def advance(count: int) -> None:
-            nonlocal done, next_line
-            done += count
-            shown.advance(task, count)
-            if not is_terminal and time.monotonic() >= next_line:
-                next_line = time.monotonic() + line_every_s
-                print(f"{doing}: {done:,} of {total:,} {things}", file=stream, flush=True)
+    def advance(count: int) -> None:
+        nonlocal done, next_line
+        done += count
+        if time.monotonic() >= next_line:
+            next_line = time.monotonic() + line_every_s
+            print(f"{doing}: {done:,} of {total:,} {things}", file=stream, flush=True)
 
-        yield advance
+    yield advance

@@ -110,7 +110,8 @@ def test_upload_that_is_cut_off_again_and_again_is_an_error(storage: Storage) ->
 
 def test_upload_costs_one_look(storage: Storage) -> None:
     storage.publish_bytes(b"abc", "a/b")
-    assert (Liar.calls.count("pipe_file"), Liar.calls.count("info")) == (1, 1)
+    assert Liar.calls.count("pipe_file") == 1
+    assert Liar.calls.count("info") in (1, 2)  # older fsspec looks once itself
 
 
 @pytest.mark.parametrize("lie", ["cat_file", "info"])
