@@ -8,7 +8,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -52,7 +52,9 @@ class PartWriter:
         self._report: PartReport | None = None
         with contextlib.ExitStack() as stack:
             self._spool: Path = stack.enter_context(storage.spool(path))
-            self._file = stack.enter_context(contextlib.closing(_HashingFile(self._spool)))
+            # Opened here: an object without its file would still be closed when it is collected.
+            file = self._spool.open("wb")
+            self._file = stack.enter_context(contextlib.closing(_HashingFile(file)))
             self._parquet = pq.ParquetWriter(self._file, schema, **options)
             # pyarrow's writer insists on writing a footer, now or when it is collected.
             stack.callback(self._parquet.close)
@@ -126,10 +128,10 @@ class PartWriter:
 class _HashingFile(io.RawIOBase):
     """A file that knows the SHA-256 of what was written to it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.digest = hashlib.sha256()
         self.bytes = 0
-        self._file = path.open("wb")
+        self._file = file
         self._abandoned = False
 
     def writable(self) -> bool:
