@@ -32,7 +32,7 @@ def write_commit(storage: Storage, report: ShardReport) -> None:
 
 def is_committed(storage: Storage, shard: str) -> bool:
     """Whether a shard has a commit record."""
-    return storage.exists(f"{COMMITS}/{shard}.json")
+    return storage.exists(commit_path(shard))
 
 
 def committed(storage: Storage) -> set[str]:

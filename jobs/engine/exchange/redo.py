@@ -6,7 +6,6 @@ import contextlib
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import replace
-from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,12 +64,7 @@ class Redo:
     def __enter__(self) -> Redo:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._opened.close()
 
     def members(self, planned: Sequence[Member]) -> list[Member]:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from types import TracebackType
 
 import pyarrow as pa
 
@@ -103,12 +102,7 @@ class NewRows:
     def __enter__(self) -> NewRows:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._file.close()
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -95,7 +95,10 @@ def main() -> None:
         pid, url, options, limits = pickle.loads(_read(int.from_bytes(_read(8), "big")))
     except EOFError:  # the worker ended before it had said so much
         return
-    worker = psutil.Process(pid) if psutil.pid_exists(pid) else None
+    try:
+        worker = psutil.Process(pid)
+    except psutil.NoSuchProcess:  # it crashed at once, and may still have left its stacks
+        worker = None
     watch = Watch(worker, limits)
     verdict = _watched(watch)
     if worker and verdict:
