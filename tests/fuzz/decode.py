@@ -7,14 +7,11 @@ printed. A finding says the numbers that repeat it, and its input is kept.
 from __future__ import annotations
 
 import re
-import secrets
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from mtcnn_core.images import ImageError, ImageLimits, read_photo
+from tests.fuzz.command import run
 from tests.fuzz.images import samples
 from tests.fuzz.mutations import mutated
 from tests.fuzz.watch import Finding, Limits, watch
@@ -55,22 +52,5 @@ def hunt(
     yield from watch(target, inputs, limits=Limits())
 
 
-def main(count: int, seed: int, first: int) -> int:
-    print(f"{count} inputs, seed {seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-decode-"))
-    found, began = 0, time.monotonic()
-    for finding in hunt(count, seed=seed, first=first):
-        found += 1
-        index = first + finding.index
-        file = folder / f"{seed}-{index}"
-        file.write_bytes(finding.data)
-        print(f"{finding.kind}: {finding.text} ({finding.name}, in {file}, repeat with")
-        print(f"  python -m tests.fuzz.decode 1 {seed} {index})", flush=True)
-    print(f"{found} findings in {time.monotonic() - began:.0f} s")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    numbers = [int(each) for each in sys.argv[1:]]
-    chosen = numbers[1] if len(numbers) > 1 else secrets.randbits(32)
-    sys.exit(main(numbers[0], chosen, numbers[2] if len(numbers) > 2 else 0))
+    sys.exit(run("decode", hunt))

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-import secrets
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.sources.parquet import ParquetSource
 from jobs.sources.tables.manifest_file import read_rows
+from tests.fuzz.command import run
 from tests.fuzz.mutations import Sample, mutated
 from tests.fuzz.watch import Finding, Limits, watch
 
@@ -97,22 +96,5 @@ def hunt(count: int, *, seed: int, first: int = 0) -> Iterator[Finding]:
     yield from watch("tests.fuzz.tables:check", inputs, limits=LIMITS)
 
 
-def main(count: int, seed: int, first: int) -> int:
-    print(f"{count} inputs, seed {seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-tables-found-"))
-    found, began = 0, time.monotonic()
-    for finding in hunt(count, seed=seed, first=first):
-        found += 1
-        index = first + finding.index
-        file = folder / f"{seed}-{index}"
-        file.write_bytes(finding.data)
-        print(f"{finding.kind}: {finding.text} ({finding.name}, in {file}, repeat with")
-        print(f"  python -m tests.fuzz.tables 1 {seed} {index})", flush=True)
-    print(f"{found} findings in {time.monotonic() - began:.0f} s")
-    return 1 if found else 0
-
-
 if __name__ == "__main__":
-    numbers = [int(each) for each in sys.argv[1:]]
-    chosen = numbers[1] if len(numbers) > 1 else secrets.randbits(32)
-    sys.exit(main(numbers[0], chosen, numbers[2] if len(numbers) > 2 else 0))
+    sys.exit(run("tables", hunt))

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import random
 import re
-import secrets
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from jobs.engine.plans.members import Member
 from jobs.sources.files.inflated_file import InflatedFile
 from jobs.sources.files.reading import ReadError
 from jobs.sources.tar import TarSource
+from tests.fuzz.command import run
 from tests.fuzz.mutations import mutated
 from tests.fuzz.tars import BLOCK, compressed, field_damaged, samples
 from tests.fuzz.watch import Finding, Limits, watch
@@ -94,24 +93,7 @@ def hunt(
     yield from watch(target, inputs, limits=limits)
 
 
-def main(count: int, seed: int, first: int) -> int:
-    print(f"{count} inputs, seed {seed}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-tar-found-"))
-    found, began = 0, time.monotonic()
-    for finding in hunt(count, seed=seed, first=first):
-        found += 1
-        index = first + finding.index
-        file = folder / f"{seed}-{index}"
-        file.write_bytes(finding.data)
-        print(f"{finding.kind}: {finding.text} ({finding.name}, in {file}, repeat with")
-        print(f"  python -m tests.fuzz.tar 1 {seed} {index})", flush=True)
-    print(f"{found} findings in {time.monotonic() - began:.0f} s")
-    return 1 if found else 0
-
-
 _SAMPLES = samples()
 
 if __name__ == "__main__":
-    numbers = [int(each) for each in sys.argv[1:]]
-    chosen = numbers[1] if len(numbers) > 1 else secrets.randbits(32)
-    sys.exit(main(numbers[0], chosen, numbers[2] if len(numbers) > 2 else 0))
+    sys.exit(run("tar", hunt))

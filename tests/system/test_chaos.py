@@ -108,7 +108,14 @@ def _killed(kills: int, rng: np.random.Generator, nodes: Nodes, photos: Path, ou
     assert len(chaos.kills) == kills
 
 
-def test_killed_twelve_times(
+_MANY = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize(
+    "kills", [12, *(pytest.param(30, id=f"30-{number}", marks=_MANY) for number in range(6))]
+)
+def test_killed_at_random(
+    kills: int,
     rng: np.random.Generator,
     nodes: Nodes,
     many_photos: Path,
@@ -117,25 +124,7 @@ def test_killed_twelve_times(
     tmp_path: Path,
 ) -> None:
     output = tmp_path / "out"
-    _killed(12, rng, nodes, many_photos, output)
-    _assert_as_if_nothing_had_happened(output, undisturbed, many_photos)
-    assert files(temporary) == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("number", range(6))
-def test_killed_thirty_times(
-    number: int,
-    rng: np.random.Generator,
-    nodes: Nodes,
-    many_photos: Path,
-    undisturbed: Path,
-    temporary: Path,
-    tmp_path: Path,
-) -> None:
-    output = tmp_path / "out"
-    _killed(30, rng, nodes, many_photos, output)
+    _killed(kills, rng, nodes, many_photos, output)
     _assert_as_if_nothing_had_happened(output, undisturbed, many_photos)
     assert files(temporary) == []
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import shutil
 import signal
 import sys
@@ -31,7 +30,7 @@ from jobs.engine.settings import RunSettings
 from jobs.engine.shards import PartReport
 from jobs.engine.status import status
 from jobs.engine.verify import verify
-from tests.jobs.engine.mortal import Mortal, contents, data_of, files, restore
+from tests.jobs.engine.mortal import Mortal, contents, data_of, die_before, files, restore
 from tests.jobs.engine.outputs import IDENTITY, part_digests
 from tests.jobs.engine.retries import (
     JOB,
@@ -365,20 +364,9 @@ def assert_described(storage: Storage, part: PartReport) -> None:
 
 
 def die_at(output: str, changes: int) -> None:
-    """Retries in a process that kills itself before it changes one file or folder too many."""
+    """Retries in a process that is killed before it changes one file or folder too many."""
     rerun_module.dispatched = run_here  # type: ignore[assignment]
-    left = [changes]
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
-        if not writes and event not in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}:
-            return
-        if output in str(arguments[0]):
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-    sys.addaudithook(watch)
+    die_before(output, changes)
     retry(output)
 
 

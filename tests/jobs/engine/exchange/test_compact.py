@@ -3,7 +3,6 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
-import os
 import pickle
 import shutil
 import signal
@@ -32,7 +31,7 @@ from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.status import status
 from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
-from tests.jobs.engine.mortal import Mortal, contents, data_of, files, restore
+from tests.jobs.engine.mortal import Mortal, contents, data_of, die_before, files, restore
 from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -416,19 +415,8 @@ def test_every_row_is_there_once_wherever_an_object_store_fails(mortal: str) -> 
 
 
 def die_at(output: str, changes: int) -> None:
-    """Compacts in a process that kills itself before it changes one file or folder too many."""
-    left = [changes]
-
-    def watch(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
-        if not writes and event not in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}:
-            return
-        if output in str(arguments[0]):
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-    sys.addaudithook(watch)
+    """Compacts in a process that is killed before it changes one file or folder too many."""
+    die_before(output, changes)
     pack(output)
 
 
