@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,18 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path
             picture.save(folder / name / f"{number}.jpg", quality=92)
     broken = (demo / "broken" / "truncated.jpg").read_bytes()
     (folder / "plain" / "broken.jpg").write_bytes(broken)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def many_photos(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
+    """330 photos in ten folders."""
+    folder = tmp_path_factory.mktemp("many")
+    for copy in range(10):
+        for file in sorted(photos.glob("*/*.jpg")):
+            target = folder / f"{copy:02d}" / f"{file.parent.name}-{file.name}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, target)
     return folder
 
 

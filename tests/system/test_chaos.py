@@ -22,21 +22,8 @@ from tests.system.chaos import Chaos, Nodes, OwnRay, running_nodes
 from tests.system.outputs import committed, digests, files, rows
 from tests.system.processes import kill_driver, running, wait_until
 
-_COPIES = 10
 _SHARDS = ("--set", "run.shards.first=5", "--set", "run.shards.max_members=5")
 _EXPECTED = 66  # shards
-
-
-@pytest.fixture(scope="module")
-def many_photos(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Path:
-    """330 photos in ten folders."""
-    folder = tmp_path_factory.mktemp("many")
-    for copy in range(_COPIES):
-        for file in sorted(photos.glob("*/*.jpg")):
-            target = folder / f"{copy:02d}" / f"{file.parent.name}-{file.name}"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(file, target)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -46,10 +46,14 @@ class Ground:
         photos: What the input holds.
         kind: Of the input.
         is_async: Whether the file system is an asynchronous one.
+        shard: Photos in each shard.
     """
 
-    def __init__(self, folder: Path, photos: Path, kind: str, is_async: bool) -> None:
+    def __init__(
+        self, folder: Path, photos: Path, kind: str, is_async: bool, shard: int = 1
+    ) -> None:
         self.folder = folder
+        self.shard = shard
         self.photos = keys_in(photos)
         self.rate = _RATE.get(kind, _RATE_OF_CONTAINERS)
         flaky.install(folder / "installed")
@@ -70,7 +74,7 @@ class Ground:
         notes.mkdir()
         env = {**self._env, flaky.SEED: str(seed), flaky.RATE: str(rate), flaky.NOTES: str(notes)}
         sets = (
-            "run.shards.first=1",
+            f"run.shards.first={self.shard}",
             "run.shards.step=100",
             "input.timeout_s=1",
             f"limits.max_bytes={_MAX_BYTES}",
@@ -133,6 +137,17 @@ def test_a_job_over_flaky_storage_ends_as_one_over_good_storage(
     assert {"ok", "too_large", "undecodable"} <= statuses
     # The chance that none of so many calls fails is 2e-4 or less.
     place.check(place.extract("rough", int(rng.integers(1 << 32)), place.rate), least=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("is_async", [True, False])
+def test_hundreds_of_photos(
+    many_photos: Path, rng: np.random.Generator, is_async: bool, tmp_path: Path
+) -> None:
+    place = Ground(tmp_path, many_photos, "folder", is_async, shard=5)
+    assert len(place.photos) == 330
+    place.check(place.extract("rough", int(rng.integers(1 << 32)), 0.05), least=30)
 
 
 @pytest.mark.slow
