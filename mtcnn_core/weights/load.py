@@ -1,0 +1,70 @@
+"""Weights by name: the original ones, or imported ones from the models folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcnn_core.models_folder import models_dir
+from mtcnn_core.weights.arrays import Weights, WeightsError
+from mtcnn_core.weights.files import read_file
+from mtcnn_core.weights.original import load_default
+
+ORIGINAL = "original"
+ARRAYS = "weights.npz"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def load_weights(name: str) -> Weights:
+    """Reads weights by name.
+
+    Args:
+        name: ``original``, the name of an imported model, or the path of its folder or ``.npz``.
+
+    Raises:
+        WeightsError: There are none, or they are damaged.
+    """
+    return load_default() if name == ORIGINAL else _read(arrays_file(name))
+
+
+def by_place(name: str) -> str:
+    """A name as it is, a path from the root, so that it means the same everywhere."""
+    return name if _is_name(name) else str(Path(name).expanduser().absolute())
+
+
+def _is_name(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and not name.endswith(".npz")
+
+
+def arrays_file(name: str) -> Path:
+    """The file with the arrays of an imported model; raises as :func:`load_weights` does."""
+    if _is_name(name):
+        file = models_dir() / name / ARRAYS
+        if not file.is_file():
+            raise WeightsError(
+                f"there are no weights '{name}': `mtcnn-ray models list` shows those there are, "
+                "`mtcnn-ray models import` adds others"
+            )
+        return file
+    path = Path(name).expanduser()
+    file = path / ARRAYS if path.is_dir() else path
+    if not file.is_file() or file.suffix != ".npz":
+        raise WeightsError(
+            f"'{name}' is no imported model: import the files with `mtcnn-ray models import`, "
+            "and give its name"
+        )
+    return file
+
+
+def _read(file: Path) -> Weights:
+    arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for tensor in read_file(file):
+        network, _, name = "/".join(tensor.path[1:]).partition("/")
+        arrays.setdefault(network, {})[name.replace("/", ".")] = tensor.array
+    try:
+        return Weights(arrays)
+    except WeightsError as error:
+        raise WeightsError(f"{file} is damaged, import the model again: {error}") from error

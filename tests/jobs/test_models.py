@@ -1,0 +1,132 @@
+"""The models of the command line: names, entries, what is checked."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import cloudpickle
+import numpy as np
+import pytest
+from PIL import Image
+
+from jobs.config import load_config
+from jobs.extract import prepare
+from jobs.models import check_model, entries, import_model, layers
+from mtcnn_core.ssd.files import find_model
+from mtcnn_core.weights import PNET, RNET, WeightsError, load_default
+from mtcnn_core.weights.arrays import UnprovenError
+from mtcnn_core.weights.layouts import Orientation
+from mtcnn_core.weights.recognise import proven
+from mtcnn_core.weights.store import save
+from tests.mtcnn_core.weights.graph_writers import torch_onnx
+from tests.mtcnn_core.weights.layouts import laid_out, perturbed
+from tests.mtcnn_core.weights.pickle_writers import write_list_npy
+from tests.mtcnn_core.weights.writers import caffe, write_caffe
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MTCNN_RAY_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / ".Zhang's nets, 2016-"
+    folder.mkdir()
+    write_caffe(folder)
+    return folder
+
+
+def test_a_model_is_called_as_its_source(models: Path, source: Path) -> None:
+    assert import_model([source], None, replace=False).model.name == "Zhang-s-nets-2016"
+    files = [source / f"det{number}.caffemodel" for number in (2, 1, 3)]
+    assert import_model(files, None, replace=False).model.name == "det2"
+    assert import_model(files, "mine", replace=False).model.name == "mine"
+    assert [each.model.name for each in entries()] == [
+        "original",
+        "Zhang-s-nets-2016",
+        "det2",
+        "mine",
+    ]
+
+
+def test_entries_are_checked_anew(models: Path, source: Path) -> None:
+    import_model([source], "good", replace=False)
+    import_model([source], "worse", replace=False)
+    np.savez(models / "worse" / "weights.npz", a=np.ones(2))
+    original, good, worse = entries()
+    assert original.origin == "the mtcnn 1.0.0 wheel"
+    assert good.origin == "det1.caffemodel, det2.caffemodel, det3.caffemodel"
+    assert original.outcome and original.outcome.passed
+    assert good.outcome and good.outcome.passed
+    assert worse.outcome is None
+    assert "is damaged" in worse.error
+
+
+def test_models_and_files_are_checked(models: Path, source: Path) -> None:
+    import_model([source], "mine", replace=False)
+    for names in (["mine"], ["original"], [str(source)]):
+        assert check_model(names).passed
+    with pytest.raises(WeightsError, match="there are no weights 'nothing'"):
+        check_model(["nothing"])
+
+
+def test_weights_that_find_nothing_are_not_kept(
+    models: Path, source: Path, rng: np.random.Generator
+) -> None:
+    network_layers = laid_out(RNET, Orientation("oiwh", "cwh"))
+    for parts in network_layers.values():
+        rng.shuffle(parts[0].reshape(-1))
+    (source / "det2.caffemodel").write_bytes(caffe(network_layers))
+    with pytest.raises(UnprovenError):
+        import_model([source], "mine", replace=False)
+    assert not models.exists()
+
+
+def test_a_detector_is_kept_too(models: Path, data_dir: Path) -> None:
+    pytest.importorskip("openvino")
+    file = data_dir / "models" / "openvino" / "face-detection-0204" / "face-detection-0204.xml"
+    if not file.is_file():
+        pytest.skip(f"no model: {file} is missing")
+    kept = import_model([file], None, replace=False)
+    assert kept.is_detector
+    assert find_model("face-detection-0204").parent == models / "face-detection-0204"
+    assert [each.is_detector for each in entries()] == [False, True]
+    assert entries()[1].model == kept.model
+
+
+def test_a_graph_of_something_else_is_no_detector(models: Path, tmp_path: Path) -> None:
+    (tmp_path / "pnet.onnx").write_bytes(torch_onnx(laid_out(PNET)).SerializeToString())
+    with pytest.raises(WeightsError, match=r"cannot be the detector: .*; nor does it hold"):
+        import_model([tmp_path / "pnet.onnx"], None, replace=False)
+    assert not models.exists()
+
+
+def test_layers_are_told_with_their_shapes() -> None:
+    found = layers(load_default())
+    assert list(found) == ["pnet", "rnet", "onet"]
+    assert found["pnet"]["arrays"]["conv1.weight"] == [10, 3, 3, 3]
+    assert found["onet"]["digest"] == load_default().digests["onet"]
+
+
+def test_a_job_takes_imported_weights_along(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator
+) -> None:
+    """A worker on another machine has no models folder."""
+    weights = perturbed(rng, 0.01)
+    write_list_npy(tmp_path, weights)
+    save("mine", replace(proven([tmp_path / "weights.npy"]), weights=weights))
+    Image.new("RGB", (50, 50)).save(tmp_path / "a.png")
+    config = load_config(None, {"detect.weights": "mine"})
+    job, _, identity = prepare(str(tmp_path / "a.png"), config)
+    data = cloudpickle.dumps(job)
+    monkeypatch.setenv("MTCNN_RAY_MODELS", str(tmp_path / "elsewhere"))
+    assert identity.models == dict(weights.digests)
+    pickle.loads(data).start()
+    # As it is without them, and as light as before.
+    with pytest.raises(WeightsError, match="there are no weights 'mine'"):
+        replace(job, weights=None).start()
+    plain, _, _ = prepare(str(tmp_path / "a.png"), load_config(None))
+    assert plain.weights is None
+    assert len(cloudpickle.dumps(plain)) < 10_000
