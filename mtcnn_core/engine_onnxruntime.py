@@ -31,24 +31,36 @@ class OnnxRuntime:
     """
 
     def __init__(self, network: Network, weights: Weights, runtime: Runtime) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what is fatal is raised
-        # Shapes vary, so a plan of the memory for each of them would only pile up.
-        options.enable_mem_pattern = False
-        if runtime.provider not in ort.get_available_providers():
-            raise DeviceError(f"{runtime.provider} is not there: {runtime.install}")
-        self._session = ort.InferenceSession(
-            graph_bytes(network, weights),
-            options,
-            providers=[(runtime.provider, dict(runtime.options))],
-        )
-        # Where a provider cannot start, ONNX Runtime takes the CPU without a word.
-        if self._session.get_providers()[0] != runtime.provider:
-            raise DeviceError(f"{runtime.provider} does not start here: {runtime.install}")
+        self._session = start_session(graph_bytes(network, weights), runtime)
 
     def run(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """Runs the network; see :class:`mtcnn_core.engines.Engine`."""
         heads: NDArray[np.float32] = self._session.run(["heads"], {"image": images})[0]
         return heads
+
+
+def start_session(graph: bytes, runtime: Runtime) -> ort.InferenceSession:
+    """Starts ONNX Runtime on one thread.
+
+    Args:
+        graph: A model.
+        runtime: What computes it.
+
+    Raises:
+        DeviceError: The device is not there.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is fatal is raised
+    # Shapes vary, so a plan of the memory for each of them would only pile up.
+    options.enable_mem_pattern = False
+    if runtime.provider not in ort.get_available_providers():
+        raise DeviceError(f"{runtime.provider} is not there: {runtime.install}")
+    session = ort.InferenceSession(
+        graph, options, providers=[(runtime.provider, dict(runtime.options))]
+    )
+    # Where a provider cannot start, ONNX Runtime takes the CPU without a word.
+    if session.get_providers()[0] != runtime.provider:
+        raise DeviceError(f"{runtime.provider} does not start here: {runtime.install}")
+    return session

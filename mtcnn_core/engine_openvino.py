@@ -39,13 +39,8 @@ class OpenVino:
     """
 
     def __init__(self, network: Network, weights: Weights, runtime: Runtime) -> None:
-        self._core = _core()
-        self._provider = runtime.provider
-        self._options = {**_OPTIONS, **runtime.options}
-        wanted = str(runtime.options.get("INFERENCE_PRECISION_HINT", "f32")).upper()
-        able = self._core.get_property(runtime.provider, "OPTIMIZATION_CAPABILITIES")
-        if wanted == "BF16" and wanted not in able:
-            raise DeviceError("this processor does not compute in bfloat16: use --precision f32")
+        self._core = start_core(runtime)
+        self._runtime = runtime
         self._graph = graph_bytes(network, weights, centre=_CENTRE)
         self._requests: dict[tuple[int, ...], Any] = {}
 
@@ -63,8 +58,27 @@ class OpenVino:
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         model = self._core.read_model(self._graph, b"")
         model.reshape({"image": list(shape)})
-        compiled = self._core.compile_model(model, self._provider, self._options)
-        return compiled.create_infer_request()
+        return compiled(self._core, model, self._runtime)
+
+
+def start_core(runtime: Runtime) -> Any:
+    """Returns OpenVINO itself.
+
+    Raises:
+        DeviceError: It is not installed, or the processor has no bfloat16.
+    """
+    core = _core()
+    wanted = str(runtime.options.get("INFERENCE_PRECISION_HINT", "f32")).upper()
+    able = core.get_property(runtime.provider, "OPTIMIZATION_CAPABILITIES")
+    if wanted == "BF16" and wanted not in able:
+        raise DeviceError("this processor does not compute in bfloat16: use --precision f32")
+    return core
+
+
+def compiled(core: Any, model: Any, runtime: Runtime) -> Any:
+    """Returns what runs a model on the calling thread."""
+    options = {**_OPTIONS, **runtime.options}
+    return core.compile_model(model, runtime.provider, options).create_infer_request()
 
 
 @functools.cache

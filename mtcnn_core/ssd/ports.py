@@ -1,0 +1,123 @@
+"""What goes into an SSD model and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcnn_core.ssd.files import ModelError
+from mtcnn_core.ssd.settings import SsdSettings
+
+Rows = NDArray[np.float32]
+_SSD = "an SSD detector takes one image and gives 1 x 1 x N x 7 numbers"
+_TYPES = tuple(map(np.dtype, (np.float32, np.float16, np.uint8)))
+
+
+class SsdEngine(Protocol):
+    """A model, ready to run on one thread.
+
+    Attributes:
+        image: What it wants to see.
+    """
+
+    image: ImageInput
+
+    def run(self, blob: NDArray[Any]) -> NDArray[Any]:
+        """Runs the model on one image, as :meth:`ImageInput.blob` makes it.
+
+        Raises:
+            ModelError: The model cannot be computed.
+        """
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """The input of a model.
+
+    Attributes:
+        width: In pixels.
+        height: In pixels.
+        channels_last: ``(1, h, w, 3)`` rather than ``(1, 3, h, w)``.
+        dtype: float32, float16 or uint8.
+    """
+
+    width: int
+    height: int
+    channels_last: bool
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(
+        cls,
+        shapes: Sequence[Sequence[int | None]],
+        types: Sequence[np.dtype[Any]],
+        outputs: int,
+    ) -> ImageInput:
+        """Looks at what a model says of itself.
+
+        Args:
+            shapes: Of each input, None where a side is left open.
+            types: Of each input.
+            outputs: How many there are.
+
+        Raises:
+            ModelError: It is not an SSD detector.
+        """
+        if len(shapes) != 1 or outputs != 1:
+            raise ModelError(f"it has {len(shapes)} inputs and {outputs} outputs, but {_SSD}")
+        (shape,), (dtype,) = shapes, types
+        if len(shape) != 4 or shape[0] not in (1, None) or 3 not in (shape[1], shape[3]):
+            raise ModelError(f"its input has the shape {_shown(shape)}, but {_SSD}")
+        channels_last = shape[1] != 3
+        height, width = shape[1:3] if channels_last else shape[2:4]
+        if not height or not width:
+            raise ModelError(
+                f"its input has the shape {_shown(shape)}; export it for images of one size"
+            )
+        if dtype not in _TYPES:
+            raise ModelError(f"its input is of the type {dtype}, but {_SSD}")
+        return cls(width, height, channels_last, dtype)
+
+    def blob(self, pixels: NDArray[np.uint8], settings: SsdSettings) -> NDArray[Any]:
+        """Makes an image what the model wants to see, without regard to its aspect."""
+        blob = cv2.dnn.blobFromImage(
+            pixels,
+            1 / settings.scale,
+            (self.width, self.height),
+            settings.mean,
+            swapRB=settings.colours == "bgr",
+        )
+        if self.channels_last:
+            blob = blob.transpose(0, 2, 3, 1)
+        return np.ascontiguousarray(blob, self.dtype)
+
+
+def rows_of(output: NDArray[Any]) -> Rows:
+    """What a model has found.
+
+    Args:
+        output: ``(1, 1, n, 7)``: image, label, confidence, x1, y1, x2, y2 as fractions; a negative
+            image ends it.
+
+    Returns:
+        float32 ``(m, 7)``, those of finite numbers.
+
+    Raises:
+        ModelError: The shape is another one.
+    """
+    if output.ndim != 4 or output.shape[:2] != (1, 1) or output.shape[3] != 7:
+        raise ModelError(f"its output has the shape {_shown(output.shape)}, but {_SSD}")
+    rows = output[0, 0].astype(np.float32)
+    ends = np.flatnonzero(rows[:, 0] < 0)
+    rows = rows[: ends[0]] if len(ends) else rows
+    found: Rows = rows[np.isfinite(rows).all(axis=1)]
+    return found
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return " x ".join("?" if side is None else str(side) for side in shape) or "nothing"
