@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from mtcnn_core.faces import Faces
 
-Mode = Literal["margin", "similarity"]
+Mode = Literal["margin", "margin_pixels", "similarity"]
 Keep = Literal["all", "largest", "center", "best"]
 
 # Where the landmarks lie in a 112x112 ArcFace crop: the values published with InsightFace, which
@@ -40,20 +40,25 @@ class CropSettings:
     Attributes:
         size: Side of the square crop in pixels.
         mode: ``margin`` maps the box with its margin onto the crop, so width and height are
-            scaled separately, as for FaceNet's training crops. ``similarity`` moves, turns and
-            scales the face until its landmarks fall on the ArcFace template, and keeps its shape.
+            scaled separately, as for FaceNet's training crops. ``margin_pixels`` does so with
+            a margin in pixels of the photo, cut off at its border, as davidsandberg/facenet does:
+            a small face then gets more around it than a large one. ``similarity`` moves, turns
+            and scales the face until its landmarks fall on the ArcFace template, and keeps its
+            shape.
         margin: For ``margin``: what is added to the box, as a fraction of its width and height,
             half on each side. 0.25 gives the box 128 of 160 pixels.
+        margin_pixels: For ``margin_pixels``: what is added to width and height, half on each side.
         keep: Which faces of a photo are kept, see :func:`kept_faces`.
-        format: File format of a stored crop.
+        format: File format of a stored crop; ``none`` stores the rest of the row and no picture.
         quality: Of a stored JPEG; chroma is not subsampled.
     """
 
     size: Annotated[int, Field(ge=8, le=4096)] = 160
     mode: Mode = "margin"
     margin: Annotated[float, Field(ge=0, le=4)] = 0.25
+    margin_pixels: Annotated[float, Field(ge=0, le=10_000)] = 44
     keep: Keep = "all"
-    format: Literal["jpeg", "png"] = "jpeg"
+    format: Literal["jpeg", "png", "none"] = "jpeg"
     quality: Annotated[int, Field(ge=1, le=100)] = 95
 
     @property
@@ -66,29 +71,48 @@ PRESETS = MappingProxyType(
     {
         "facenet160": CropSettings(size=160, mode="margin", margin=0.25),
         "arcface112": CropSettings(size=112, mode="similarity"),
+        "facenet": CropSettings(size=160, mode="margin_pixels", margin_pixels=32),
+        "facenet182": CropSettings(size=182, mode="margin_pixels", margin_pixels=44),
     }
 )
 
 
-def crop_matrices(faces: Faces, settings: CropSettings) -> NDArray[np.float32]:
+def crop_matrices(
+    faces: Faces, settings: CropSettings, photo: tuple[int, int]
+) -> NDArray[np.float32]:
     """Returns where the crop of each face lies.
+
+    Args:
+        faces: Faces of one photo.
+        settings: How they become crops.
+        photo: ``(width, height)`` of the photo.
 
     Returns:
         float32 ``(n, 2, 3)``, image -> crop.
     """
+    boxes = faces.boxes.astype(np.float64)
+    low, high = boxes[:, :2], boxes[:, 2:]
     if settings.mode == "margin":
-        return _box_matrices(faces.boxes.astype(np.float64), settings)
+        margin = settings.margin / 2 * (high - low)
+        return _stretched(low - margin, high + margin, settings.size)
+    if settings.mode == "margin_pixels":
+        low = np.maximum(low - settings.margin_pixels / 2, 0)
+        high = np.minimum(high + settings.margin_pixels / 2, photo)
+        # A box beyond the border leaves nothing; a pixel there keeps the matrix finite.
+        return _stretched(low, np.maximum(high, low + 1), settings.size)
     template = _ARCFACE_POINTS * (settings.size / _ARCFACE_SIZE)
     matrices = [similarity_matrix(points, template) for points in faces.landmarks]
     return np.array(matrices, np.float32).reshape(-1, 2, 3)
 
 
-def _box_matrices(boxes: NDArray[np.float64], settings: CropSettings) -> NDArray[np.float32]:
-    low, high = boxes[:, :2], boxes[:, 2:]
-    scale = settings.size / ((high - low) * (1 + settings.margin))
-    matrices = np.zeros((len(boxes), 2, 3))
+def _stretched(
+    low: NDArray[np.float64], high: NDArray[np.float64], size: int
+) -> NDArray[np.float32]:
+    """Matrices that take rectangles to the whole crop."""
+    scale = size / (high - low)
+    matrices = np.zeros((len(low), 2, 3))
     matrices[:, [0, 1], [0, 1]] = scale
-    matrices[:, :, 2] = settings.size / 2 - scale * (low + high) / 2
+    matrices[:, :, 2] = -scale * low
     return matrices.astype(np.float32)
 
 

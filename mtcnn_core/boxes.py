@@ -25,10 +25,33 @@ def regress(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
     return moved
 
 
+def points(squares: Boxes, fractions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Puts landmarks where O-Net says.
+
+    Args:
+        squares: ``(n, 4)`` that it saw.
+        fractions: ``(n, 10)`` of their sides: five x, then five y.
+
+    Returns:
+        ``(n, 5, 2)`` as x, y.
+    """
+    size = squares[:, None, 2:] - squares[:, None, :2]
+    pairs = fractions.reshape(-1, 2, 5).transpose(0, 2, 1)
+    placed: NDArray[np.float32] = squares[:, None, :2] + pairs * size
+    return placed
+
+
 def square(boxes: Boxes) -> Boxes:
     """Grows the shorter side about the centre until each box is a square."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def scale(boxes: Boxes, factor: float) -> Boxes:
+    """Grows or shrinks boxes about their centres."""
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]) * np.float32(factor / 2)
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
@@ -41,6 +64,23 @@ def visible(boxes: Boxes, width: int, height: int) -> NDArray[np.bool_]:
     overlap = np.minimum(boxes[:, 2:], (width, height)) - np.maximum(boxes[:, :2], 0)
     shared: NDArray[np.bool_] = np.all(overlap > 0, axis=1)
     return shared
+
+
+def iou(boxes: Boxes, others: Boxes) -> NDArray[np.float32]:
+    """Intersection over union of each box with each of the others.
+
+    Returns:
+        float32 ``(n, m)``; 0 for a box without area.
+    """
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum(boxes[:, None, 2:], others[:, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    area, other = ((each[:, 2:] - each[:, :2]).prod(axis=1) for each in (boxes, others))
+    union = area[:, None] + other - shared
+    ratio: NDArray[np.float32] = np.divide(
+        shared, union, out=np.zeros_like(shared), where=shared > 0
+    )
+    return ratio
 
 
 def nms(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:

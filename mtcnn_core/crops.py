@@ -23,6 +23,7 @@ def align(
     size: int = 160,
     mode: Mode = "margin",
     margin: float = 0.25,
+    margin_pixels: float = 44,
 ) -> NDArray[np.uint8]:
     """Cuts one crop of each face.
 
@@ -32,6 +33,7 @@ def align(
         size: Side of the crops.
         mode: See :class:`~mtcnn_core.alignment.CropSettings`.
         margin: See :class:`~mtcnn_core.alignment.CropSettings`.
+        margin_pixels: See :class:`~mtcnn_core.alignment.CropSettings`.
 
     Returns:
         uint8 ``(n, size, size, 3)`` RGB, black outside the image.
@@ -39,9 +41,10 @@ def align(
     Raises:
         pydantic.ValidationError: A setting is out of its range.
     """
-    settings = CropSettings(size=size, mode=mode, margin=margin)
+    settings = CropSettings(size=size, mode=mode, margin=margin, margin_pixels=margin_pixels)
     crops = np.empty((len(faces), size, size, 3), np.uint8)
-    for crop, matrix in zip(crops, crop_matrices(faces, settings), strict=True):
+    photo = image.shape[1], image.shape[0]
+    for crop, matrix in zip(crops, crop_matrices(faces, settings, photo), strict=True):
         crop[:] = cut(image, matrix, size)
     return crops
 
@@ -163,7 +166,7 @@ def encode(crop: NDArray[np.uint8], settings: CropSettings) -> bytes:
 
     Args:
         crop: uint8 ``(h, w, 3)`` RGB.
-        settings: ``format`` and ``quality`` are used.
+        settings: ``format``, which must not be ``none``, and ``quality`` are used.
 
     Returns:
         The file's bytes; equal crops give equal bytes.

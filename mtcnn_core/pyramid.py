@@ -33,6 +33,12 @@ class Level:
     scale: tuple[float, float]
 
 
+def check_image(image: NDArray[np.uint8]) -> None:
+    """Raises a ValueError if an image is not uint8 ``(h, w, 3)``."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"an image is a uint8 array (h, w, 3), not {image.dtype} {image.shape}")
+
+
 class Pyramid:
     """All levels of one photo.
 
@@ -48,6 +54,9 @@ class Pyramid:
 
     Attributes:
         levels: What P-Net scans, largest first; empty if a side is shorter than ``min_face``.
+
+    Raises:
+        ValueError: ``image`` is not uint8 ``(h, w, 3)``.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class Pyramid:
         factor: float,
         size: tuple[int, int] | None = None,
     ) -> None:
+        check_image(image)
         height, width = image.shape[:2]
         self._size = size or (width, height)
         self._ladder = [self._level(image)]

@@ -38,6 +38,11 @@ class Settings:
     nms_proposals: float = 0.7
     nms_refined: float = 0.7
     nms_output: float = 0.7
+    mirror: str = "unsure"
+    turns: tuple[float, ...] = ()
+    turned_min_face: float = 32
+    pooling: str = "strongest"
+    min_score: float = 0
     # Moves every crop by so many pixels, as rounding does: a sound decision survives it.
     nudge: float = 0
 
@@ -49,7 +54,6 @@ class Candidate:
     box: Floats
     score: float
     offsets: Floats
-    landmarks: Floats
 
 
 class Oracle:
@@ -62,7 +66,47 @@ class Oracle:
     def detect(self, photo: Pixels, settings: Settings | None = None) -> Faces:
         """Finds the faces of an RGB photo ``(h, w, 3)``."""
         s = settings or Settings()
-        scanned, ladder = pyramid(photo, s.min_face, s.factor)
+        width = photo.shape[1]
+        found = self._candidates(photo, s, s.min_face)
+        views = 1
+        if s.mirror == "photo":
+            views += 1
+            mirrored = np.ascontiguousarray(photo[:, ::-1])
+            for c in self._candidates(mirrored, s, s.min_face):
+                x1, y1, x2, y2 = c.box
+                found.append(replace(c, box=np.array([width - x2, y1, width - x1, y2])))
+        for degrees in s.turns:
+            views += 1
+            turned, matrix = turn(photo, degrees)
+            back = np.linalg.inv(matrix)
+            for c in self._candidates(turned, s, s.turned_min_face):
+                x1, y1, x2, y2 = c.box
+                x, y, _ = back @ ((x1 + x2) / 2, (y1 + y2) / 2, 1)
+                w, h = x2 - x1, y2 - y1
+                found.append(replace(c, box=np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])))
+        faces = [f for f in pool(found, s, views) if f.score >= s.min_score]
+        if not faces:
+            return Faces.empty()
+        _, ladder = pyramid(photo, s.min_face, s.factor)
+        return Faces(
+            np.array([f.box for f in faces], np.float32),
+            np.array([f.score for f in faces], np.float32),
+            np.array([self._landmarks(f.box, ladder, photo, s) for f in faces], np.float32),
+        )
+
+    def _landmarks(self, box: Floats, ladder: list[Pixels], photo: Pixels, s: Settings) -> Floats:
+        """What O-Net says of a square nine tenths as large as that about a face."""
+        x1, y1, x2, y2 = square(box)
+        side, x, y = 0.9 * (x2 - x1), (x1 + x2) / 2, (y1 + y2) / 2
+        seen = np.array([x - side / 2, y - side / 2, x + side / 2, y + side / 2])
+        _, _, points = self._answers(
+            "onet", crop(ladder, photo, seen, 48), s.mirror in ("crops", "photo")
+        )
+        return seen[:2] + points * side
+
+    def _candidates(self, photo: Pixels, s: Settings, min_face: float) -> list[Candidate]:
+        """What O-Net takes for faces in one view of the photo."""
+        scanned, ladder = pyramid(photo, min_face, s.factor)
 
         proposals: list[Candidate] = []
         for level in scanned:
@@ -76,18 +120,8 @@ class Oracle:
         boxes = [square(regress(r.box, r.offsets)) for r in refined]
         boxes = [box + s.nudge for box in boxes if touches(box, photo)]
 
-        faces = self._look(boxes, "onet", ladder, photo, s.thresholds[2])
-        faces = [
-            Candidate(regress(f.box, f.offsets), f.score, f.offsets, f.landmarks) for f in faces
-        ]
-        faces = suppress(faces, s.nms_output, intersection_over_smaller)
-        if not faces:
-            return Faces.empty()
-        return Faces(
-            np.array([f.box for f in faces], np.float32),
-            np.array([f.score for f in faces], np.float32),
-            np.array([f.landmarks for f in faces], np.float32),
-        )
+        faces = self._look(boxes, "onet", ladder, photo, s.thresholds[2], s.mirror)
+        return [replace(f, box=regress(f.box, f.offsets)) for f in faces]
 
     def _scan(self, level: Pixels, photo: Pixels, threshold: float, nms: float) -> list[Candidate]:
         """P-Net and NMS on one level.
@@ -102,32 +136,50 @@ class Oracle:
                 corner = _PNET_STRIDE * np.array([column, start + row])
                 box = np.concatenate([corner, corner + _PNET_CELL]).astype(np.float64)
                 offsets = heads["boxes"][0, row, column]
-                found.append(
-                    Candidate(box, float(probability[row, column]), offsets, np.empty((0, 2)))
-                )
+                found.append(Candidate(box, float(probability[row, column]), offsets))
         scale = np.tile(exact_scale(level, photo), 2)
         return [
             replace(c, box=c.box / scale) for c in suppress(found, nms, intersection_over_union)
         ]
 
     def _look(
-        self, boxes: list[Floats], name: str, ladder: list[Pixels], photo: Pixels, threshold: float
+        self,
+        boxes: list[Floats],
+        name: str,
+        ladder: list[Pixels],
+        photo: Pixels,
+        threshold: float,
+        mirror: str = "none",
     ) -> list[Candidate]:
         network = self.networks[name]
         found = []
         for box in boxes:
-            heads = network(crop(ladder, photo, box, network.side)[None])
-            score = float(softmax(heads["score"])[0, 1])
+            pixels = crop(ladder, photo, box, network.side)
+            logit, offsets, _ = self._answers(name, pixels, mirror in ("crops", "photo"))
+            if mirror == "unsure" and 1 - threshold < 1 / (1 + math.exp(-logit)) < threshold:
+                logit, offsets, _ = self._answers(name, pixels, True)
+            score = 1 / (1 + math.exp(-logit))
             if score < threshold:
                 continue
-            fractions = heads.get("landmarks", np.zeros((1, 10)))[0]  # five x, then five y
-            width, height = box[2] - box[0], box[3] - box[1]
-            points = [
-                (box[0] + fractions[i] * width, box[1] + fractions[5 + i] * height)
-                for i in range(5)
-            ]
-            found.append(Candidate(box, score, heads["boxes"][0], np.array(points)))
+            found.append(Candidate(box, score, offsets))
         return found
+
+    def _answers(self, name: str, pixels: Floats, mirrored: bool) -> tuple[float, Floats, Floats]:
+        """Logit, offsets and landmarks; with ``mirrored`` the mean of both mirrors."""
+        logit, offsets, points = self._answer(name, pixels)
+        if mirrored:
+            logit2, (x1, y1, x2, y2), points2 = self._answer(name, pixels[:, ::-1])
+            logit = (logit + logit2) / 2
+            offsets = (offsets + np.array([-x2, y1, -x1, y2])) / 2
+            points = (points + [(1 - x, y) for x, y in swap_sides(points2)]) / 2
+        return logit, offsets, points
+
+    def _answer(self, name: str, pixels: Floats) -> tuple[float, Floats, Floats]:
+        """Logit, offsets and landmarks (fractions of the crop, x and y) of one crop."""
+        heads = self.networks[name](pixels[None])
+        background, face = heads["score"][0]
+        fractions = heads.get("landmarks", np.zeros((1, 10)))[0]  # five x, then five y
+        return float(face - background), heads["boxes"][0], fractions.reshape(2, 5).T
 
 
 class PlainNetwork:
@@ -170,6 +222,57 @@ class PlainNetwork:
             x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
         dense: Floats = x @ weight.T + bias
         return dense
+
+
+def swap_sides(landmarks: Floats) -> Floats:
+    """Left and right eye, left and right mouth corner change their names in a mirror."""
+    return landmarks[[1, 0, 2, 4, 3]]
+
+
+def turn(photo: Pixels, degrees: float) -> tuple[Pixels, Floats]:
+    """The photo turned clockwise on a canvas that holds all of it, and the 3x3 matrix there."""
+    height, width = photo.shape[:2]
+    angle = math.radians(degrees)
+    cos, sin = math.cos(angle), math.sin(angle)
+    canvas = (
+        math.ceil(abs(width * cos) + abs(height * sin)),
+        math.ceil(abs(width * sin) + abs(height * cos)),
+    )
+    to_centre = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1]])
+    rotation = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    from_centre = np.array([[1, 0, canvas[0] / 2], [0, 1, canvas[1] / 2], [0, 0, 1]])
+    matrix = from_centre @ rotation @ to_centre
+    # OpenCV counts from the centre of the first pixel.
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    turned = cv2.warpAffine(photo, (np.linalg.inv(half) @ matrix @ half)[:2], canvas)
+    return np.asarray(turned, np.uint8), matrix
+
+
+def pool(found: list[Candidate], s: Settings, views: int) -> list[Candidate]:
+    """Overlapping candidates become one face."""
+    if s.pooling == "strongest":
+        return suppress(found, s.nms_output, intersection_over_smaller)
+    ranked = []
+    for c in found:
+        support = sum(o.score for o in found if overlap(c, o) > 0.5) * 2 / views
+        evidence = math.log(c.score / (1 - c.score)) + 3 * math.log(1 + support)
+        ranked.append(replace(c, score=1 / (1 + math.exp(-0.57 * (evidence - 7.6)))))
+    return [
+        replace(kept, box=vote(kept, found))
+        for kept in suppress(ranked, s.nms_output, intersection_over_union)
+    ]
+
+
+def vote(face: Candidate, found: list[Candidate]) -> Floats:
+    """Mean box of the candidates that overlap a face by half, by their scores."""
+    near = [c for c in found if overlap(face, c) > 0.5]
+    total = sum(c.score for c in near)
+    return np.asarray(sum(c.score / total * c.box for c in near))
+
+
+def overlap(a: Candidate, b: Candidate) -> float:
+    """Intersection over union."""
+    return float(intersection_over_union(a.box, b.box[None])[0])
 
 
 def convolve(x: Floats, kernel: Floats) -> Floats:

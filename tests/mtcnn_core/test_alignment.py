@@ -93,6 +93,9 @@ def test_similarity_takes_equal_points_to_the_centre_of_the_target() -> None:
     np.testing.assert_allclose(_moved(matrix, np.array([[33.0, 33.0]])), [_ARCFACE.mean(axis=0)])
 
 
+PHOTO = (640, 480)
+
+
 @pytest.mark.parametrize(
     ("margin", "expected"),
     [
@@ -104,21 +107,42 @@ def test_similarity_takes_equal_points_to_the_centre_of_the_target() -> None:
 )
 def test_margin_matrix_by_hand(margin: float, expected: list[list[float]]) -> None:
     settings = CropSettings(size=160, mode="margin", margin=margin)
-    matrices = crop_matrices(_faces([10, 20, 50, 100]), settings)
+    matrices = crop_matrices(_faces([10, 20, 50, 100]), settings, PHOTO)
     assert matrices.dtype == np.float32
     np.testing.assert_allclose(matrices, [expected], rtol=1e-6)
 
 
 def test_default_margin_gives_the_box_128_of_160_pixels() -> None:
-    (matrix,) = crop_matrices(_faces([100, 200, 180, 300]), CropSettings())
+    (matrix,) = crop_matrices(_faces([100, 200, 180, 300]), CropSettings(), PHOTO)
     corners = np.array([[100.0, 200.0], [180.0, 300.0]])
     np.testing.assert_allclose(_moved(matrix, corners), [[16, 16], [144, 144]], atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("box", "seen"),
+    [
+        ([100, 200, 180, 300], [84, 184, 196, 316]),
+        # Cut off at each border.
+        ([10, 20, 50, 100], [0, 4, 66, 116]),
+        ([10, 10, 50, 100], [0, 0, 66, 116]),
+        ([600, 400, 630, 470], [584, 384, 640, 480]),
+        # Nothing is left of it: a pixel at the border.
+        ([700, 100, 720, 130], [684, 84, 685, 146]),
+    ],
+)
+def test_margin_in_pixels_by_hand(box: list[float], seen: list[float]) -> None:
+    settings = CropSettings(mode="margin_pixels", margin_pixels=32, size=160)
+    ((a, b, left), (c, d, top)) = crop_matrices(_faces(box), settings, PHOTO)[0]
+    x1, y1, x2, y2 = seen
+    assert (b, c) == (0, 0)
+    corners = [a * x1 + left, d * y1 + top, a * x2 + left, d * y2 + top]
+    assert corners == pytest.approx([0, 0, 160, 160], abs=0.01)
+
+
 def test_margin_is_in_proportion_to_the_face() -> None:
     box = np.array([31.5, 20.25, 71.0, 90.5])
-    (small,) = crop_matrices(_faces(box), CropSettings())
-    (large,) = crop_matrices(_faces(2 * box), CropSettings())
+    (small,) = crop_matrices(_faces(box), CropSettings(), PHOTO)
+    (large,) = crop_matrices(_faces(2 * box), CropSettings(), PHOTO)
     np.testing.assert_allclose(large[:, :2] * 2, small[:, :2], rtol=1e-6)
     np.testing.assert_allclose(large[:, 2], small[:, 2], rtol=1e-5)
 
@@ -129,13 +153,13 @@ def test_arcface_landmarks_land_on_the_template(size: int) -> None:
     template = (_ARCFACE + 0.5) * size / 112
     in_photo = _moved(_rotation(17, 2.3, (400, 300)), template)
     settings = CropSettings(size=size, mode="similarity")
-    (matrix,) = crop_matrices(_face_with(in_photo), settings)
+    (matrix,) = crop_matrices(_face_with(in_photo), settings, PHOTO)
     np.testing.assert_allclose(_moved(matrix, in_photo), template, atol=2e-3)
 
 
 def test_no_faces_have_no_matrices() -> None:
     for settings in PRESETS.values():
-        assert crop_matrices(Faces.empty(), settings).shape == (0, 2, 3)
+        assert crop_matrices(Faces.empty(), settings, PHOTO).shape == (0, 2, 3)
 
 
 # A photo of 200x100: its centre is (100, 50).
@@ -183,9 +207,10 @@ def test_no_faces_keep_none(policy: Keep) -> None:
     assert kept_faces(Faces.empty(), 200, 100, policy).shape == (0,)
 
 
-def test_presets_are_the_files_in_configs() -> None:
+def test_presets_are_the_files_in_configs_that_say_how_to_crop() -> None:
     files = {file.stem: yaml.safe_load(file.read_text()) for file in _CONFIGS.glob("*.yaml")}
-    assert {name: CropSettings(**values["crop"]) for name, values in files.items()} == PRESETS
+    crops = {name: values["crop"] for name, values in files.items() if "crop" in values}
+    assert {name: CropSettings(**crop) for name, crop in crops.items()} == PRESETS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mtcnn_core.boxes import nms, nms_minimum, regress, square, visible
+from mtcnn_core.boxes import nms, nms_minimum, points, regress, square, visible
 
 Floats = NDArray[np.float32]
 Suppression = Callable[[Floats, Floats, float], NDArray[np.intp]]
@@ -36,6 +36,16 @@ def test_regress(
 ) -> None:
     np.testing.assert_allclose(
         regress(_boxes(box), _boxes(offsets)), _boxes(expected), rtol=0, atol=1e-5
+    )
+
+
+def test_points_are_fractions_of_their_squares() -> None:
+    fractions = np.array([[0, 0.25, 0.5, 0.75, 1, 1, 0.5, 0, -0.5, 2]] * 2, np.float32)
+    placed = points(_boxes((0, 0, 1, 1), (100, 200, 140, 240)), fractions)
+    expected = [[0, 1], [0.25, 0.5], [0.5, 0], [0.75, -0.5], [1, 2]]
+    np.testing.assert_allclose(placed[0], expected)
+    np.testing.assert_allclose(
+        placed[1], [[100, 240], [110, 220], [120, 200], [130, 180], [140, 280]]
     )
 
 

@@ -25,6 +25,15 @@ PIXELS = 0.5
 # nothing can be seen shifted by that much.
 NUDGES, SCORE = ((1e-3,), 1e-3) if cv2.__version__ >= "5" else ((1 / 64, 1 / 32), 0.02)
 SMALL_FACES = Settings(min_face=12, factor=0.79, thresholds=(0.5, 0.5, 0.3))
+AS_ACCURATE_AS_CAN_BE = Settings(
+    min_face=24,
+    factor=0.79,
+    thresholds=(0.5, 0.3, 0.3),
+    nms_output=0.4,
+    mirror="photo",
+    turns=(-20, 20),
+    pooling="support",
+)
 WIDER_STEP = 73  # four of the photos in the default run
 
 
@@ -139,6 +148,12 @@ def test_agrees_with_the_plain_cascade(name: str, oracle: Oracle, detector: Face
         # So many doubtful faces that some lie inside others.
         Settings(thresholds=(0.5, 0.1, 0.05), nms_output=0.6),
         SMALL_FACES,
+        Settings(mirror="none"),
+        Settings(mirror="crops"),
+        Settings(mirror="photo"),
+        Settings(turns=(-35, 90)),
+        Settings(pooling="support", nms_output=0.4, min_score=0.5),
+        AS_ACCURATE_AS_CAN_BE,
     ],
     ids=str,
 )
@@ -156,6 +171,11 @@ def test_agrees_on_crowds(data_dir: Path, oracle: Oracle, detector: FaceDetector
 def test_agrees_on_crowds_of_small_faces(data_dir: Path, oracle: Oracle) -> None:
     detector = FaceDetector(_detector_settings(SMALL_FACES))
     _assert_agrees_on_wider(data_dir, oracle, detector, SMALL_FACES, WIDER_STEP)
+
+
+def test_agrees_on_a_crowd_in_all_views(data_dir: Path, oracle: Oracle) -> None:
+    detector = FaceDetector(_detector_settings(AS_ACCURATE_AS_CAN_BE))
+    _assert_agrees_on_wider(data_dir, oracle, detector, AS_ACCURATE_AS_CAN_BE, 200)
 
 
 @pytest.mark.slow
@@ -268,7 +288,12 @@ def test_other_arrays_are_refused(image: Any, detector: FaceDetector) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"min_face": 11.9},
+        {"min_face": 7.9},
+        {"turned_min_face": 7.9},
+        {"turns": (181,)},
+        {"mirror": "both"},
+        {"pooling": "mean"},
+        {"min_score": 1.1},
         {"min_face": float("nan")},
         {"factor": 1.0},
         {"factor": 0.0},

@@ -207,7 +207,7 @@ def test_align_cuts_what_the_matrices_say(astronaut: Pixels) -> None:
     faces = Faces(boxes, np.array([0.9, 0.8], np.float32), landmarks)
     crops = align(astronaut, faces, size=112, mode="similarity")
     settings = CropSettings(size=112, mode="similarity")
-    for crop, matrix in zip(crops, crop_matrices(faces, settings), strict=True):
+    for crop, matrix in zip(crops, crop_matrices(faces, settings, (512, 512)), strict=True):
         np.testing.assert_array_equal(crop, cut(astronaut, matrix, 112))
     assert align(astronaut, Faces.empty(), size=96).shape == (0, 96, 96, 3)
 
