@@ -12,6 +12,23 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from jobs.cli_evaluate import app as evaluate_app
+from jobs.cli_models import app as models_app
+from jobs.cli_options import (
+    ConfigOption,
+    DetectorOption,
+    DeviceOption,
+    EngineOption,
+    JsonOption,
+    MinFaceOption,
+    OutputArgument,
+    PrecisionOption,
+    RayAddressOption,
+    SetOption,
+    SourceArgument,
+    WeightsOption,
+    WorkersOption,
+)
 from jobs.config import load_config
 from jobs.engine.errors import Interrupted, JobError, UserError
 from jobs.engine.plain_text import plain
@@ -25,48 +42,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turns collections of photos into a Parquet dataset of aligned faces.",
 )
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(models_app, name="models")
 # click's class for everything that is wrong with a command line; newer typer carries its own copy.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-
-ConfigOption = Annotated[
-    str | None,
-    typer.Option("--config", metavar="FILE|PRESET", help="YAML file or preset name."),
-]
-SetOption = Annotated[
-    list[str],
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as crop.size=112."),
-]
-MinFaceOption = Annotated[
-    float | None,
-    typer.Option("--min-face", help="Side of the smallest face to find, in pixels."),
-]
-EngineOption = Annotated[
-    str | None,
-    typer.Option("--engine", help="What computes the networks: onnxruntime or openvino."),
-]
-PrecisionOption = Annotated[
-    str | None,
-    typer.Option("--precision", help="f32; bf16 or bf16-all with openvino: faster."),
-]
-OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-SourceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="INPUT",
-        help="Folder, glob, tar, Parquet, manifest or photo (path or fsspec URL), or demo:.",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option("--workers", help="Worker processes; one a CPU by default."),
-]
-RayAddressOption = Annotated[
-    str | None,
-    typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
-]
 
 
 @app.command()
@@ -76,12 +55,11 @@ def extract(
     config: ConfigOption = None,
     workers: WorkersOption = None,
     min_face: MinFaceOption = None,
-    device: Annotated[
-        str | None,
-        typer.Option("--device", help="What the networks run on: cpu or cuda."),
-    ] = None,
+    device: DeviceOption = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
+    detector: DetectorOption = None,
+    weights: WeightsOption = None,
     ray_address: RayAddressOption = None,
     sets: SetOption = [],  # noqa: B006 - typer copies it
 ) -> int:
@@ -95,6 +73,8 @@ def extract(
         "detect.device": device,
         "detect.engine": engine,
         "detect.precision": precision,
+        "detect.detector": detector,
+        "detect.weights": weights,
         "run.ray_address": ray_address,
     }
     summary = extract(source, output, load_config(config, flags, sets))
@@ -111,6 +91,8 @@ def plan(
     min_face: MinFaceOption = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
+    detector: DetectorOption = None,
+    weights: WeightsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
     as_json: JsonOption = False,
     sets: SetOption = [],  # noqa: B006
@@ -124,6 +106,8 @@ def plan(
         "detect.min_face": min_face,
         "detect.engine": engine,
         "detect.precision": precision,
+        "detect.detector": detector,
+        "detect.weights": weights,
     }
     found = forecast(source, output, load_config(config, flags, sets), store=not dry_run)
     if as_json:
@@ -144,6 +128,8 @@ def detect(
     min_face: MinFaceOption = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
+    detector: DetectorOption = None,
+    weights: WeightsOption = None,
     sets: SetOption = [],  # noqa: B006
 ) -> int:
     """Finds the faces of one photo and prints them as JSON."""
@@ -153,6 +139,8 @@ def detect(
         "detect.min_face": min_face,
         "detect.engine": engine,
         "detect.precision": precision,
+        "detect.detector": detector,
+        "detect.weights": weights,
     }
     found = detect_photo(photo, load_config(config, flags, sets))
     if draw is not None:
@@ -210,6 +198,7 @@ def retry(
         ),
     ] = None,
     config: ConfigOption = None,
+    detector: DetectorOption = None,
     workers: WorkersOption = None,
     ray_address: RayAddressOption = None,
     sets: SetOption = [],  # noqa: B006
@@ -218,7 +207,11 @@ def retry(
     from jobs.report import retry_table
     from jobs.retry import retry
 
-    flags = {"run.workers": workers, "run.ray_address": ray_address}
+    flags = {
+        "run.workers": workers,
+        "run.ray_address": ray_address,
+        "detect.detector": detector,
+    }
     done = retry(output, status, source, config, flags, sets)
     Console().print(retry_table(done, output))
     return done.exit_code
@@ -254,6 +247,8 @@ def bench(
     min_face: MinFaceOption = None,
     engine: EngineOption = None,
     precision: PrecisionOption = None,
+    detector: DetectorOption = None,
+    weights: WeightsOption = None,
     scaling: Annotated[
         str | None,
         typer.Option("--scaling", metavar="1,2,...", help="Run the whole job with N workers."),
@@ -274,6 +269,8 @@ def bench(
         "detect.min_face": min_face,
         "detect.engine": engine,
         "detect.precision": precision,
+        "detect.detector": detector,
+        "detect.weights": weights,
     }
     found = benchmark(
         source,
@@ -302,7 +299,7 @@ def main() -> None:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
     except (UserError, WeightsError, DeviceError) as error:
-        code = _fail(str(error), 2)
+        code = _fail(plain(str(error)), 2)
     except (ImageError, JobError) as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):

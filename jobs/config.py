@@ -15,6 +15,7 @@ from jobs.layers import Layers
 from mtcnn_core.alignment import CropSettings
 from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.images import ImageLimits
+from mtcnn_core.ssd.files import name_of
 
 # Settings of the input that change how fast it is read, and nothing else.
 _PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
@@ -111,10 +112,14 @@ class Config(BaseModel):
         }
 
     def digest(self) -> str:
-        """SHA-256 of `identity` as canonical JSON (sorted keys, no spaces, UTF-8), in hex."""
-        text = json.dumps(
-            self.identity(), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
+        """SHA-256 of `identity` as canonical JSON (sorted keys, no spaces, UTF-8), in hex.
+
+        Of the path to a detector's model only the name counts, so the file can be moved: what is
+        in it is known by a digest of its own.
+        """
+        identity = self.identity()
+        identity["detect"]["detector"] = name_of(self.detect.detector)
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

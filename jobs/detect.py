@@ -12,7 +12,7 @@ from PIL import Image
 from jobs.config import Config
 from jobs.engine.errors import UserError
 from jobs.sources import ReadError, open_source
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.detectors import make_detector
 from mtcnn_core.drawing import draw_faces
 from mtcnn_core.faces import LANDMARKS, Faces
 from mtcnn_core.images import Photo, read_photo
@@ -61,7 +61,7 @@ def detect_photo(url: str, config: Config) -> PhotoFaces:
     Raises:
         jobs.engine.errors.UserError: It cannot be read, or is more than one file.
         mtcnn_core.images.ImageError: It cannot be decoded.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     source = open_source(url, config.input)
     members = source.list()
@@ -72,7 +72,7 @@ def detect_photo(url: str, config: Config) -> PhotoFaces:
     if isinstance(data, ReadError):
         raise UserError(f"cannot read '{url}': {data.message}")
     photo = read_photo(data, limits=config.limits, name=member.key)
-    return PhotoFaces(member.uri, photo, FaceDetector(config.detect).detect(photo.pixels))
+    return PhotoFaces(member.uri, photo, make_detector(config.detect).detect(photo.pixels))
 
 
 def write_drawing(found: PhotoFaces, file: Path) -> None:

@@ -17,8 +17,9 @@ from jobs.engine.settings import RunSettings
 from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.detectors import make_detector
 from mtcnn_core.weights import Weights
+from mtcnn_core.weights.load import ORIGINAL
 
 # Whatever takes part in turning a photo into rows.
 PACKAGES = (
@@ -48,7 +49,7 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
         jobs.engine.errors.UserError: Something the user has to change.
         jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
         mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
     job, settings, identity = prepare(source_url, config)
@@ -76,17 +77,24 @@ def prepare(source_url: str, config: Config) -> tuple[ExtractJob, RunSettings, I
         settings = settings.model_copy(update={"gpus_per_worker": 1.0})
     # The driver of a cluster needs no GPU.
     here = config.detect if is_local(settings) else replace(config.detect, device="cpu")
-    weights = FaceDetector(here).weights
-    job = ExtractJob(source, config, dict(weights.digests))
-    return job, settings, identity_of(source_url, config, weights)
+    detector = make_detector(here)
+    job = ExtractJob(
+        source, config, dict(detector.digests), weights=carried(config, detector.weights)
+    )
+    return job, settings, identity_of(source_url, config, detector.digests)
 
 
-def identity_of(source_url: str, config: Config, weights: Weights) -> Identity:
+def carried(config: Config, weights: Weights) -> Weights | None:
+    """The weights, if the job has to take them along because they are on this machine only."""
+    return None if config.detect.weights == ORIGINAL else weights
+
+
+def identity_of(source_url: str, config: Config, models: Mapping[str, str]) -> Identity:
     """What determines the output."""
     return Identity(
         config=config.identity(),
         digest=config.digest(),
-        models=dict(weights.digests),
+        models=dict(models),
         packages=package_versions(PACKAGES),
         input=source_url,
     )
@@ -99,7 +107,8 @@ class ExtractJob:
     Attributes:
         source: Where the photos come from.
         config: All settings.
-        model_digests: Of the networks, for the schemas' metadata.
+        model_digests: Of the models that take part, for the schemas' metadata.
+        weights: Of the networks; None are those that the config names.
     """
 
     source: Source
@@ -107,6 +116,7 @@ class ExtractJob:
     model_digests: Mapping[str, str]
     primary: str = "images"
     failed_statuses: frozenset[str] = tables.FAILED_STATUSES
+    weights: Weights | None = None
 
     @property
     def row_group_bytes(self) -> int:

@@ -16,8 +16,9 @@ from jobs.engine.plans.members import Member
 from jobs.engine.workers.ahead import work_ahead
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.detectors import make_detector
 from mtcnn_core.images import ImageError, largest_shrink, read_photo
+from mtcnn_core.ssd.files import SSD
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, WeightsError
 
@@ -61,11 +62,9 @@ class Extractor:
         needed = max(ONET.side, job.config.crop.box_pixels)
         self._shrink = largest_shrink(job.config.detect.min_face, needed)
         self._time = stopwatch or Stopwatch()
-        self._detector = FaceDetector(job.config.detect, stopwatch=self._time)
-        if self._detector.weights.digests != job.model_digests:
-            raise WeightsError(
-                "this node has other weights than the driver: install the same mtcnn-ray on both"
-            )
+        self._detector = make_detector(job.config.detect, job.weights, self._time)
+        if self._detector.digests != job.model_digests:
+            raise WeightsError(_differing(self._detector.digests, job.model_digests))
 
     def process(
         self,
@@ -196,6 +195,12 @@ def _groups(outcomes: Iterator[Outcome], photos: int) -> Iterator[list[Outcome]]
             group = []
     if group:
         yield group
+
+
+def _differing(here: Mapping[str, str], driver: Mapping[str, str]) -> str:
+    if here.get(SSD) != driver.get(SSD):
+        return "this node has another detector than the driver: put the same model files on both"
+    return "this node has other weights than the driver: install the same mtcnn-ray on both"
 
 
 def _pixel_bytes(outcome: Outcome) -> int:

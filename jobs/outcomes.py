@@ -17,6 +17,9 @@ from mtcnn_core.faces import Faces
 from mtcnn_core.images import ImageHeader
 from mtcnn_core.stopwatch import Stopwatch
 
+# Of a row without a crop, about.
+_BARE_ROW_BYTES = 400
+
 
 @dataclass
 class Outcome:
@@ -74,7 +77,7 @@ class FaceRows:
         time: Told the time spent in ``align`` and ``encode``.
 
     Attributes:
-        bytes: Of the crops gathered.
+        bytes: Of what was gathered; of rows with crops, the crops.
     """
 
     def __init__(self, crop: CropSettings, schema: pa.Schema, time: Stopwatch) -> None:
@@ -102,11 +105,11 @@ class FaceRows:
         if image is None:
             raise ValueError(f"'{outcome.member.key}' was not decoded, so it has no crops")
         with self._time("align"):
-            matrices = crop_matrices(faces, self._crop)
+            matrices = crop_matrices(faces, self._crop, outcome.size)
             crops = [cut(image, matrix, self._crop.size, outcome.size) for matrix in matrices]
             focus = [sharpness(each) for each in crops]
         with self._time("encode"):
-            files = [encode(each, self._crop) for each in crops]
+            stored = [] if self._crop.format == "none" else [encode(x, self._crop) for x in crops]
         rows: dict[str, Any] = {
             "key": [outcome.member.key] * n,
             "uri": [outcome.member.uri] * n,
@@ -118,11 +121,11 @@ class FaceRows:
             "kept": kept_faces(faces, *outcome.size, self._crop.keep).tolist(),
             "matrix": [matrices],
             "sharpness": focus,
-            "crop": [{"bytes": file, "path": None} for file in files],
+            "crop": [{"bytes": file, "path": None} for file in stored] or [None] * n,
         }
         for name, values in rows.items():
             self._columns[name].extend(values)
-        self.bytes += sum(map(len, files))
+        self.bytes += sum(map(len, stored)) or n * _BARE_ROW_BYTES
 
     def take(self) -> pa.RecordBatch:
         """Returns what was gathered, and forgets it."""

@@ -11,9 +11,8 @@ from jobs.config import Config
 from jobs.engine.errors import UserError
 from jobs.engine.plans.preview import Preview, preview
 from jobs.engine.workers.cluster import usable_cpus
-from jobs.extract import LABELS, ExtractJob, identity_of
-from jobs.sources import check_apart, open_source
-from mtcnn_core.weights import load_default
+from jobs.extract import LABELS, prepare
+from jobs.sources import check_apart
 
 _TIMED_PHOTOS = 12
 
@@ -61,17 +60,15 @@ def forecast(source_url: str, output: str, config: Config, *, store: bool) -> Fo
     Raises:
         jobs.engine.errors.UserError: Something the user has to change.
         jobs.engine.errors.Interrupted: SIGINT or SIGTERM.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
-    source = open_source(source_url, config.input)
-    weights = load_default()
-    job = ExtractJob(source, config, dict(weights.digests))
+    job, _, identity = prepare(source_url, config)
     found = preview(
-        source.list(),
+        job.source.list(),
         output,
         config.run,
-        identity_of(source_url, config, weights),
+        identity,
         store=store,
         labels=LABELS,
         options=config.output.storage_options,

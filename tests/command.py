@@ -44,3 +44,17 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         env=environment(),
         start_new_session=True,
     )
+
+
+def blocking(module: str, folder: Path) -> Mapping[str, str]:
+    """Variables for a Python in which a package is as if it were not installed."""
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Blocker:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] == {module!r}:\n"
+        f"            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)\n"
+        "sys.meta_path.insert(0, Blocker())\n"
+    )
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}

@@ -19,7 +19,7 @@ from jobs.engine.identity import package_versions
 from jobs.engine.interrupts import interrupts
 from jobs.extract import ExtractJob
 from jobs.sources import open_source
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.detectors import make_detector
 
 JSON_VERSION = 1
 
@@ -81,15 +81,15 @@ def benchmark(
         jobs.engine.errors.UserError: Something the user has to change.
         jobs.engine.errors.JobError: The whole job failed.
         jobs.engine.errors.Interrupted: SIGINT or SIGTERM.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     with interrupts():
         others = {name: load_rival(name, config.detect) for name in rivals}  # or fail, at once
         source = open_source(url, config.input)
         members = list(source.list())
         sample = picks(members, photos)
-        detector = FaceDetector(config.detect)
-        job = ExtractJob(source, config, dict(detector.weights.digests))
+        detector = make_detector(config.detect)
+        job = ExtractJob(source, config, dict(detector.digests))
         with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as folder:
             worker = time_worker(job, track(sample, "one worker"), sample, folder)
         duels = [

@@ -13,6 +13,7 @@ from jobs.bench.spread import Spread
 from jobs.bench.stages import WorkerTimes
 
 _NAMES = {
+    "ssd": "SSD",
     "pnet": "P-Net",
     "rnet": "R-Net",
     "onet": "O-Net",
@@ -42,6 +43,8 @@ def _worker_table(worker: WorkerTimes, url: str, where: str) -> Table:
         ["stage", "median ms", "share", "min", "max"],
     )
     for stage, spread in worker.stages().items():
+        if not spread.longest:
+            continue  # a stage of another detector
         table.add_row(_NAMES.get(stage, stage), *_cells(spread, f"{worker.share(stage):.1%}"))
     table.add_section()
     table.add_row("a photo", *_cells(worker.total(), "100.0%"))

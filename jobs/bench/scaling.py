@@ -18,7 +18,7 @@ from jobs.engine.files.storage import Storage
 from jobs.engine.plans.members import Member
 from jobs.extract import extract
 from jobs.sources import Source
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.detectors import make_detector
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Scale:
         returned: When the call returned; Ray's start and end lie between the two.
         shard_seconds: Time spent on shards, all workers together.
         shard_cpu_seconds: Processor time spent on them.
-        loop_seconds: `FaceDetector.detect` on the same photos, already decoded, one after the
+        loop_seconds: `Detector.detect` on the same photos, already decoded, one after the
             other in one process.
     """
 
@@ -179,7 +179,7 @@ def time_scale(
 
 
 def _time_loop(source: Source, members: Sequence[Member], config: Config) -> float:
-    detector = FaceDetector(config.detect)
+    detector = make_detector(config.detect)
     seconds = 0.0
     for image in decoded(source, track(list(map(Pick, members)), "the plain loop"), config):
         began = time.perf_counter()

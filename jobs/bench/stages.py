@@ -25,6 +25,7 @@ STAGES = (
     "read",
     "decode",
     "pyramid",
+    "ssd",
     "pnet",
     "rnet",
     "onet",

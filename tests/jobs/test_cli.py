@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ import pytest
 from PIL import Image
 
 from jobs.sources.demo import demo_folder
-from tests.command import environment, mtcnn_ray
+from tests.command import blocking, environment, mtcnn_ray
 
 
 @pytest.fixture(scope="module")
@@ -94,20 +92,6 @@ def test_wrong_usage_is_one_sentence(folder: Path, arguments: list[str], says: s
     assert not (folder / "out").exists()
 
 
-def _blocking(module: str, folder: Path) -> Mapping[str, str]:
-    """Variables for a Python in which a package is as if it were not installed."""
-    (folder / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Blocker:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] == {module!r}:\n"
-        f"            raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)\n"
-        "sys.meta_path.insert(0, Blocker())\n"
-    )
-    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
-    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-
-
 @pytest.mark.parametrize(
     ("url", "module", "extra"),
     [
@@ -118,17 +102,17 @@ def _blocking(module: str, folder: Path) -> Mapping[str, str]:
     ],
 )
 def test_a_missing_extra_is_named(tmp_path: Path, url: str, module: str, extra: str) -> None:
-    done = mtcnn_ray("extract", url, tmp_path / "out", env=_blocking(module, tmp_path))
+    done = mtcnn_ray("extract", url, tmp_path / "out", env=blocking(module, tmp_path))
     assert f"pip install '{extra}'" in _refused(done)
 
 
 def test_a_missing_extra_of_the_output_is_named(folder: Path) -> None:
-    done = mtcnn_ray("extract", folder / "in", "s3://bucket/out", env=_blocking("s3fs", folder))
+    done = mtcnn_ray("extract", folder / "in", "s3://bucket/out", env=blocking("s3fs", folder))
     assert "pip install 'mtcnn-ray[s3]'" in _refused(done)
 
 
 def test_the_demo_without_its_pictures_names_the_extra(tmp_path: Path) -> None:
-    env = {**_blocking("skimage", tmp_path), "MTCNN_RAY_CACHE": str(tmp_path / "cache")}
+    env = {**blocking("skimage", tmp_path), "MTCNN_RAY_CACHE": str(tmp_path / "cache")}
     # find_spec asks the blocker too, and gets its ModuleNotFoundError as an answer.
     done = subprocess.run(
         [

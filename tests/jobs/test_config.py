@@ -227,6 +227,8 @@ def test_errors_do_not_chain_what_was_given(tmp_path: Path) -> None:
     [
         "crop.size=161",
         "detect.min_face=21",
+        "detect.detector=another",
+        "detect.ssd.threshold=0.3",
         "limits.max_pixels=5000",
         "input.label=none",
         "output.row_group_bytes=7777",
@@ -257,6 +259,19 @@ def test_the_digest_does_not_depend_on_how_a_value_is_written() -> None:
     assert written_apart.digest() == Config().digest()
 
 
+def test_a_detector_is_the_same_wherever_its_file_lies() -> None:
+    files = ("/a/faces.xml", "/b/faces.xml", "b/faces.onnx", "c/faces", "faces")
+    assert len({load_config(None, {"detect.detector": file}).digest() for file in files}) == 1
+
+
+def test_the_path_of_a_detector_is_stored_from_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stored = load_config(None, {"detect.detector": "a/faces.xml"}).identity()
+    assert stored["detect"]["detector"] == str(tmp_path / "a" / "faces.xml")
+
+
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(Config(), "crop", Config().crop)  # noqa: B010
@@ -277,7 +292,7 @@ def test_a_preset_crops_as_the_library_preset_of_its_name(name: str) -> None:
 
 
 def test_every_preset_loads() -> None:
-    assert {"arcface112", "facenet160"} <= set(presets())
+    assert {"arcface112", "facenet", "facenet160", "widerface"} <= set(presets())
     for name, file in presets().items():
         assert load_config(name) == load_config(str(file))
 

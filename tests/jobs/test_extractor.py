@@ -25,9 +25,11 @@ from jobs.sources.demo import demo_folder
 from mtcnn_core.alignment import kept_faces
 from mtcnn_core.cascade import FaceDetector
 from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import Faces
 from mtcnn_core.images import decode, read_photo
 from mtcnn_core.weights import WeightsError
+from tests.mtcnn_core.ssd.models import END, write_onnx
 
 Row = dict[str, Any]
 
@@ -284,6 +286,13 @@ def test_every_crop_can_be_cut_again_from_its_matrix(
         assert row["sharpness"] == pytest.approx(sharpness(crop), rel=1e-6)
 
 
+def test_without_crops_the_rest_of_the_rows_is_the_same(photos: Path, rows: Rows) -> None:
+    config = load_config("facenet160", sets=[*_LIMITS, "crop.format=none"])
+    bare = _process(_job(photos, config)).faces
+    assert bare.column("crop").null_count == len(bare) == len(rows.faces)
+    assert bare.drop_columns("crop").to_pylist() == rows.faces.drop_columns("crop").to_pylist()
+
+
 @pytest.mark.parametrize("preset", ["facenet160", "arcface112"])
 def test_matrix_takes_the_face_to_the_middle_of_the_crop(photos: Path, preset: str) -> None:
     config = load_config(preset, sets=_LIMITS)
@@ -365,6 +374,17 @@ def test_rows_do_not_depend_on_what_else_is_in_the_shard(
 def test_a_worker_with_other_weights_refuses(photos: Path, config: Config) -> None:
     job = ExtractJob(open_source(str(photos), config.input), config, {"pnet": "another"})
     with pytest.raises(WeightsError, match="other weights"):
+        job.start()
+
+
+def test_a_worker_with_another_detector_refuses(photos: Path, tmp_path: Path) -> None:
+    model = write_onnx(tmp_path / "small.onnx")
+    config = load_config(None, {"detect.detector": str(model)})
+    digests = make_detector(config.detect).digests
+    job = ExtractJob(open_source(str(photos), config.input), config, digests)
+    job.start()
+    write_onnx(model, [END])
+    with pytest.raises(WeightsError, match="this node has another detector than the driver: put"):
         job.start()
 
 

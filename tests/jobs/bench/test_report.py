@@ -14,7 +14,7 @@ from jobs.bench.report import tables
 from jobs.bench.scaling import Scale
 from jobs.bench.stages import OTHER, STAGES, PhotoTimes, WorkerTimes
 
-_PHOTO = PhotoTimes(3, {**dict.fromkeys(STAGES, 0.01), "pnet": 0.08, OTHER: 0.02})
+_PHOTO = PhotoTimes(3, {**dict.fromkeys(STAGES, 0.01), "ssd": 0.0, "pnet": 0.08, OTHER: 0.02})
 _FOUND = Benchmark(
     input="photos",
     listed=500,
@@ -71,6 +71,10 @@ def _text(found: Benchmark) -> str:
 )
 def test_tables_hold(line: str) -> None:
     assert line in _text(_FOUND).split("\n")
+
+
+def test_stages_of_another_detector_are_left_out() -> None:
+    assert "SSD" not in _text(_FOUND)
 
 
 @pytest.mark.parametrize(

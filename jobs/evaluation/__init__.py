@@ -1,0 +1,1 @@
+"""The job `evaluate`: an extraction, and how good what it found is."""
