@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -22,20 +20,18 @@ from mtcnn_core.cell_nms import STRIDE, Indices, nms_cells
 from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.devices import Device, find_device
 from mtcnn_core.faces import Faces
+from mtcnn_core.output_stage import OutputStage
 from mtcnn_core.pooling import POOLINGS, Pooled
 from mtcnn_core.pyramid import Level, Pyramid, check_image
+from mtcnn_core.scores import logit
 from mtcnn_core.sessions import CropSession, ProposalSession
+from mtcnn_core.squares import Squares, look
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.views import View, unmirrored
+from mtcnn_core.views import View
 from mtcnn_core.weights import ONET, PNET, RNET, Weights
 from mtcnn_core.weights.load import load_weights
 
 __all__ = ["DetectorSettings", "FaceDetector"]
-
-# Side of the square that landmarks are looked for in, of that about the face: mean error on LFW
-# .0423 of the distance of the eyes with 0.9, .0451 with 1, .0433 with 0.85, .0564 with 1.1, and
-# .0479 in the square that the face was found in.
-_TIGHT = 0.9
 
 
 class FaceDetector:
@@ -72,7 +68,9 @@ class FaceDetector:
         self._time = stopwatch or Stopwatch()
         self._pnet = ProposalSession(self.weights, self.device, self._time)
         self._rnet = CropSession(RNET, self.weights, self.device, self._time)
-        self._onet = CropSession(ONET, self.weights, self.device, self._time)
+        onet = CropSession(ONET, self.weights, self.device, self._time)
+        threshold = self.settings.thresholds[2]
+        self._output = OutputStage(onet, threshold, self.settings.mirror, self._time)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -121,22 +119,30 @@ class FaceDetector:
             _, candidates = self._look_for(view, images, full)
             for parts, each in zip(found, candidates, strict=True):
                 parts.append(each)
-        return self._finish(photos, [self._pooled(Candidates.joined(parts)) for parts in found])
+        scores = []
+        for photo, parts in zip(photos, found, strict=True):
+            photo.boxes, score = self._pooled(Candidates.joined(parts))
+            scores.append(score)
+        landmarks = self._output.landmarks(photos)
+        return [
+            Faces(photo.boxes, score, points)
+            for photo, score, points in zip(photos, scores, landmarks, strict=True)
+        ]
 
     def _look_for(
         self, view: View, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
-    ) -> tuple[list[_Photo], list[Candidates]]:
+    ) -> tuple[list[Squares], list[Candidates]]:
         """The three stages on one view of each photo; the candidates are in the photo."""
         with self._time("pyramid"):
             seen = [view.of(image, size) for image, size in zip(images, sizes, strict=True)]
             photos = [
-                _Photo(Pyramid(each.pixels, view.min_face, self.settings.factor, each.size))
+                Squares(Pyramid(each.pixels, view.min_face, self.settings.factor, each.size))
                 for each in seen
             ]
         for photo in photos:
             photo.boxes = self._propose(photo.pyramid)
         self._refine(photos)
-        found = self._output(photos)
+        found = self._output.candidates(photos)
         back = [each.to_photo(candidates) for each, candidates in zip(seen, found, strict=True)]
         return photos, back
 
@@ -168,50 +174,19 @@ class FaceDetector:
         """P-Net on one level: rows and columns of the cells that pass, their heads ``(5, n)``."""
         heads = self._pnet(level.pixels)
         # On flat arrays: 0.1 ms a photo in place of 0.3.
-        places = np.flatnonzero(heads[0] >= _logit(self.settings.thresholds[0]))
+        places = np.flatnonzero(heads[0] >= logit(self.settings.thresholds[0]))
         rows, columns = np.divmod(places, heads.shape[2])
         return rows, columns, heads.reshape(5, -1)[:, places]
 
-    def _refine(self, photos: Sequence[_Photo]) -> None:
+    def _refine(self, photos: Sequence[Squares]) -> None:
         """R-Net on 24 px crops: fewer and better squares."""
-        for photo, heads in zip(photos, self._look(self._rnet, photos), strict=True):
-            passed = heads[:, 0] >= _logit(self.settings.thresholds[1])
+        for photo, heads in zip(photos, look(self._rnet, photos, self._time), strict=True):
+            passed = heads[:, 0] >= logit(self.settings.thresholds[1])
             boxes, heads = photo.boxes[passed], heads[passed]
             with self._time("nms"):
                 keep = bx.nms(boxes, heads[:, 0], self.settings.nms_refined)
             squares = bx.square(bx.regress(boxes[keep], heads[keep, 1:5]))
             photo.boxes = photo.pyramid.visible(squares)
-
-    def _output(self, photos: Sequence[_Photo]) -> list[Candidates]:
-        """O-Net on 48 px crops: which are faces, and their boxes."""
-        found = []
-        for photo, heads in zip(photos, self._surer(photos, self._last_look(photos)), strict=True):
-            passed = heads[:, 0] >= _logit(self.settings.thresholds[2])
-            boxes = bx.regress(photo.boxes[passed], heads[passed, 1:5])
-            found.append(Candidates(boxes, heads[passed, 0]))
-        return found
-
-    def _surer(
-        self, photos: Sequence[_Photo], looked: list[NDArray[np.float32]]
-    ) -> list[NDArray[np.float32]]:
-        """Asks O-Net a second time, of mirrored crops, where it was nearly sure of a face.
-
-        With the default threshold .7 that is a score from .3 to .7. On 292 photos of WIDER FACE it
-        is worth an AP of .800 / .763 / .563 in place of .793 / .751 / .530, for 5 crops a photo;
-        asking from .1 on .799 / .764 / .566 for 11.
-        """
-        if self.settings.mirror != "unsure":
-            return looked
-        limit = _logit(self.settings.thresholds[2])
-        unsure = [np.abs(heads[:, 0]) < limit for heads in looked]
-        asked = [
-            _Photo(photo.pyramid, photo.boxes[which])
-            for photo, which in zip(photos, unsure, strict=True)
-        ]
-        answers = self._look(self._onet, asked, mirrored=True)
-        for heads, which, answer in zip(looked, unsure, answers, strict=True):
-            heads[which] = _mean(heads[which], unmirrored(answer))
-        return looked
 
     def _pooled(self, found: Candidates) -> Pooled:
         if not len(found):
@@ -221,64 +196,6 @@ class FaceDetector:
             boxes, scores = pool(found, self.settings.nms_output, len(self._views))
         sure = scores >= self.settings.min_score
         return boxes[sure], scores[sure]
-
-    def _finish(self, photos: Sequence[_Photo], found: Sequence[Pooled]) -> list[Faces]:
-        """O-Net once more, on the faces found: it places landmarks better in a tight square."""
-        for photo, (boxes, _) in zip(photos, found, strict=True):
-            photo.boxes = bx.scale(bx.square(boxes), _TIGHT)
-        return [
-            Faces(boxes, scores, bx.points(photo.boxes, heads[:, 5:]))
-            for photo, (boxes, scores), heads in zip(
-                photos, found, self._last_look(photos), strict=True
-            )
-        ]
-
-    def _last_look(self, photos: Sequence[_Photo]) -> list[NDArray[np.float32]]:
-        """O-Net on the boxes of all photos, and on their mirrors where that is wanted."""
-        heads = self._look(self._onet, photos)
-        if self.settings.mirror in ("none", "unsure"):
-            return heads
-        mirrored = self._look(self._onet, photos, mirrored=True)
-        return [_mean(*pair) for pair in zip(heads, map(unmirrored, mirrored), strict=True)]
-
-    def _look(
-        self, session: CropSession, photos: Sequence[_Photo], mirrored: bool = False
-    ) -> list[NDArray[np.float32]]:
-        """Runs a network on the boxes of all photos, in shared batches; its heads by photo."""
-        bounds = [0, *accumulate(len(photo.boxes) for photo in photos)]
-        starts, ends = bounds[:-1], bounds[1:]
-
-        def cut(part: slice) -> NDArray[np.float32]:
-            with self._time("crop"):
-                pieces = [
-                    photo.pyramid.crops(
-                        photo.boxes[max(part.start - start, 0) : part.stop - start],
-                        session.network.side,
-                    )
-                    for photo, start, end in zip(photos, starts, ends, strict=True)
-                    if part.start < end and start < part.stop
-                ]
-                crops = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
-                return np.ascontiguousarray(crops[:, :, ::-1]) if mirrored else crops
-
-        heads = session(bounds[-1], cut)
-        return [heads[start:end] for start, end in zip(starts, ends, strict=True)]
-
-
-@dataclass
-class _Photo:
-    """A photo on its way through the cascade: its pyramid and the squares found so far."""
-
-    pyramid: Pyramid
-    boxes: bx.Boxes = field(default_factory=lambda: np.empty((0, 4), np.float32))
-
-
-def _logit(probability: float) -> float:
-    return math.log(probability / (1 - probability))
-
-
-def _mean(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.float32(0.5) * (a + b)
 
 
 def _views(settings: DetectorSettings) -> list[View]:

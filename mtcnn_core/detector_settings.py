@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from mtcnn_core.devices import DeviceName, EngineName, Precision
+from mtcnn_core.output_stage import Mirror
 from mtcnn_core.pooling import Pooling
 from mtcnn_core.ssd.files import CASCADE
 from mtcnn_core.ssd.files import by_place as ssd_by_place
@@ -64,7 +65,7 @@ class DetectorSettings:
     nms_proposals: Fraction = 0.7
     nms_refined: Fraction = 0.7
     nms_output: Fraction = 0.7
-    mirror: Literal["none", "unsure", "crops", "photo"] = "unsure"
+    mirror: Mirror = "unsure"
     turns: tuple[Degrees, ...] = ()
     turned_min_face: MinFace = 32
     pooling: Pooling = "strongest"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mtcnn_core import boxes as bx
 from mtcnn_core.candidates import Candidates
+from mtcnn_core.scores import sigmoid
 
 Pooling = Literal["strongest", "support"]
 
@@ -35,7 +35,7 @@ def strongest(found: Candidates, overlap: float, views: int) -> Pooled:
         Boxes and scores by falling score.
     """
     keep = bx.nms_minimum(found.boxes, found.logits, overlap)
-    return found.boxes[keep], _sigmoid(found.logits[keep])
+    return found.boxes[keep], sigmoid(found.logits[keep])
 
 
 def supported(found: Candidates, overlap: float, views: int) -> Pooled:
@@ -55,21 +55,17 @@ def supported(found: Candidates, overlap: float, views: int) -> Pooled:
     Returns:
         Boxes and scores by falling score.
     """
-    chances = _sigmoid(found.logits)
+    chances = sigmoid(found.logits)
     same = bx.iou(found.boxes, found.boxes) > _SAME
     support = same @ chances * np.float32(2 / views)
     evidence = found.logits + np.float32(_SUPPORT) * np.log1p(support)
     keep = bx.nms(found.boxes, evidence, overlap)
     votes = same[keep] * chances
     boxes = votes @ found.boxes / votes.sum(axis=1, keepdims=True)
-    return boxes.astype(np.float32), _sigmoid(_SLOPE * (evidence[keep] - _EVEN))
+    return boxes.astype(np.float32), sigmoid(_SLOPE * (evidence[keep] - _EVEN))
 
 
 POOLINGS: dict[Pooling, Callable[[Candidates, float, int], Pooled]] = {
     "strongest": strongest,
     "support": supported,
 }
-
-
-def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

@@ -104,7 +104,7 @@ _DEFAULT_SETTINGS: dict[str, Changes] = {
 }
 _PATCHES: dict[str, Changes] = {
     "NMS after O-Net by union": _UNION,
-    "score flattened": {"mtcnn_core.pooling._sigmoid": patches.flat_score},
+    "score flattened": {"mtcnn_core.pooling.sigmoid": patches.flat_score},
     "levels by area from full photo": _pyramid(patches.LevelsByArea),
     "levels linear from full photo": _pyramid(patches.LevelsFromFull),
     "crops from full photo": _pyramid(patches.CropsFromFull),
