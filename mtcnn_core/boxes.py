@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Boxes = NDArray[np.float32]
 Scores = NDArray[np.float32]
 
+_ROWS = 256
+
 
 def regress(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
     """Moves each edge by its offset, a fraction of the box's width or height.
@@ -81,6 +83,21 @@ def iou(boxes: Boxes, others: Boxes) -> NDArray[np.float32]:
         shared, union, out=np.zeros_like(shared), where=shared > 0
     )
     return ratio
+
+
+def overlapping(boxes: Boxes, others: Boxes, threshold: float) -> NDArray[np.bool_]:
+    """Tells which boxes share more than a fraction of their union.
+
+    Row after row, so that thousands of boxes need no more memory than the answer.
+
+    Returns:
+        bool ``(n, m)``.
+    """
+    shared = np.empty((len(boxes), len(others)), np.bool_)
+    for start in range(0, len(boxes), _ROWS):
+        rows = slice(start, start + _ROWS)
+        shared[rows] = iou(boxes[rows], others) > threshold
+    return shared
 
 
 def nms(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:

@@ -56,7 +56,7 @@ def supported(found: Candidates, overlap: float, views: int) -> Pooled:
         Boxes and scores by falling score.
     """
     chances = sigmoid(found.logits)
-    same = bx.iou(found.boxes, found.boxes) > _SAME
+    same = bx.overlapping(found.boxes, found.boxes, _SAME)
     support = same @ chances * np.float32(2 / views)
     evidence = found.logits + np.float32(_SUPPORT) * np.log1p(support)
     keep = bx.nms(found.boxes, evidence, overlap)

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mtcnn_core.boxes import nms, nms_minimum, points, regress, square, visible
+from mtcnn_core.boxes import (
+    iou,
+    nms,
+    nms_minimum,
+    overlapping,
+    points,
+    regress,
+    scale,
+    square,
+    visible,
+)
 
 Floats = NDArray[np.float32]
 Suppression = Callable[[Floats, Floats, float], NDArray[np.intp]]
@@ -181,3 +191,25 @@ def _overlap(a: Floats, b: Floats, smaller: bool) -> float:
     shared = max(min(ax2, bx2) - max(ax1, bx1), 0) * max(min(ay2, by2) - max(ay1, by1), 0)
     area_a, area_b = (ax2 - ax1) * (ay2 - ay1), (bx2 - bx1) * (by2 - by1)
     return shared / (min(area_a, area_b) if smaller else area_a + area_b - shared)
+
+
+def test_iou_by_hand() -> None:
+    boxes = _boxes((0, 0, 10, 10), (5, 5, 5, 9))
+    others = _boxes(
+        (0, 0, 10, 10), (5, 0, 15, 10), (0, 0, 10, 4), (20, 20, 30, 30), (10, 0, 20, 10)
+    )
+    expected = [[1, 1 / 3, 0.4, 0, 0], [0, 0, 0, 0, 0]]
+    np.testing.assert_allclose(iou(boxes, others), expected, rtol=1e-6)
+
+
+def test_more_boxes_than_are_compared_at_once_overlap_as_few_do(rng: np.random.Generator) -> None:
+    low = rng.uniform(0, 100, (600, 2))
+    boxes = np.concatenate([low, low + rng.uniform(1, 40, (600, 2))], axis=1).astype(np.float32)
+    shared = overlapping(boxes, boxes[:70], 0.3)
+    np.testing.assert_array_equal(shared, iou(boxes, boxes[:70]) > 0.3)
+    assert 70 < shared.sum() < 600 * 70 / 2
+
+
+def test_scale_keeps_the_centre() -> None:
+    boxes = scale(_boxes((0, 10, 10, 30)), 0.5)
+    np.testing.assert_allclose(boxes, _boxes((2.5, 15, 7.5, 25)), rtol=1e-6)
