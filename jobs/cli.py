@@ -255,7 +255,11 @@ def bench(
     ] = None,
     against: Annotated[
         list[str],
-        typer.Option("--against", metavar="PACKAGE", help="mtcnn or facenet-pytorch, in turn."),
+        typer.Option(
+            "--against",
+            metavar="NAME",
+            help="mtcnn, facenet-pytorch, onnxruntime, openvino or openvino-bf16, in turn.",
+        ),
     ] = [],  # noqa: B006
     as_json: JsonOption = False,
     sets: SetOption = [],  # noqa: B006

@@ -1,11 +1,15 @@
-"""Other packages with the same cascade, set up as this one is: same settings, one thread, CPU."""
+"""What to compare with, set up alike (same settings, one thread, CPU).
+
+Other packages with the same cascade, and this one with another engine.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,8 @@ from numpy.typing import NDArray
 
 from jobs.engine.errors import UserError
 from mtcnn_core.cascade import DetectorSettings
+from mtcnn_core.detectors import make_detector
+from mtcnn_core.devices import EngineName, Precision
 
 # uint8 (h, w, 3) RGB -> how many faces were found
 Detect = Callable[[NDArray[np.uint8]], int]
@@ -40,7 +46,7 @@ def find_rival(name: str) -> Rival:
         UserError: There is none of that name.
     """
     if name not in RIVALS:
-        raise UserError(f"--against takes {' or '.join(RIVALS)}, not '{name}'")
+        raise UserError(f"--against takes {', '.join(RIVALS)}, not '{name}'")
     return RIVALS[name]
 
 
@@ -53,6 +59,7 @@ def load_rival(name: str, settings: DetectorSettings) -> Detect:
 
     Raises:
         UserError: There is none of that name, or it is not installed.
+        mtcnn_core.devices.DeviceError: The engine is not there.
     """
     rival = find_rival(name)
     try:
@@ -105,6 +112,12 @@ def _facenet_pytorch(settings: DetectorSettings) -> Detect:
     return detect
 
 
+def _engine(engine: EngineName, precision: Precision, settings: DetectorSettings) -> Detect:
+    detector = make_detector(replace(settings, engine=engine, precision=precision))
+    return lambda image: len(detector.detect(image))
+
+
+_OPENVINO = (("openvino",), "pip install 'mtcnn-ray[openvino]'")
 RIVALS: Mapping[str, Rival] = {
     "mtcnn": Rival(
         ("mtcnn", "tensorflow", "tensorflow-cpu", "keras"),
@@ -118,4 +131,7 @@ RIVALS: Mapping[str, Rival] = {
         "pip install --no-deps facenet-pytorch==2.6.0",
         _facenet_pytorch,
     ),
+    "onnxruntime": Rival(("onnxruntime",), "", partial(_engine, "onnxruntime", "f32")),
+    "openvino": Rival(*_OPENVINO, partial(_engine, "openvino", "f32")),
+    "openvino-bf16": Rival(*_OPENVINO, partial(_engine, "openvino", "bf16")),
 }
