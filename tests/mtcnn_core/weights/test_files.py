@@ -351,6 +351,7 @@ def _read_all(folder: Path, name: str, mutations: list[bytes]) -> int:
 _SMALLEST: Callable[[Path], int] = lambda file: file.stat().st_size  # noqa: E731
 
 
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # numpy evaluates the header
 @pytest.mark.parametrize("form", EXACT)
 @pytest.mark.parametrize(
     "count", [60, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]

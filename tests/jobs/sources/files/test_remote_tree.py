@@ -100,7 +100,9 @@ def test_a_stalled_s3_is_cut_off(bad_http: BadServer) -> None:
     pytest.importorskip("s3fs")
     bad_http.script("/bucket/a.jpg", Answer(body=PHOTO, stall="within"))
     options = {"key": "k", "secret": "s", "endpoint_url": bad_http.url}
-    tree = RemoteTree(fsspec.filesystem("s3", **options), "bucket", "", _TIMEOUT_S, HURRIED)
+    fs = fsspec.filesystem("s3", **options)
+    fs.connect()  # loads the service's description, which may last longer than the deadline
+    tree = RemoteTree(fs, "bucket", "", _TIMEOUT_S, HURRIED)
     member = Member("a.jpg", "s3://bucket/a.jpg", len(PHOTO), "", None)
     assert tree.read(member, max_bytes=None) == NEVER
     assert bad_http.asked["/bucket/a.jpg"] == HURRIED.attempts
