@@ -7,7 +7,6 @@ quarter of the landmark error against the usual ports.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -16,19 +15,19 @@ from numpy.typing import NDArray
 
 from mtcnn_core import boxes as bx
 from mtcnn_core.candidates import Candidates
-from mtcnn_core.cell_nms import STRIDE, Indices, nms_cells
 from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.devices import Device, find_device
 from mtcnn_core.faces import Faces
 from mtcnn_core.output_stage import OutputStage
 from mtcnn_core.pooling import POOLINGS, Pooled
-from mtcnn_core.pyramid import Level, Pyramid, check_image
+from mtcnn_core.proposal_stage import ProposalStage
+from mtcnn_core.pyramid import Pyramid, check_image
 from mtcnn_core.scores import logit
 from mtcnn_core.sessions import CropSession, ProposalSession
 from mtcnn_core.squares import Squares, look
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.views import View
-from mtcnn_core.weights import ONET, PNET, RNET, Weights
+from mtcnn_core.weights import ONET, RNET, Weights
 from mtcnn_core.weights.load import load_weights
 
 __all__ = ["DetectorSettings", "FaceDetector"]
@@ -66,7 +65,8 @@ class FaceDetector:
         )
         self._views = _views(self.settings)
         self._time = stopwatch or Stopwatch()
-        self._pnet = ProposalSession(self.weights, self.device, self._time)
+        pnet = ProposalSession(self.weights, self.device, self._time)
+        self._proposals = ProposalStage(pnet, self.settings, self._time)
         self._rnet = CropSession(RNET, self.weights, self.device, self._time)
         onet = CropSession(ONET, self.weights, self.device, self._time)
         threshold = self.settings.thresholds[2]
@@ -140,43 +140,11 @@ class FaceDetector:
                 for each in seen
             ]
         for photo in photos:
-            photo.boxes = self._propose(photo.pyramid)
+            photo.boxes = self._proposals.propose(photo.pyramid)
         self._refine(photos)
         found = self._output.candidates(photos)
         back = [each.to_photo(candidates) for each, candidates in zip(seen, found, strict=True)]
         return photos, back
-
-    def _propose(self, pyramid: Pyramid) -> bx.Boxes:
-        """P-Net on every level: squares that may hold a face."""
-        if not pyramid.levels:
-            return np.empty((0, 4), np.float32)
-        found = [self._scan(level) for level in pyramid.levels]
-        level = np.repeat(np.arange(len(found)), [len(rows) for rows, _, _ in found])
-        rows, columns, heads = (np.concatenate(parts, -1) for parts in zip(*found, strict=True))
-        # Suppressed on the grid, where overlaps are exact: cells two steps apart in one direction
-        # overlap by just 0.5, and in pixels of the photo rounding would decide which of them stay.
-        # All levels at once, one below the other, so that no cell reaches into the next.
-        tops = np.cumsum([0, *(math.ceil(len(each.pixels) / STRIDE) for each in pyramid.levels)])
-        with self._time("nms"):
-            keep = nms_cells(rows + tops[level], columns, heads[0], self.settings.nms_level)
-        corners = STRIDE * np.stack([columns[keep], rows[keep]], axis=1)
-        scales = np.array([2 * each.scale for each in pyramid.levels])[level[keep]]
-        squares = np.concatenate([corners, corners + PNET.side], axis=1)
-        cells = (squares / scales).astype(np.float32)
-        logits, offsets = heads[0, keep], heads[1:, keep].T
-        if max(self.settings.nms_level, pyramid.largest_overlap) > self.settings.nms_proposals:
-            with self._time("nms"):
-                keep = bx.nms(cells, logits, self.settings.nms_proposals)
-            cells, offsets = cells[keep], offsets[keep]
-        return pyramid.visible(bx.square(bx.regress(cells, offsets)))
-
-    def _scan(self, level: Level) -> tuple[Indices, Indices, NDArray[np.float32]]:
-        """P-Net on one level: rows and columns of the cells that pass, their heads ``(5, n)``."""
-        heads = self._pnet(level.pixels)
-        # On flat arrays: 0.1 ms a photo in place of 0.3.
-        places = np.flatnonzero(heads[0] >= logit(self.settings.thresholds[0]))
-        rows, columns = np.divmod(places, heads.shape[2])
-        return rows, columns, heads.reshape(5, -1)[:, places]
 
     def _refine(self, photos: Sequence[Squares]) -> None:
         """R-Net on 24 px crops: fewer and better squares."""

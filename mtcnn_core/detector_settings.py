@@ -34,6 +34,9 @@ class DetectorSettings:
         nms_level: Overlap (intersection over union) allowed within a pyramid level.
         nms_proposals: The same across levels.
         nms_refined: The same after R-Net.
+        min_neighbours: How many cells must have passed P-Net about a proposal, itself included,
+            for R-Net to look at it; near borders a tenth of them is enough. 0 asks R-Net about
+            every proposal.
         nms_output: The same after O-Net: of the smaller box with pooling "strongest", of the union
             with "support".
         mirror: What O-Net is shown mirrored as well, to take the mean of both answers: "unsure",
@@ -65,6 +68,7 @@ class DetectorSettings:
     nms_proposals: Fraction = 0.7
     nms_refined: Fraction = 0.7
     nms_output: Fraction = 0.7
+    min_neighbours: Annotated[int, Field(ge=0, le=100)] = 4
     mirror: Mirror = "unsure"
     turns: tuple[Degrees, ...] = ()
     turned_min_face: MinFace = 32

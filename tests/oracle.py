@@ -38,6 +38,7 @@ class Settings:
     nms_proposals: float = 0.7
     nms_refined: float = 0.7
     nms_output: float = 0.7
+    min_neighbours: int = 4
     mirror: str = "unsure"
     turns: tuple[float, ...] = ()
     turned_min_face: float = 32
@@ -109,8 +110,17 @@ class Oracle:
         scanned, ladder = pyramid(photo, min_face, s.factor)
 
         proposals: list[Candidate] = []
-        for level in scanned:
-            proposals += self._scan(level, photo, s.thresholds[0], s.nms_level)
+        passed = [self._scan(level, s.thresholds[0]) for level in scanned]
+        for index, level in enumerate(scanned):
+            # In pixels of the level, where overlaps are exact: cells two strides apart share
+            # exactly half of their union, so in pixels of the photo rounding would decide.
+            kept = suppress(passed[index], s.nms_level, intersection_over_union)
+            scale = np.tile(exact_scale(level, photo), 2)
+            proposals += [
+                replace(c, box=c.box / scale)
+                for c in kept
+                if has_neighbours(c, index, passed, scanned, photo, s)
+            ]
         proposals = suppress(proposals, s.nms_proposals, intersection_over_union)
         boxes = [square(regress(p.box, p.offsets)) for p in proposals]
         boxes = [box + s.nudge for box in boxes if touches(box, photo)]
@@ -123,12 +133,8 @@ class Oracle:
         faces = self._look(boxes, "onet", ladder, photo, s.thresholds[2], s.mirror)
         return [replace(f, box=regress(f.box, f.offsets)) for f in faces]
 
-    def _scan(self, level: Pixels, photo: Pixels, threshold: float, nms: float) -> list[Candidate]:
-        """P-Net and NMS on one level.
-
-        NMS is done in pixels of the level, where it is exact: cells two strides apart share
-        exactly half of their union, so in pixels of the photo rounding would decide.
-        """
+    def _scan(self, level: Pixels, threshold: float) -> list[Candidate]:
+        """P-Net on one level: the cells that pass, in pixels of the level."""
         found = []
         for start, heads in self.networks["pnet"].row_blocks(level):
             probability = softmax(heads["score"])[0, :, :, 1]
@@ -137,10 +143,7 @@ class Oracle:
                 box = np.concatenate([corner, corner + _PNET_CELL]).astype(np.float64)
                 offsets = heads["boxes"][0, row, column]
                 found.append(Candidate(box, float(probability[row, column]), offsets))
-        scale = np.tile(exact_scale(level, photo), 2)
-        return [
-            replace(c, box=c.box / scale) for c in suppress(found, nms, intersection_over_union)
-        ]
+        return found
 
     def _look(
         self,
@@ -222,6 +225,35 @@ class PlainNetwork:
             x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
         dense: Floats = x @ weight.T + bias
         return dense
+
+
+def has_neighbours(
+    cell: Candidate,
+    index: int,
+    passed: list[list[Candidate]],
+    scanned: list[Pixels],
+    photo: Pixels,
+    s: Settings,
+) -> bool:
+    """Whether enough cells have passed about a cell, on its level and the two next to it."""
+    count = room = 0
+    for other in (index - 1, index, index + 1):
+        if not 0 <= other < len(scanned):
+            continue
+        reach = math.floor(2.5 / s.factor) if other < index else 2  # steps
+        ratio = exact_scale(scanned[other], photo) / exact_scale(scanned[index], photo)
+        near = np.ones(len(passed[other]), bool)
+        cells = 1
+        for axis in (0, 1):  # x, y
+            last = math.ceil((scanned[other].shape[1 - axis] - 2) / 2) - 4 - 1
+            centre = (cell.box[axis] / 2 + 3) * ratio[axis]
+            nearest = min(max(round(centre - 3), 0), last)
+            steps = np.array([c.box[axis] / 2 for c in passed[other]]) - nearest
+            near &= np.abs(steps) <= reach
+            cells *= sum(abs(place - nearest) <= reach for place in range(last + 1))
+        count += int(near.sum())
+        room += cells
+    return count >= min(s.min_neighbours, room / 10)
 
 
 def swap_sides(landmarks: Floats) -> Floats:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mtcnn_core import boxes as bx
 from mtcnn_core.boxes import Boxes
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.cascade import DetectorSettings, FaceDetector
 from mtcnn_core.pyramid import Level, Pyramid
 from mtcnn_core.weights import PNET
 
@@ -131,9 +131,15 @@ class Facenet(Ported, LevelsByArea):
 class PortedDetector(FaceDetector):
     """The usual ports: P-Net's cells are whole pixels of the photo, and shifted."""
 
-    def _propose(self, pyramid: Pyramid) -> Boxes:
-        with mock.patch.object(bx, "regress", _regress_cells):
-            return super()._propose(pyramid)
+    def __init__(self, settings: DetectorSettings) -> None:
+        super().__init__(settings)
+        propose = self._proposals.propose
+
+        def shifted(pyramid: Pyramid) -> Boxes:
+            with mock.patch.object(bx, "regress", _regress_cells):
+                return propose(pyramid)
+
+        self._proposals.propose = shifted  # type: ignore[method-assign]
 
 
 _regress = bx.regress

@@ -91,6 +91,10 @@ _DEFAULT_SETTINGS: dict[str, Changes] = {
     "NMS after R-Net .5": {"nms_refined": 0.5},
     "NMS after R-Net .85": {"nms_refined": 0.85},
     "NMS after O-Net .5": {"nms_output": 0.5},
+    "min_neighbours 0": {"min_neighbours": 0},
+    "min_neighbours 2": {"min_neighbours": 2},
+    "min_neighbours 6": {"min_neighbours": 6},
+    "min_neighbours 8": {"min_neighbours": 8},
     "mirror none": {"mirror": "none"},
     "mirror crops": {"mirror": "crops"},
     "mirror photo": {"mirror": "photo"},
@@ -126,6 +130,7 @@ _PORTS: dict[str, tuple[Changes, type[FaceDetector]]] = {
     ),
 }
 _WIDERFACE_SETTINGS: dict[str, Changes] = {
+    "min_neighbours 4": {"min_neighbours": 4},
     "no turns": {"turns": ()},
     "no mirror": {"mirror": "none"},
     "mirror crops": {"mirror": "crops"},

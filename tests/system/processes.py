@@ -16,6 +16,7 @@ from tests.command import start
 from tests.system.outputs import committed, planned
 
 _LIMIT_S = 120  # a hang, not a slow machine
+_WORKING = ".run"
 
 
 @contextlib.contextmanager
@@ -75,9 +76,12 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 
 def kill_a_worker(process: subprocess.Popen[str]) -> bool:
     """SIGKILL for one process that is working on a shard; False if none is just now."""
-    for worker in workers_below(psutil.Process(process.pid), doing=".run"):
-        kill(worker)
-        return True
+    for worker in workers_below(psutil.Process(process.pid), doing=_WORKING):
+        worker.suspend()  # so that it does not finish between the look and the blow
+        if _is_worker(worker, _WORKING):
+            kill(worker)
+            return True
+        worker.resume()
     return False
 
 
@@ -86,12 +90,16 @@ def workers_below(process: psutil.Process, doing: str = "") -> list[psutil.Proce
     found = []
     for member in process.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            name = " ".join(member.cmdline())
-            # Others that are called so are agents, without which a node ends itself, and processes
-            # without an actor yet: for one that is killed then, Ray waits a minute.
-            if name.startswith("ray::Actor") and name.split()[0].endswith(doing):
+            if _is_worker(member, doing):
                 found.append(member)
     return found
+
+
+def _is_worker(process: psutil.Process, doing: str) -> bool:
+    name = " ".join(process.cmdline())
+    # Others that are called so are agents, without which a node ends itself, and processes without
+    # an actor yet: for one that is killed then, Ray waits a minute.
+    return name.startswith("ray::Actor") and name.split()[0].endswith(doing)
 
 
 def kill(*processes: psutil.Process) -> None:
