@@ -49,7 +49,7 @@ def test_json_of_a_photo_without_a_face(demo: Path) -> None:
 
 def test_the_photo_is_upright(demo: Path, astronaut: PhotoFaces) -> None:
     rotated = detect_photo(str(demo / "faces" / "rotated.jpg"), load_config(None))
-    np.testing.assert_allclose(rotated.faces.boxes, astronaut.faces.boxes, atol=4)
+    np.testing.assert_allclose(rotated.faces.boxes[0], astronaut.faces.boxes[0], atol=4)
 
 
 def test_settings_are_used(demo: Path) -> None:
