@@ -56,10 +56,17 @@ def test_missing_files_are_named(folder: Path) -> None:
         read_mat(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"no MATLAB file", bytes(200)])
+@pytest.mark.parametrize("content", [b"", b"no MATLAB file"])
 def test_a_file_that_is_none_is_refused(folder: Path, content: bytes) -> None:
     (folder / "wider_face_val.mat").write_bytes(content)
     with pytest.raises(UserError, match="not a MATLAB file that can be read"):
+        read_mat(folder)
+
+
+def test_a_file_of_zeros_is_refused(folder: Path) -> None:
+    (folder / "wider_face_val.mat").write_bytes(bytes(200))
+    # SciPy 1.13 reads an empty file from it, newer ones none.
+    with pytest.raises(UserError, match=r"not a MATLAB file that can be read|have the lists"):
         read_mat(folder)
 
 
