@@ -41,7 +41,7 @@ def nms_cells(
         return np.empty(0, np.intp)
     steps, before = _neighbours(threshold)
     # Cells by place, counted from 1, with so much space around that no neighbour is elsewhere.
-    pitch = int(columns.max()) + 1 + _REACH
+    pitch = int(np.max(columns)) + 1 + _REACH
     grid = np.empty((int(rows[-1]) + 1 + 2 * _REACH) * pitch, np.int32)
     places = (rows + _REACH) * pitch + columns
     around = (steps @ (pitch, 1))[:, None] + places

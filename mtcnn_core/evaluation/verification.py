@@ -50,7 +50,7 @@ class Roc:
         With fewer than ``1 / far`` pairs of different persons, none of them may be accepted: 100
         pairs tell no difference between 0.001 and 0.009.
         """
-        return float(self.tar[self.far <= far].max())
+        return float(np.max(self.tar[self.far <= far]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def verify(
     if same.sum() < 2 or (~same).sum() < 2:
         raise ValueError("two pairs of one person and two of different persons are the least")
     dealt = _deal(same) if folds is None else _numbered(folds, len(same))
-    count = int(dealt.max()) + 1
+    count = int(np.max(dealt)) + 1
     accuracies, thresholds = np.empty(count), np.empty(count)
     is_right = np.zeros(len(same), np.bool_)
     for fold in range(count):

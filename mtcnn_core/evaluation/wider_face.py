@@ -174,4 +174,4 @@ def area(precision: Floats, recall: Floats) -> float:
 def _range(truth: Mapping[str, Annotation], found: Mapping[str, Detections]) -> tuple[float, float]:
     scores = [found[name].scores for name in truth if name in found]
     known = np.concatenate(scores) if scores else np.empty(0)
-    return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+    return (float(np.min(known)), float(np.max(known))) if len(known) else (0.0, 1.0)

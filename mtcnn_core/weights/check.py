@@ -117,7 +117,7 @@ def crops(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     Returns:
         ``(n, side, side, 3)`` RGB from 0 to 255, and which of them show the face.
     """
-    centre, size = (BOX[:2] + BOX[2:]) / 2, (BOX[2:] - BOX[:2]).max()
+    centre, size = (BOX[:2] + BOX[2:]) / 2, np.max(BOX[2:] - BOX[:2])
     shifts = [(0, 0, 0.9), (0.12, 0, 1.15), (-0.12, 0.04, 1), (0.05, 0.12, 0.9), (-0.03, -0.12, 1)]
     around = [(*(centre + size * np.array([dx, dy])), scale * size) for dx, dy, scale in shifts]
     beside = [(14, 14, 26), (106, 100, 26), (60, 106, 26), (12, 50, 24), (104, 46, 30)]
