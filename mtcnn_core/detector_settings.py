@@ -37,8 +37,8 @@ class DetectorSettings:
         min_neighbours: How many cells must have passed P-Net about a proposal, itself included,
             for R-Net to look at it; near borders a tenth of them is enough. 0 asks R-Net about
             every proposal.
-        nms_output: The same after O-Net: of the smaller box with pooling "strongest", of the union
-            with "support".
+        nms_output: Overlap allowed after O-Net: of the smaller box with pooling "strongest", of the
+            union with "support".
         mirror: What O-Net is shown mirrored as well, to take the mean of both answers: "unsure",
             crops whose score lies between the threshold and 1 less it (.3 to .7); "crops", all;
             "photo", all, and faces are looked for in the mirrored photo too; "none".

@@ -13,14 +13,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcnn_core.cell_nms import Indices
+
 # Two cells are neighbours if their centres are no further apart than so many steps of the larger
 # one's level, in x and in y: 5 / 12 of its side.
 _REACH = 2.5
 # Near the borders and in small photos there is no room for many: one in so many is enough.
 _ONE_IN = 10
 _TO_CENTRE = 3  # steps from a cell's begin
-
-Indices = NDArray[np.intp]
 
 
 class Answers(NamedTuple):

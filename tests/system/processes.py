@@ -77,11 +77,12 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 def kill_a_worker(process: subprocess.Popen[str]) -> bool:
     """SIGKILL for one process that is working on a shard; False if none is just now."""
     for worker in workers_below(psutil.Process(process.pid), doing=_WORKING):
-        worker.suspend()  # so that it does not finish between the look and the blow
-        if _is_worker(worker, _WORKING):
-            kill(worker)
-            return True
-        worker.resume()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.suspend()  # so that it does not finish between the look and the blow
+            if _is_worker(worker, _WORKING):
+                kill(worker)
+                return True
+            worker.resume()
     return False
 
 
