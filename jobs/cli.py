@@ -258,7 +258,7 @@ def bench(
         typer.Option(
             "--against",
             metavar="NAME",
-            help="mtcnn, facenet-pytorch, onnxruntime, openvino or openvino-bf16, in turn.",
+            help="mtcnn, facenet-pytorch, llvm, onnxruntime, openvino, openvino-bf16: in turn.",
         ),
     ] = [],  # noqa: B006
     as_json: JsonOption = False,

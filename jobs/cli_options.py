@@ -36,7 +36,9 @@ DeviceOption = Annotated[
 ]
 EngineOption = Annotated[
     str | None,
-    typer.Option("--engine", help="What computes the networks: onnxruntime or openvino."),
+    typer.Option(
+        "--engine", help="What computes the networks: auto, llvm, onnxruntime or openvino."
+    ),
 ]
 PrecisionOption = Annotated[
     str | None,

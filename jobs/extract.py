@@ -24,6 +24,7 @@ from mtcnn_core.weights.load import ORIGINAL
 # Whatever takes part in turning a photo into rows.
 PACKAGES = (
     "mtcnn-ray",
+    "llvmlite",
     "mtcnn",
     "numpy",
     "onnxruntime",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.devices import Runtime
-from mtcnn_core.weights import Network, Weights
+from mtcnn_core.weights import PNET, Network, Weights
 
 
 class Engine(Protocol):
@@ -41,6 +41,10 @@ def start_engine(network: Network, weights: Weights, runtime: Runtime) -> Engine
         from mtcnn_core.engine_openvino import OpenVino
 
         return OpenVino(network, weights, runtime)
+    if runtime.engine == "llvm":
+        from mtcnn_core.engine_llvm import LlvmCrops, LlvmProposals
+
+        return LlvmProposals(weights) if network is PNET else LlvmCrops(network, weights)
     from mtcnn_core.engine_onnxruntime import OnnxRuntime
 
     return OnnxRuntime(network, weights, runtime)

@@ -25,6 +25,7 @@ from onnx import TensorProto
 
 from mtcnn_core.graph_writer import Floats, GraphWriter, padded
 from mtcnn_core.weights import PNET, Arrays, Layer, Network
+from mtcnn_core.weights.heads import join_heads
 
 # Slopes up to this can be folded into the weights without losing digits to 1 / (1 - slope).
 _LARGEST_FOLDED_SLOPE = 0.95
@@ -59,7 +60,7 @@ def build_graph(network: Network, arrays: Arrays, *, centre: int = 0) -> onnx.Mo
         if weight.ndim == 2:
             x = graph.add("Flatten", [x])
         x = _activated(graph, x, layer, weight, bias, arrays[f"{layer.name}.slope"])
-    weight, bias = _join_heads(network, arrays)
+    weight, bias = join_heads(network, arrays)
     graph.affine(x, "heads", weight, bias)
     return graph.model(network.name, pixels, weight.ndim)
 
@@ -169,14 +170,3 @@ def _fold_normalisation(weight: Floats, bias: Floats, centre: int) -> tuple[Floa
     exact = weight.astype(np.float64) / 128
     folded = bias - (127.5 - centre) * exact.sum(axis=(1, 2, 3))
     return exact.astype(np.float32), folded.astype(np.float32)
-
-
-def _join_heads(network: Network, arrays: Arrays) -> tuple[Floats, Floats]:
-    weights, biases = [], []
-    for head in network.heads:
-        weight, bias = arrays[f"{head.name}.weight"], arrays[f"{head.name}.bias"]
-        if head.name == "score":
-            weight, bias = weight[1:] - weight[:1], bias[1:] - bias[:1]
-        weights.append(weight)
-        biases.append(bias)
-    return np.concatenate(weights), np.concatenate(biases)

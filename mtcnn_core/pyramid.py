@@ -11,12 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.boxes import Boxes, visible
+from mtcnn_core.kernels.cutting import Image, cut
 from mtcnn_core.weights import PNET
-
-# Pixels of a level too large to be copied to float32 as a whole: 70 MB.
-_LARGE = 6_000_000
-# OpenCV counts the rows and columns of a warp's source and result in 16 bits.
-_LONGEST = (1 << 15) - 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +66,6 @@ class Pyramid:
         height, width = image.shape[:2]
         self._size = size or (width, height)
         self._ladder = [self._level(image)]
-        self._sources: dict[int, NDArray[np.float32]] = {}
         self.levels: list[Level] = []
         scale = PNET.side / min_face
         # Less a rounding error: 47 * (12 / 47) < 12.
@@ -83,8 +78,7 @@ class Pyramid:
                 self._ladder.append(level)
             scale *= factor
         self._scales = np.array([level.scale for level in self._ladder])
-        self._sizes = np.array([level.pixels.shape[1::-1] for level in self._ladder])
-        self._large = (self._sizes.max(axis=1) > _LONGEST) | (self._sizes.prod(axis=1) > _LARGE)
+        self._images = [Image(level.pixels) for level in self._ladder]
 
     def _level(self, pixels: NDArray[np.uint8]) -> Level:
         height, width = pixels.shape[:2]
@@ -126,8 +120,7 @@ class Pyramid:
         """Cuts square boxes out as equally large crops, black outside the photo.
 
         Each is one affine warp from the smallest level on which the box is still at least as
-        large as the crop. Crops of one level that follow each other are cut by one call: 3.1 ms a
-        WIDER photo in place of 4.2 with one ``warpAffine`` each, the same to 0.01 grey levels.
+        large as the crop.
 
         Args:
             boxes: float32 ``(n, 4)`` squares in pixels of the photo.
@@ -137,56 +130,11 @@ class Pyramid:
             float32 ``(n, side, side, 3)`` RGB, 0 to 255. Not rounded to 8 bits: one grey level
             moves an unsure face's score by up to 0.01, and rounding would save no time.
         """
-        count = len(boxes)
-        crops = np.empty((count * side, side, 3), np.float32)
         step = (boxes[:, 2] - boxes[:, 0]).astype(np.float64) / side
         enough = self._scales.min(axis=1)[:, None] * step >= 1
         index = np.maximum(enough.sum(axis=0) - 1, 0)
-        # Crop pixel i has its centre at i + 0.5 of the crop, so at corner + (i + 0.5) * step;
-        # OpenCV counts from the centre of the first pixel.
-        step = step[:, None] * self._scales[index]
-        first = boxes[:, :2] * self._scales[index] + 0.5 * step - 0.5
-        windows = self._windows(index, first, first + side * step)
-        first -= windows[:, :2]
-        at = first[:, :, None] + step[:, :, None] * np.arange(side)
-        x, y = np.empty((2, count, side, side), np.float32)
-        x[:], y[:] = at[:, 0, None, :], at[:, 1, :, None]
-        x, y = x.reshape(-1, side), y.reshape(-1, side)
-        breaks = 1 + np.flatnonzero((index[1:] != index[:-1]) | self._large[index[1:]])
-        limits = range(0, count, _LONGEST // side)
-        for start, end in pairwise(sorted({*limits, *breaks.tolist(), count})):
-            source = self._source(int(index[start]), windows[start].tolist())
-            rows = slice(start * side, end * side)
-            cv2.remap(source, x[rows], y[rows], cv2.INTER_LINEAR, crops[rows], cv2.BORDER_CONSTANT)
-        return crops.reshape(count, side, side, 3)
-
-    def _windows(
-        self, index: NDArray[np.intp], first: NDArray[np.float64], last: NDArray[np.float64]
-    ) -> NDArray[np.intp]:
-        """What OpenCV is shown for each crop: its level, or what the crop can see of a large one.
-
-        Args:
-            index: ``(n,)`` the level of each crop.
-            first: ``(n, 2)`` x, y of its first pixel.
-            last: ``(n, 2)`` x, y beyond its last pixel.
-
-        Returns:
-            ``(n, 4)``: x1, y1, x2, y2 in pixels of the level.
-        """
-        sizes, large = self._sizes[index], self._large[index]
-        windows = np.concatenate([np.zeros_like(sizes), sizes], axis=1)
-        if large.any():
-            low = np.clip(np.floor(first).astype(int) - 1, 0, sizes - 1)
-            high = np.clip(np.ceil(last).astype(int) + 1, low + 1, sizes)
-            windows[large] = np.concatenate([low, high], axis=1)[large]
-        return windows
-
-    def _source(self, index: int, window: list[int]) -> NDArray[np.float32]:
-        """A level of the ladder in float32, once for all crops, or a part of a large one."""
-        source = self._sources.get(index)
-        if source is None:
-            x1, y1, x2, y2 = window
-            source = self._ladder[index].pixels[y1:y2, x1:x2].astype(np.float32)
-            if not self._large[index]:
-                self._sources[index] = source
-        return source
+        # Crop pixel i has its centre at i + 0.5 of the crop, so at corner + (i + 0.5) * step; in
+        # the level it is counted from the centre of the first pixel.
+        steps = step[:, None] * self._scales[index]
+        first = boxes[:, :2] * self._scales[index] + 0.5 * steps - 0.5
+        return cut(self._images, index, first, steps, side)

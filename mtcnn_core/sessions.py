@@ -13,6 +13,7 @@ from mtcnn_core.engines import start_engine
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.tiles import Window, count_cells
 from mtcnn_core.weights import PNET, Network, Weights
+from mtcnn_core.weights.heads import count_heads
 
 _PNET_STRIDE = 2
 
@@ -37,7 +38,7 @@ class NetworkSession:
         self._device = device
         self._time = stopwatch
         self._engine = start_engine(network, weights, device.runtimes[network.name])
-        self._heads = sum(head.shape[0] for head in network.heads) - 1
+        self._heads = count_heads(network)
 
     def _run(self, images: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         with self._time(self.network.name):

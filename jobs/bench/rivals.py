@@ -131,6 +131,7 @@ RIVALS: Mapping[str, Rival] = {
         "pip install --no-deps facenet-pytorch==2.6.0",
         _facenet_pytorch,
     ),
+    "llvm": Rival(("llvmlite",), "", partial(_engine, "llvm", "f32")),
     "onnxruntime": Rival(("onnxruntime",), "", partial(_engine, "onnxruntime", "f32")),
     "openvino": Rival(*_OPENVINO, partial(_engine, "openvino", "f32")),
     "openvino-bf16": Rival(*_OPENVINO, partial(_engine, "openvino", "bf16")),

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from mtcnn_core.cascade import DetectorSettings, FaceDetector
-from mtcnn_core.devices import DEVICES, Device, DeviceError, Runtime
+from mtcnn_core.devices import (
+    DEVICES,
+    Device,
+    DeviceError,
+    DeviceName,
+    EngineName,
+    Runtime,
+    find_device,
+)
 from mtcnn_core.faces import Faces
 from mtcnn_core.sessions import ProposalSession
 from mtcnn_core.stopwatch import Stopwatch
@@ -146,15 +154,38 @@ except DeviceError as error:
     assert done.stdout == "OpenVINO is not there: pip install 'mtcnn-ray[openvino]'\n"
 
 
-def test_onnx_runtime_does_without_openvino() -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("engine", "imported"),
+    [
+        ("auto", "['llvmlite']"),
+        ("llvm", "['llvmlite']"),
+        ("onnxruntime", "['llvmlite', 'onnxruntime']"),  # llvmlite cuts the crops
+    ],
+)
+def test_only_the_engine_asked_for_is_imported(engine: str, imported: str) -> None:
+    code = f"""
 import sys
-from mtcnn_core import FaceDetector
-FaceDetector()
-print("openvino" in sys.modules)
+from mtcnn_core import DetectorSettings, FaceDetector
+FaceDetector(DetectorSettings(engine="{engine}"))
+print(sorted({{"llvmlite", "onnxruntime", "openvino"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert done.stdout == f"{imported}\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "engine", "expected"),
+    [
+        ("cpu", "auto", "llvm"),
+        ("cuda", "auto", "onnxruntime"),
+        ("cpu", "onnxruntime", "onnxruntime"),
+    ],
+)
+def test_what_computes_the_networks_by_default(
+    device: DeviceName, engine: EngineName, expected: str
+) -> None:
+    runtimes = find_device(device, engine, "f32").runtimes
+    assert {runtime.engine for runtime in runtimes.values()} == {expected}
 
 
 @pytest.mark.parametrize(
@@ -162,6 +193,7 @@ print("openvino" in sys.modules)
     [
         ({"precision": "bf16"}, "precision bf16 needs engine openvino"),
         ({"engine": "openvino", "device": "cuda"}, "engine openvino needs device cpu, not cuda"),
+        ({"engine": "llvm", "device": "cuda"}, "engine llvm needs device cpu, not cuda"),
     ],
     ids=str,
 )

@@ -48,8 +48,8 @@ def test_a_hit_returns_the_same_bytes_and_writes_nothing(cache: Path) -> None:
 def test_a_hit_in_another_process_does_without_onnx(cache: Path) -> None:
     code = """
 import sys
-from mtcnn_core import FaceDetector
-FaceDetector()
+from mtcnn_core import DetectorSettings, FaceDetector
+FaceDetector(DetectorSettings(engine="onnxruntime"))
 print(sorted({"onnx", "tensorflow", "ray", "pyarrow", "fsspec", "jobs"} & set(sys.modules)))
 """
     assert _python(code) == "['onnx']"

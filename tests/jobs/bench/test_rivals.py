@@ -17,7 +17,7 @@ _MODULES = {
     "mtcnn": ["tensorflow", "mtcnn"],
     "facenet-pytorch": ["torch", "torchvision", "facenet_pytorch"],
 }
-_ENGINES = ["onnxruntime", "openvino"]
+_ENGINES = ["llvm", "onnxruntime", "openvino"]
 
 
 def _installed(name: str) -> bool:

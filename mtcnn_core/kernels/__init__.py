@@ -1,0 +1,1 @@
+"""The networks as machine code for the processor at hand, written with LLVM."""
