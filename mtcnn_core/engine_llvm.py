@@ -53,13 +53,14 @@ class LlvmProposals(_Llvm):
             lambda: proposal_program.write(self._processor, self._steps),
         )
         self._run = code.function(proposal_program.RUN, pointers=4, numbers=3)
+        self._size = proposal_program.scratch_numbers(self._steps)
 
     def run(self, images: NDArray[np.uint8] | Floats) -> Floats:
         """Runs the network; see :class:`mtcnn_core.engines.Engine`."""
         images = np.ascontiguousarray(images, np.uint8)
         count, height, width, _ = images.shape
         pitch = proposal_program.pitch(width)
-        scratch = self._memory(pitch * proposal_program.scratch_numbers(self._steps))
+        scratch = self._memory(pitch * self._size)
         shape = (count, self._steps[-1].block.outputs, count_cells(height), count_cells(width))
         heads = np.empty(shape, np.float32)
         numbers = self._numbers.ctypes.data
@@ -87,19 +88,20 @@ class LlvmCrops(_Llvm):
             lambda: crop_program.write(self._processor, self._steps),
         )
         self._run = code.function(crop_program.RUN, pointers=4, numbers=2)
+        self._sizes = crop_program.scratch_numbers(self._processor, self._steps)
 
     def run(self, images: NDArray[np.uint8] | Floats) -> Floats:
         """Runs the network; see :class:`mtcnn_core.engines.Engine`."""
         images = np.ascontiguousarray(images, np.float32)
         count = len(images)
         filled = crop_program.filled_crops(count)
-        needed = crop_program.scratch_numbers(self._processor, self._steps, count)
+        once, each = self._sizes
         block = self._steps[-1].block
         heads = np.empty((filled, block.filters), np.float32)
         self._run(
             images.ctypes.data,
             heads.ctypes.data,
-            self._memory(needed),
+            self._memory(once + filled * each),
             self._numbers.ctypes.data,
             count,
             filled,

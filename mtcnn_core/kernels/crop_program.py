@@ -24,11 +24,11 @@ def filled_crops(count: int) -> int:
     return whole(count, _CROPS)
 
 
-def scratch_numbers(processor: Processor, steps: list[Step], count: int) -> int:
-    """Returns the float32 numbers of scratch memory for so many crops."""
+def scratch_numbers(processor: Processor, steps: list[Step]) -> tuple[int, int]:
+    """Returns the float32 numbers of scratch memory: once, and for each crop answered for."""
     layers, dense = _parts(processor, steps)
     once = input_memory(steps[0]) + sum(sum(layer.memory) for layer in layers)
-    return once + filled_crops(count) * sum(step.block.channels for step in dense)
+    return once, sum(step.block.channels for step in dense)
 
 
 def write(processor: Processor, steps: list[Step]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from mtcnn_core.kernels.blocks import Block
+from mtcnn_core.kernels.filters import each_vector
 from mtcnn_core.kernels.function_writer import BYTE, FunctionWriter
 from mtcnn_core.kernels.processor import Processor
 
@@ -54,29 +55,20 @@ def write_convolution(
     *rows, numbers, out = code.pointers
     (count,) = code.numbers
     run = block.columns * block.channels
-    unroll = next(step for step in (4, 3, 2, 1) if run % step == 0)
-    with code.loop(block.filters, code.lanes) as first:
-        weights = code.at(
-            numbers, code.add(block.weights, code.times(first, block.group // code.lanes))
-        )
-        bias = code.load(numbers, first)
-        slope = code.load(numbers, code.add(first, block.filters))
-        with code.loop(count, len(tile)) as pixel:
-            sums = [code.variable(bias) for _ in tile]
-            for number, row in enumerate(rows):
-                here = code.at(row, code.times(pixel, block.channels))
-                taps = code.at(weights, number * run * code.lanes)
-                with code.loop(run, unroll) as k:
-                    inputs, factors = code.at(here, k), code.at(taps, code.times(k, code.lanes))
-                    for step in range(unroll):
-                        factor = code.load(factors, step * code.lanes)
-                        for total, (source, _) in zip(sums, tile, strict=True):
-                            x = code.load_equal(inputs, source * block.channels + step)
-                            code.accumulate(x, factor, total)
-            there = code.at(out, code.add(code.times(pixel, block.filters), first))
-            for total, (_, target) in zip(sums, tile, strict=True):
-                y = code.prelu(code.value(total), slope)
-                code.store(y, there, target * block.filters)
+    with each_vector(code, block, numbers) as filters, code.loop(count, len(tile)) as pixel:
+        sums = [code.variable(filters.bias) for _ in tile]
+        for number, row in enumerate(rows):
+            here = code.at(row, code.times(pixel, block.channels))
+            taps = code.at(filters.weights, number * run * code.lanes)
+            with code.loop(run) as k:
+                inputs, factor = code.at(here, k), code.load(taps, code.times(k, code.lanes))
+                for total, (source, _) in zip(sums, tile, strict=True):
+                    x = code.load_equal(inputs, source * block.channels)
+                    code.accumulate(x, factor, total)
+        there = code.at(out, code.add(code.times(pixel, block.filters), filters.first))
+        for total, (_, target) in zip(sums, tile, strict=True):
+            y = code.prelu(code.value(total), filters.excess)
+            code.store(y, there, target * block.filters)
     return code.finished()
 
 

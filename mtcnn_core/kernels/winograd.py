@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mtcnn_core.kernels.blocks import Block
 from mtcnn_core.kernels.correlation import Correlation, correlation
+from mtcnn_core.kernels.filters import each_vector
 from mtcnn_core.kernels.function_writer import FunctionWriter, Value
 from mtcnn_core.kernels.processor import Processor
 
@@ -62,38 +63,29 @@ def write_winograd(
     *rows, numbers, out = code.pointers
     (tiles,) = code.numbers
     scheme = correlation(block.places)
-    unroll = next(step for step in (2, 3, 1) if block.channels % step == 0)
     per_row = block.products * block.channels * code.lanes
-    with code.loop(block.filters, code.lanes) as first:
-        weights = code.at(
-            numbers, code.add(block.weights, code.times(first, block.group // code.lanes))
-        )
-        bias = code.load(numbers, first)
-        slope = code.load(numbers, code.add(first, block.filters))
-        with code.loop(tiles, tile) as start:
-            begin = [code.constant(0)] * block.products
-            begin[scheme.everywhere] = bias
-            sums = [[code.variable(each) for each in begin] for _ in range(tile)]
-            for number, row in enumerate(rows):
-                here = code.at(row, code.times(start, block.products * channels))
-                taps = code.at(weights, number * per_row)
-                with code.loop(block.channels, unroll) as channel:
-                    inputs = code.at(here, channel)
-                    factors = code.at(taps, code.times(channel, block.products * code.lanes))
-                    for step in range(unroll):
-                        for product in range(block.products):
-                            place = (step * block.products + product) * code.lanes
-                            factor = code.load(factors, place)
-                            for number_of_tile, totals in enumerate(sums):
-                                source = number_of_tile * block.products + product
-                                x = code.load_equal(inputs, source * channels + step)
-                                code.accumulate(x, factor, totals[product])
-            for number_of_tile, totals in enumerate(sums):
-                pixel = code.times(code.add(start, number_of_tile), block.places)
-                there = code.at(out, code.add(code.times(pixel, block.filters), first))
-                results = _after(code, scheme, [code.value(total) for total in totals])
-                for place, y in enumerate(results):
-                    code.store(code.prelu(y, slope), there, place * block.filters)
+    with each_vector(code, block, numbers) as filters, code.loop(tiles, tile) as start:
+        begin = [code.constant(0)] * block.products
+        begin[scheme.everywhere] = filters.bias
+        sums = [[code.variable(each) for each in begin] for _ in range(tile)]
+        for number, row in enumerate(rows):
+            here = code.at(row, code.times(start, block.products * channels))
+            taps = code.at(filters.weights, number * per_row)
+            with code.loop(block.channels) as channel:
+                inputs = code.at(here, channel)
+                factors = code.at(taps, code.times(channel, block.products * code.lanes))
+                for product in range(block.products):
+                    factor = code.load(factors, product * code.lanes)
+                    for which, totals in enumerate(sums):
+                        source = which * block.products + product
+                        x = code.load_equal(inputs, source * channels)
+                        code.accumulate(x, factor, totals[product])
+        for which, totals in enumerate(sums):
+            pixel = code.times(code.add(start, which), block.places)
+            there = code.at(out, code.add(code.times(pixel, block.filters), filters.first))
+            results = _after(code, scheme, [code.value(total) for total in totals])
+            for place, y in enumerate(results):
+                code.store(code.prelu(y, filters.excess), there, place * block.filters)
     return code.finished()
 
 

@@ -28,3 +28,9 @@ def test_opposite_points_differ_in_their_odd_parts(places: int) -> None:
     powers = np.arange(places)
     for a, b in scheme.pairs:
         np.testing.assert_array_equal(scheme.after[:, a], scheme.after[:, b] * (-1.0) ** powers)
+
+
+@pytest.mark.parametrize("places", PLACES)
+def test_one_product_is_added_to_every_place(places: int) -> None:
+    scheme = correlation(places)
+    np.testing.assert_array_equal(scheme.after[:, scheme.everywhere], np.ones(places))
