@@ -18,6 +18,7 @@ from mtcnn_core.candidates import Candidates
 from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.devices import Device, find_device
 from mtcnn_core.faces import Faces
+from mtcnn_core.kernels.cutting import cutter
 from mtcnn_core.output_stage import OutputStage
 from mtcnn_core.pooling import POOLINGS, Pooled
 from mtcnn_core.proposal_stage import ProposalStage
@@ -69,6 +70,8 @@ class FaceDetector:
         self._proposals = ProposalStage(pnet, self.settings, self._time)
         self._rnet = CropSession(RNET, self.weights, self.device, self._time)
         onet = CropSession(ONET, self.weights, self.device, self._time)
+        for network in (RNET, ONET):
+            cutter(network.side)  # made here, not while the first photo is looked at
         threshold = self.settings.thresholds[2]
         self._output = OutputStage(onet, threshold, self.settings.mirror, self._time)
 

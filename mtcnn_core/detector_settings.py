@@ -57,9 +57,9 @@ class DetectorSettings:
         engine: What computes them: "llvm", machine code for the processor at hand, the fastest on
             a CPU; "onnxruntime"; "openvino", which leaves P-Net to ONNX Runtime unless that is in
             bfloat16; "auto", llvm on the CPU and onnxruntime elsewhere.
-        precision: bf16 computes R-Net and O-Net in bfloat16: 0.86 of the time a photo, WIDER FACE
-            AP within 0.002. bf16-all P-Net too: 0.77 of the time, and an AP up to 0.005 lower.
-            Both need openvino.
+        precision: Of openvino. bf16 computes R-Net and O-Net in bfloat16: WIDER FACE AP within
+            0.002; bf16-all P-Net too: an AP up to 0.005 lower. Against ONNX Runtime they take 0.86
+            and 0.77 of the time a photo; llvm, in float32, half.
     """
 
     min_face: MinFace = 20

@@ -85,14 +85,15 @@ def cut(
     table = np.array([image.addresses for image in images], np.int64)
     addresses = table.reshape(-1, 4)[index]
     crops = np.empty(count * side * side * _COLOURS + _LANES, np.float32)
-    _cutter(side)(
+    cutter(side)(
         crops.ctypes.data, addresses.ctypes.data, pixels.ctypes.data, weights.ctypes.data, count
     )
     return crops[:-_LANES].reshape(count, side, side, _COLOURS)
 
 
 @functools.cache
-def _cutter(side: int) -> Function:
+def cutter(side: int) -> Function:
+    """Returns what cuts crops of that side; made on first use."""
     processor = this_processor()
     code = machine_code(f"cut{side}", processor, lambda: write(processor, side))
     return code.function(_RUN, pointers=4, numbers=1)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import ray
 from ray._private.worker import global_worker
 from ray.exceptions import RayError
@@ -25,6 +26,7 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 _ANSWER_S = 10.0
 _ASK_AGAIN_S = 1.0
 _ALIVE = 0  # a node's state
+_END_S = 1.0
 # A photo is decoded on one thread and freed on another. With a heap a thread, as glibc has it, a
 # worker grew to 690 MB over 600 photos of 1 megapixel; with one for all it stays at 350 MB, in the
 # same time. Read when a process starts, so it has to be there before.
@@ -142,6 +144,8 @@ def connect(
                     raise ClusterLostError(_address(settings))
                 waiting()
                 time.sleep(_ASK_AGAIN_S)
+            if cluster.local:
+                _end_autoscaler()
             yield cluster
         finally:
             ray.shutdown()
@@ -184,6 +188,15 @@ def _start(settings: RunSettings) -> None:
         raise UserError(
             f"Ray cannot write '{error.filename}'; set HOME to a folder that you can write."
         ) from error
+
+
+def _end_autoscaler() -> None:
+    """Ends the part of Ray that would add machines: none are to come, and it takes 1 s to end."""
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            if any("autoscaler" in word for word in process.cmdline()):
+                process.kill()
+                process.wait(_END_S)
 
 
 def is_local(settings: RunSettings) -> bool:

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import psutil
 import pytest
 import ray
 
@@ -43,3 +44,21 @@ def test_local_workers_inherit_one_heap_for_all_threads() -> None:
 def test_workers_of_a_cluster_are_given_it() -> None:
     cluster = Cluster(RunSettings(), local=False)
     assert cluster.runtime_env == {"env_vars": {"MALLOC_ARENA_MAX": "1"}}
+
+
+def test_nothing_waits_for_more_machines() -> None:
+    with connect(RunSettings(workers=1)):
+        running = [process.cmdline() for process in psutil.Process().children()]
+    assert running
+    assert not any("autoscaler" in word for words in running for word in words)
+
+
+def test_ray_asks_for_its_object_store_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "RAY_raylet_client_num_connect_attempts"
+    waited = "RAY_raylet_client_connect_timeout_milliseconds"
+    monkeypatch.setenv(asked, "321")
+    with connect(RunSettings(workers=1)):
+        seen = ray.remote(lambda: (os.getenv(asked), os.getenv(waited))).remote()
+        assert ray.get(seen) == ("321", "20")
+    assert os.environ[asked] == "321"
+    assert waited not in os.environ
