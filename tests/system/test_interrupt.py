@@ -111,11 +111,19 @@ def _hanging(process: subprocess.Popen[str], output: Path) -> list[psutil.Proces
     """Waits until a worker has a shard in hand; all processes of the run."""
 
     def working() -> bool:
-        names = [" ".join(child.cmdline()[:1]) for child in descendants(process)]
+        names = [_name(child) for child in descendants(process)]
         return any(name.startswith("ray::") and name.endswith(".run") for name in names)
 
     wait_until(working, process)
     return descendants(process)
+
+
+def _name(process: psutil.Process) -> str:
+    """What it calls itself; nothing if it has just ended."""
+    try:
+        return " ".join(process.cmdline()[:1])
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_grace_runs_out_for_a_worker_that_hangs(folder: Path, tmp_path: Path) -> None:
