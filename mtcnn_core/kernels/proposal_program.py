@@ -26,6 +26,8 @@ from mtcnn_core.kernels.winograd import write_transform, write_winograd
 RUN = "run"
 # Pixels that a kernel may read or write beyond the end of a row: less than a tile of each.
 _SLACK = 96
+# Rows of the image that a pair of rows of the first convolution is computed from.
+_SEEN = TAPS + 1
 
 
 def pitch(width: int) -> int:
@@ -118,10 +120,6 @@ def write(processor: Processor, steps: list[Step]) -> str:
                 code.call(planes, memory["answers"], code.at(out, row), columns, plane)
     code.finished()
     return str(module)
-
-
-# Rows of the image that a pair of rows of the first convolution is computed from.
-_SEEN = TAPS + 1
 
 
 def _row_numbers(steps: list[Step]) -> dict[str, int]:
