@@ -74,7 +74,10 @@ def incomplete(photos: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 def retried(output: Path) -> int:
     """Shards that were committed anew."""
-    return sum(commit["retried"] > 0 for commit in commits(output))
+    try:
+        return sum(commit["retried"] > 0 for commit in commits(output))
+    except FileNotFoundError:  # a shard has no commit while its parts are exchanged
+        return 0
 
 
 def test_retry_that_is_stopped_and_killed_goes_on(incomplete: tuple[Path, Path]) -> None:
