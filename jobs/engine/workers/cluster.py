@@ -27,6 +27,7 @@ _ANSWER_S = 10.0
 _ASK_AGAIN_S = 1.0
 _ALIVE = 0  # a node's state
 _END_S = 1.0
+_AUTOSCALER = "monitor.py"
 # A photo is decoded on one thread and freed on another. With a heap a thread, as glibc has it, a
 # worker grew to 690 MB over 600 photos of 1 megapixel; with one for all it stays at 350 MB, in the
 # same time. Read when a process starts, so it has to be there before.
@@ -194,7 +195,7 @@ def _end_autoscaler() -> None:
     """Ends the part of Ray that would add machines: none are to come, and it takes 1 s to end."""
     for process in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-            if any("autoscaler" in word for word in process.cmdline()):
+            if any(os.path.basename(word) == _AUTOSCALER for word in process.cmdline()):
                 process.kill()
                 process.wait(_END_S)
 
