@@ -143,21 +143,10 @@ def test_detectors_in_threads_do_not_disturb_each_other(rng: np.random.Generator
 
 # The images end where the next page of memory cannot be read.
 GUARDED = """
-import ctypes, mmap
 import numpy as np
 from mtcnn_core.engine_llvm import LlvmCrops, LlvmProposals
 from mtcnn_core.weights import RNET, load_default
-from tests.mtcnn_core.kernels.programs import processors
-
-def at_the_end_of_a_page(array):
-    size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
-    area = mmap.mmap(-1, size + mmap.PAGESIZE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mprotect(ctypes.c_void_p(start + size), mmap.PAGESIZE, 0) == 0
-    moved = np.frombuffer(area, array.dtype, array.size, size - array.nbytes)
-    moved[:] = array.ravel()
-    return moved.reshape(array.shape)
+from tests.mtcnn_core.kernels.programs import at_the_end_of_a_page, processors
 
 rng = np.random.default_rng(0)
 for processor in processors().values():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from llvmlite import binding as llvm
@@ -53,3 +56,15 @@ def memory(*shape: int) -> Floats:
     array = aligned(int(np.prod(shape))).reshape(shape)
     array[:] = np.nan
     return array
+
+
+def at_the_end_of_a_page(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy after which the next page of memory cannot be read; once a process, for good."""
+    size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+    area = mmap.mmap(-1, size + mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(start + size), mmap.PAGESIZE, 0) == 0
+    moved = np.frombuffer(area, array.dtype, array.size, size - array.nbytes)
+    moved[:] = array.ravel()
+    return moved.reshape(array.shape)

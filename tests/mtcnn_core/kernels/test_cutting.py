@@ -79,19 +79,9 @@ def test_nothing_to_cut() -> None:
 
 
 GUARDED = """
-import ctypes, mmap
 import numpy as np
 from mtcnn_core.kernels.cutting import Image, cut
-
-def at_the_end_of_a_page(array):
-    size = -(-array.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
-    area = mmap.mmap(-1, size + mmap.PAGESIZE)
-    start = ctypes.addressof(ctypes.c_char.from_buffer(area))
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mprotect(ctypes.c_void_p(start + size), mmap.PAGESIZE, 0) == 0
-    moved = np.frombuffer(area, array.dtype, array.size, size - array.nbytes)
-    moved[:] = array.ravel()
-    return moved.reshape(array.shape)
+from tests.mtcnn_core.kernels.programs import at_the_end_of_a_page
 
 rng = np.random.default_rng(0)
 for shape in ((1, 1), (1, 2), (2, 1), (3, 3), (40, 41)):
