@@ -25,6 +25,7 @@ from mtcnn_core.image_errors import (
 from mtcnn_core.image_formats import reader, recognise
 from mtcnn_core.image_headers import read_header
 from mtcnn_core.image_pieces import check_pieces
+from mtcnn_core.image_pixels import rgb_pixels
 from mtcnn_core.quiet_pillow import quiet_pillow, silence_libtiff
 
 __all__ = [
@@ -51,7 +52,6 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _SHRINKS = (1, 2, 4, 8)
-_STRIP_BYTES = 1 << 20
 
 
 @validated(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
@@ -142,7 +142,7 @@ def read_photo(
             # Pillow turns a TIFF while loading it.
             if header.orientation in _UPRIGHT and file_format != "TIFF":
                 upright = upright.transpose(_UPRIGHT[header.orientation])
-            return Photo(_pixels(upright), header)
+            return Photo(rgb_pixels(upright), header)
     except (MemoryError, ImageError):
         raise
     except Image.DecompressionBombError as error:
@@ -226,17 +226,6 @@ def _load(file: ImageFile, shrink: int) -> Image.Image:
     if inside[2:] == file.size:
         return file
     return file.resize(file.size, Image.Resampling.BICUBIC, box=inside)
-
-
-def _pixels(image: Image.Image) -> NDArray[np.uint8]:
-    """Copies in strips that stay in the cache: 10 % faster than one copy, and half its memory."""
-    width, height = image.size
-    pixels = np.empty((height, width, 3), np.uint8)
-    rows = max(1, _STRIP_BYTES // (3 * width))
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        pixels[top:bottom] = np.asarray(image.crop((0, top, width, bottom)))
-    return pixels
 
 
 def _reason(error: Exception) -> str:
