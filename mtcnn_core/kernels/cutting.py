@@ -38,7 +38,10 @@ class Image:
         height, width = pixels.shape[:2]
         if width * _COLOURS < _LANES:
             pixels = np.pad(pixels, ((0, 0), (0, _LANES), (0, 0)))
-        self._pixels = pixels if pixels[0].flags.c_contiguous else np.ascontiguousarray(pixels)
+        # What is read after the other rows is the next one.
+        if not pixels[0].flags.c_contiguous or pixels.strides[0] < width * _COLOURS:
+            pixels = np.ascontiguousarray(pixels)
+        self._pixels = pixels
         # The last row once more, so that what is read after its last pixel is there.
         self._last = np.append(pixels[-1].ravel(), np.zeros(_LANES, np.uint8))
         self.size = width, height

@@ -88,8 +88,10 @@ for shape in ((1, 1), (1, 2), (2, 1), (3, 3), (40, 41)):
     image = rng.integers(0, 256, (*shape, 3), np.uint8)
     first, step = rng.uniform(-9, 45, (500, 2)), rng.uniform(0.01, 3, (500, 2))
     index = np.zeros(500, np.intp)
-    there = cut([Image(at_the_end_of_a_page(image))], index, first, step, 24)
-    assert (there == cut([Image(image)], index, first, step, 24)).all()
+    there = at_the_end_of_a_page(image)
+    for seen in (there, there[::-1], np.broadcast_to(there[-1:], there.shape)):
+        crops = cut([Image(seen)], index, first, step, 24)
+        assert (crops == cut([Image(seen.copy())], index, first, step, 24)).all()
 print("read to the end and no further")
 """
 
