@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from jobs.engine.files.storage import Storage
@@ -81,7 +81,7 @@ class Watchdog:
 
     def tell(self, state: State) -> None:
         """Tells it what goes on from now; starts it again if it is gone."""
-        line = json.dumps(asdict(state)).encode() + b"\n"
+        line = json.dumps(vars(state)).encode() + b"\n"
         try:
             self._write(line)
         except BrokenPipeError:
@@ -113,6 +113,6 @@ class Watchdog:
         self._write(len(self._orders).to_bytes(8, "big") + self._orders)
 
     def _write(self, data: bytes) -> None:
-        # All of it: a pipe takes what fits. It is emptied many times a second.
+        # All of it: a pipe takes what fits. It is emptied ten times a second.
         while data:
             data = data[os.write(self._pipe, data) :]

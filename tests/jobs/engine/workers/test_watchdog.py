@@ -110,6 +110,26 @@ def test_worker_with_nothing_in_hand_is_not_ended(tmp_path: Path) -> None:
     assert run(tmp_path, "time.sleep(2)", phase="neither").returncode == 0
 
 
+def test_last_word_of_many_counts(tmp_path: Path) -> None:
+    told = "for i in range(3000): dog.tell(State('item', '000-000001', 'r', 3, i, f'{i}.jpg'))"
+    run(tmp_path, f"{told}\nwhile True: pass")
+    assert trace_of(tmp_path).key == "2999.jpg"
+
+
+def test_words_do_not_wake_it(tmp_path: Path) -> None:
+    deed = """
+import psutil
+waits = psutil.Process(dog._process.pid).num_ctx_switches
+time.sleep(1)
+before = waits().voluntary
+for _ in range(1000):
+    time.sleep(0.001)
+    dog.tell(State("item"))
+print(waits().voluntary - before)
+"""
+    assert int(run(tmp_path, deed, item_s=60).stdout) < 500
+
+
 def test_each_item_has_its_own_time(tmp_path: Path) -> None:
     deed = "for _ in range(5): time.sleep(2); dog.tell(State('item'))"
     assert run(tmp_path, deed, item_s=6).returncode == 0
