@@ -55,16 +55,26 @@ def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def _copy(image: Image.Image, target: NDArray[np.uint8]) -> None:
-    try:
-        _, array = image.__arrow_c_array__()
-    except ValueError:  # PILLOW_BLOCK_SIZE or PILLOW_ALIGNMENT asks for other memory
+    array = _in_one_block(image)
+    if array is None:
         target[:] = np.asarray(image)
         return
     # A list of four bytes a pixel: the bytes are its child's, which has no nulls.
     pixels = _ArrowArray.from_address(_address_in(array, b"arrow_array"))
     address = _ArrowArray.from_address(pixels.children[0]).buffers[1]
     stored = (ctypes.c_uint8 * (image.height * image.width * _STORED)).from_address(address)
-    # `array` has to live until this is done.
     shown = np.ctypeslib.as_array(stored).reshape(image.height, image.width, _STORED)
     cv2.cvtColor(shown, cv2.COLOR_RGBA2RGB, dst=target)
-    del array
+    del array  # which the memory belongs to
+
+
+def _in_one_block(image: Image.Image) -> object | None:
+    """An Arrow array of the pixels; None where they do not lie one after the other."""
+    # Only if PILLOW_ALIGNMENT asks for it; Pillow 12 hands such rows out as if they were not.
+    alignment = Image.core.get_alignment()  # type: ignore[attr-defined]
+    if image.width * _STORED % alignment:
+        return None
+    try:
+        return image.__arrow_c_array__()[1]
+    except ValueError:  # PILLOW_BLOCK_SIZE asks for smaller blocks
+        return None
