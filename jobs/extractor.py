@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from types import MappingProxyType
@@ -63,6 +64,7 @@ class Extractor:
         self._shrink = largest_shrink(job.config.detect.min_face, needed)
         self._time = stopwatch or Stopwatch()
         self._detector = make_detector(job.config.detect, job.weights, self._time)
+        self._detecting = threading.Lock()
         if self._detector.digests != job.model_digests:
             raise WeightsError(_differing(self._detector.digests, job.model_digests))
 
@@ -112,15 +114,15 @@ class Extractor:
         images: list[dict[str, Any]] = []
         faces = FaceRows(self._config.crop, self._schemas["faces"], self._time)
         decoded: Iterator[Outcome] = self._decoded(items, notes, verdicts, keys)
-        if not careful:
-            decoded = work_ahead(
-                decoded, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=_AHEAD_PHOTOS
-            )
-        for group in _groups(decoded, 1 if careful else self._detector.device.photos):
-            self._detect(group)
-            for outcome in group:
-                faces.add(outcome)
-                images.append(outcome.row())
+        if careful:
+            seen = self._detected(decoded, 1)
+        else:
+            decoded = _ahead(decoded, _AHEAD_PHOTOS)
+            # A thread of its own, so that crops, their encoding and writing do not stop it.
+            seen = _ahead(self._detected(decoded, self._detector.device.photos), 1)
+        for outcome in seen:
+            faces.add(outcome)
+            images.append(outcome.row())
             if len(faces) and (careful or faces.bytes >= _BATCH_BYTES):
                 yield "faces", faces.take()
             if len(images) >= _BATCH_ROWS:
@@ -174,15 +176,27 @@ class Extractor:
             outcome.header, outcome.pixels = photo.header, photo.pixels
         return outcome
 
+    def _detected(self, decoded: Iterator[Outcome], photos: int) -> Iterator[Outcome]:
+        """Finds the faces of photos, so many at once, in order."""
+        for group in _groups(decoded, photos):
+            self._detect(group)
+            yield from group
+
     def _detect(self, group: Sequence[Outcome]) -> None:
-        """Finds the faces of a group of photos."""
         seen = [outcome for outcome in group if outcome.pixels is not None]
         images = [outcome.pixels for outcome in seen if outcome.pixels is not None]
-        found = self._detector.detect_many(images, [outcome.size for outcome in seen])
+        # A thread of a shard that was given up may still be at its last photo.
+        with self._detecting:
+            found = self._detector.detect_many(images, [outcome.size for outcome in seen])
         for outcome, faces in zip(seen, found, strict=True):
             outcome.faces = faces
             if len(faces):
                 outcome.status = "ok"
+
+
+def _ahead(outcomes: Iterator[Outcome], photos: int) -> Iterator[Outcome]:
+    """The same, worked out on a thread."""
+    return work_ahead(outcomes, size=_pixel_bytes, max_bytes=_AHEAD_BYTES, max_items=photos)
 
 
 def _groups(outcomes: Iterator[Outcome], photos: int) -> Iterator[list[Outcome]]:

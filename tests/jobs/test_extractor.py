@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from PIL import Image
 from jobs.config import Config, load_config
 from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob, Extractor
+from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
 from mtcnn_core.alignment import kept_faces
@@ -349,6 +351,27 @@ def test_photos_are_begun_in_order(photos: Path, config: Config, careful: bool) 
     rows = _process(_job(photos, config), careful=careful)
     begun = [index for kind, index in rows.events if kind == "begin"]
     assert begun == list(range(rows.images.num_rows))
+
+
+def test_crops_do_not_stop_the_cascade(
+    photos: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at, second = [], threading.Event()
+    detect, add = FaceDetector.detect_many, FaceRows.add
+
+    def noticed(self: FaceDetector, *arguments: Any) -> list[Faces]:
+        looked_at.append(arguments)
+        if len(looked_at) == 2:
+            second.set()
+        return detect(self, *arguments)
+
+    def waiting(self: FaceRows, outcome: Outcome) -> None:
+        assert second.wait(60), "the second photo is not looked at before the first has its crops"
+        add(self, outcome)
+
+    monkeypatch.setattr(FaceDetector, "detect_many", noticed)
+    monkeypatch.setattr(FaceRows, "add", waiting)
+    assert len(_process(_job(photos, config)).faces) >= 7
 
 
 def test_a_careful_worker_has_one_photo_in_hand(photos: Path, config: Config) -> None:
