@@ -23,7 +23,7 @@ from mtcnn_core.detectors import make_detector
 
 @dataclass(frozen=True)
 class Scale:
-    """One run of the job, and the loop that was timed just before it.
+    """One run of the job, and the loop, of which half was timed before it and half after.
 
     Attributes:
         workers: Worker processes.
@@ -135,7 +135,9 @@ def worker_counts(text: str) -> list[int]:
 def time_scale(
     url: str, source: Source, members: Sequence[Member], config: Config, workers: int
 ) -> Scale:
-    """Times the loop over all photos, then the job.
+    """Times the loop over every other photo, the job, and the loop over the rest.
+
+    So a machine that grows slower or faster meanwhile does so for both.
 
     Args:
         url: The photos, as given.
@@ -148,7 +150,7 @@ def time_scale(
         UserError: Something the user has to change.
         JobError: The job gave shards up.
     """
-    loop_seconds = _time_loop(source, members, config)
+    loop_seconds = _time_loop(source, members[::2], config)
     run = config.run.model_copy(update={"workers": workers, "ray_address": "local"})
     with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as output:
         called = time.time()
@@ -163,6 +165,7 @@ def time_scale(
         storage = Storage(output)
         reports = list(read_commits(storage, committed(storage)))
         ends = [Path(output, COMMITS, f"{each.shard}.json").stat().st_mtime for each in reports]
+    loop_seconds += _time_loop(source, members[1::2], config)
     statuses = summary.status.statuses
     return Scale(
         workers=workers,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from jobs.bench import scaling
 from jobs.bench.scaling import Scale, time_scale, worker_counts
 from jobs.config import load_config
 from jobs.engine.errors import UserError
+from jobs.extract import extract
 from jobs.sources import open_source
+from mtcnn_core.detector_settings import DetectorSettings
+from mtcnn_core.detectors import make_detector
 
 _SCALE = Scale(
     workers=4,
@@ -55,11 +62,35 @@ def test_what_is_no_list_of_worker_counts(text: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def scale(cache_folder: Path) -> Scale:
+def timed(cache_folder: Path) -> tuple[Scale, list[str]]:
+    """What was found, and in which order photos of the loop and the job had their turn."""
     pytest.importorskip("skimage")
     config = load_config(None, {"detect.min_face": 60.0}, ["run.shards.first=5"])
     source = open_source("demo:", config.input)
-    return time_scale("demo:", source, list(source.list()), config, 1)
+    turns: list[str] = []
+
+    def noted(turn: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arguments: (turns.append(turn), do(*arguments))[1]
+
+    def noting_detector(settings: DetectorSettings) -> object:
+        return SimpleNamespace(detect=noted("photo", make_detector(settings).detect))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scaling, "make_detector", noting_detector)
+        patch.setattr(scaling, "extract", noted("job", extract))
+        found = time_scale("demo:", source, list(source.list()), config, 1)
+    return found, turns
+
+
+@pytest.fixture(scope="module")
+def scale(timed: tuple[Scale, list[str]]) -> Scale:
+    return timed[0]
+
+
+def test_half_of_the_loop_comes_before_the_job_and_half_after(
+    timed: tuple[Scale, list[str]],
+) -> None:
+    assert timed[1] == ["photo"] * 6 + ["job"] + ["photo"] * 6
 
 
 def test_every_photo_that_can_be_decoded_is_counted(scale: Scale) -> None:
