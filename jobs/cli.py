@@ -224,12 +224,15 @@ def compact(
     target_mb: Annotated[
         int, typer.Option("--target-mb", min=1, help="Largest part that is put together, in MB.")
     ] = 256,
+    workers: WorkersOption = None,
+    ray_address: RayAddressOption = None,
 ) -> int:
-    """Merges small parts; nothing else changes. Let nobody read meanwhile."""
+    """Merges small parts; the rows stay the same."""
     from jobs.compaction import compact_dataset
     from jobs.report import compaction_table
 
-    done = compact_dataset(output, target_mb * 10**6, _output_options(config))
+    flags = {"run.workers": workers, "run.ray_address": ray_address}
+    done = compact_dataset(output, target_mb * 10**6, load_config(config, flags))
     Console().print(compaction_table(done, output))
     return 0
 

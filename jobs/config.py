@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from jobs.engine.errors import UserError
 from jobs.engine.settings import RunSettings
@@ -16,6 +16,13 @@ from mtcnn_core.alignment import CropSettings
 from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.images import ImageLimits
 from mtcnn_core.ssd.files import name_of
+
+# For outputs of earlier versions (see `jobs.continuing`). Setting -> the version of what it means,
+# from 2, and in one clause what it meant before; to be raised when rows change for the same value.
+MEANINGS: Mapping[str, tuple[int, str]] = {}
+# Setting -> the value with which all is as it was before there was the setting, where that is
+# another one than its default.
+BEFORE: Mapping[str, Any] = {}
 
 # Settings of the input that change how fast it is read, and nothing else.
 _PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
@@ -93,6 +100,35 @@ class Config(BaseModel):
     output: OutputSettings = Field(default_factory=OutputSettings)
     run: RunSettings = Field(default_factory=RunSettings)
 
+    _given: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def __eq__(self, other: object) -> bool:
+        """Compares the settings, not how they came about."""
+        return isinstance(other, Config) and dict(self) == dict(other)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Dotted names of what was said, in a file, a preset or on the command line."""
+        return self._given
+
+    def with_values(self, values: Mapping[str, Any]) -> "Config":
+        """The same with other values, of dotted names, as JSON has them."""
+        tree = self.model_dump(mode="json")
+        for key, value in values.items():
+            *path, last = key.split(".")
+            section = tree
+            for name in path:
+                section = section[name]
+            section[last] = value
+        for name, options in (
+            ("input", self.input.storage_options),
+            ("output", self.output.storage_options),
+        ):
+            tree[name]["storage_options"] = options
+        config = Config.model_validate(tree)
+        config._given = self._given
+        return config
+
     def identity(self) -> dict[str, Any]:
         """What determines the output, as JSON values.
 
@@ -157,7 +193,9 @@ def load_config(
         key, value = _parse_set(text)
         layers.lay_key(key, value, "in --set")
     try:
-        return Config.model_validate(layers.tree)
+        config = Config.model_validate(layers.tree)
+        config._given = layers.keys()
+        return config
     except ValidationError as error:
         # From None: the original quotes what was given, and that may hold credentials.
         raise UserError(layers.sentence(error)) from None

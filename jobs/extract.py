@@ -9,11 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from jobs import tables
-from jobs.config import Config
-from jobs.engine.identity import Identity, package_versions
+from jobs.config import MEANINGS, Config
+from jobs.continuing import Continued, begun, continued
+from jobs.engine.files.storage import Storage
+from jobs.engine.identity import Identity, package_versions, read_identity
 from jobs.engine.progress import Labels
-from jobs.engine.run import Summary, run
+from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
+from jobs.engine.summary import Summary
 from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
@@ -35,6 +38,7 @@ PACKAGES = (
     "ray",
 )
 
+NAME = "extract"
 LABELS = Labels(members="photos", rows="faces")
 
 
@@ -53,7 +57,7 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
-    job, settings, identity = prepare(source_url, config)
+    job, settings, identity = prepare(source_url, going_on(config, output))
     return run(
         job,
         job.source.list,
@@ -65,12 +69,27 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
     )
 
 
-def prepare(source_url: str, config: Config) -> tuple[ExtractJob, RunSettings, Identity]:
+def going_on(config: Config, output: str) -> Continued:
+    """With what an output begins, or goes on if it was begun.
+
+    Raises:
+        jobs.engine.errors.UserError: Its rows would not be the same.
+    """
+    stored = read_identity(Storage(output, config.output.storage_options))
+    return continued(stored, config, output) if stored else begun(config)
+
+
+def prepare(source_url: str, going: Continued) -> tuple[ExtractJob, RunSettings, Identity]:
     """The job on an input, how it is to be run, and what determines its output.
 
     What fails, fails here and not in a worker; and the graphs are in the cache when they start.
     Raises as :func:`extract` does.
+
+    Args:
+        source_url: As for :func:`extract`.
+        going: Settings, and what is recorded of them.
     """
+    config = going.config
     source = open_source(source_url, config.input)
     settings = config.run
     on_gpu = config.detect.device != "cpu"
@@ -80,25 +99,30 @@ def prepare(source_url: str, config: Config) -> tuple[ExtractJob, RunSettings, I
     here = config.detect if is_local(settings) else replace(config.detect, device="cpu")
     detector = make_detector(here)
     job = ExtractJob(
-        source, config, dict(detector.digests), weights=carried(config, detector.weights)
+        source,
+        config,
+        dict(detector.digests),
+        weights=carried(config, detector.weights),
+        config_digest=going.digest,
+        schema_version=going.schema,
     )
-    return job, settings, identity_of(source_url, config, detector.digests)
+    identity = Identity(
+        config=going.recorded,
+        digest=going.digest,
+        models=dict(detector.digests),
+        packages=package_versions(PACKAGES),
+        input=source_url,
+        job=NAME,
+        schema=going.schema,
+        defaults=Config().identity(),
+        meanings={name: version for name, (version, _) in MEANINGS.items()},
+    )
+    return job, settings, identity
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:
     """The weights, if the job has to take them along because they are on this machine only."""
     return None if config.detect.weights == ORIGINAL else weights
-
-
-def identity_of(source_url: str, config: Config, models: Mapping[str, str]) -> Identity:
-    """What determines the output."""
-    return Identity(
-        config=config.identity(),
-        digest=config.digest(),
-        models=dict(models),
-        packages=package_versions(PACKAGES),
-        input=source_url,
-    )
 
 
 @dataclass(frozen=True)
@@ -110,6 +134,8 @@ class ExtractJob:
         config: All settings.
         model_digests: Of the models that take part, for the schemas' metadata.
         weights: Of the networks; None are those that the config names.
+        config_digest: Of the config, as the output records it; empty is to take it.
+        schema_version: Of the tables.
     """
 
     source: Source
@@ -118,6 +144,8 @@ class ExtractJob:
     primary: str = "images"
     failed_statuses: frozenset[str] = tables.FAILED_STATUSES
     weights: Weights | None = None
+    config_digest: str = ""
+    schema_version: int = tables.SCHEMA_VERSION
 
     @property
     def row_group_bytes(self) -> int:
@@ -127,10 +155,11 @@ class ExtractJob:
     @property
     def schemas(self) -> dict[str, pa.Schema]:
         """Schemas of both tables."""
-        metadata = tables.provenance(self.config.digest(), self.model_digests)
+        digest, version = self.config_digest or self.config.digest(), self.schema_version
+        metadata = tables.provenance(digest, self.model_digests, version)
         return {
-            "images": tables.images_schema(metadata),
-            "faces": tables.faces_schema(metadata),
+            "images": tables.images_schema(metadata, version),
+            "faces": tables.faces_schema(metadata, version),
         }
 
     def writer_options(self, name: str) -> dict[str, Any]:

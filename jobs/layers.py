@@ -47,6 +47,10 @@ class Layers:
             nested = {name: nested}
         self.lay(nested, origin)
 
+    def keys(self) -> frozenset[str]:
+        """Dotted keys of all values and sections that were laid."""
+        return frozenset(self._origins)
+
     def sentence(self, error: ValidationError) -> str:
         """The first thing wrong as one sentence: key, origin, what is allowed, what it is."""
         first = error.errors(include_url=False)[0]

@@ -123,8 +123,8 @@ class FaceRows:
             "sharpness": focus,
             "crop": [{"bytes": file, "path": None} for file in stored] or [None] * n,
         }
-        for name, values in rows.items():
-            self._columns[name].extend(values)
+        for name, column in self._columns.items():
+            column.extend(rows[name])
         self.bytes += sum(map(len, stored)) or n * _BARE_ROW_BYTES
 
     def take(self) -> pa.RecordBatch:

@@ -9,9 +9,9 @@ from jobs.bench.sample import evenly, picks
 from jobs.bench.stages import time_worker
 from jobs.config import Config
 from jobs.engine.errors import UserError
-from jobs.engine.plans.preview import Preview, preview
+from jobs.engine.preview import Preview, preview
 from jobs.engine.workers.cluster import usable_cpus
-from jobs.extract import LABELS, prepare
+from jobs.extract import LABELS, going_on, prepare
 from jobs.sources import check_apart
 
 _TIMED_PHOTOS = 12
@@ -63,7 +63,7 @@ def forecast(source_url: str, output: str, config: Config, *, store: bool) -> Fo
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
-    job, _, identity = prepare(source_url, config)
+    job, _, identity = prepare(source_url, going_on(config, output))
     found = preview(
         job.source.list(),
         output,

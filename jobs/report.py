@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.engine.exchange.compact import Compaction
+from jobs.engine.compact import Compaction
 from jobs.engine.plain_text import plain
-from jobs.engine.rerun import Rerun
-from jobs.engine.run import Summary
+from jobs.engine.retry import Retried
 from jobs.engine.status import Status
+from jobs.engine.summary import Summary
 
 if TYPE_CHECKING:  # it brings the benchmark with it
     from jobs.planning import Forecast
@@ -44,7 +44,7 @@ def summary_table(summary: Summary, output: str) -> Table:
     return table
 
 
-def retry_table(done: Rerun, output: str) -> Table:
+def retry_table(done: Retried, output: str) -> Table:
     """How a retry ended, and where the job stands."""
     table = summary_table(done.summary, output)
     if done.given_up:

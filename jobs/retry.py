@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from jobs import tables
 from jobs.config import load_config
 from jobs.engine.errors import UserError
 from jobs.engine.files.storage import Storage
-from jobs.engine.identity import Identity, read_identity
-from jobs.engine.rerun import Rerun, rerun
-from jobs.extract import LABELS, prepare
+from jobs.engine.identity import require_identity
+from jobs.engine.retry import Retried, retry_items
+from jobs.extract import LABELS, going_on, prepare
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def retry(
     config: str | None = None,
     flags: Mapping[str, object] | None = None,
     sets: Sequence[str] = (),
-) -> Rerun:
+) -> Retried:
     """Processes the photos with some statuses again, with the settings the output was made with.
 
     Args:
@@ -45,22 +46,23 @@ def retry(
     """
     wanted = _statuses(statuses)
     given = load_config(config, flags, sets)
-    made = _identity(output, given.output.storage_options)
+    made = require_identity(Storage(output, given.output.storage_options))
     found = load_config(config, flags, sets, stored=made.config)
     if source_url is not None and source_url != made.input:
         _log.warning("The input was '%s'; it is now read from where you say.", made.input)
+    going = going_on(found, output)
     with _hint(source_url):
-        job, settings, identity = prepare(source_url or made.input, found)
+        job, settings, identity = prepare(source_url or made.input, going)
 
     def check_input() -> None:
         with _hint(source_url):
             next(iter(job.source.list()))
 
-    return rerun(
+    return retry_items(
         job,
         output,
         settings,
-        Identity(identity.config, identity.digest, identity.models, identity.packages, made.input),
+        replace(identity, input=made.input),
         wanted,
         check_input=check_input,
         labels=LABELS,
@@ -88,10 +90,3 @@ def _statuses(text: str | None) -> tuple[str, ...]:
         if status not in known:
             raise UserError(f"There is no status '{status}'; known are {', '.join(known)}.")
     return tuple(sorted(set(wanted)))
-
-
-def _identity(output: str, options: Mapping[str, object]) -> Identity:
-    identity = read_identity(Storage(output, options))
-    if identity is None:
-        raise UserError(f"There is no job in '{output}'; check the path.")
-    return identity

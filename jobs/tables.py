@@ -8,7 +8,10 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = 1
+# Column -> version that it came with, of those that were not there from the beginning. An output
+# goes on in the version it was begun with.
+ADDED: Mapping[str, int] = {}
 
 Status = Literal[
     "ok",
@@ -64,20 +67,22 @@ _FACES = [
 ]
 
 
-def images_schema(metadata: Mapping[str, str]) -> pa.Schema:
+def images_schema(metadata: Mapping[str, str], version: int = SCHEMA_VERSION) -> pa.Schema:
     """The schema of `images`: one row for every input, whatever became of it."""
-    return _schema(_IMAGES, metadata)
+    return _schema(_IMAGES, metadata, version)
 
 
-def faces_schema(metadata: Mapping[str, str]) -> pa.Schema:
+def faces_schema(metadata: Mapping[str, str], version: int = SCHEMA_VERSION) -> pa.Schema:
     """The schema of `faces`: one row a face."""
-    return _schema(_FACES, metadata)
+    return _schema(_FACES, metadata, version)
 
 
-def provenance(config_digest: str, model_digests: Mapping[str, str]) -> dict[str, str]:
+def provenance(
+    config_digest: str, model_digests: Mapping[str, str], version: int = SCHEMA_VERSION
+) -> dict[str, str]:
     """What both schemas say about how their rows were made."""
     return {
-        "mtcnn_ray.schema_version": SCHEMA_VERSION,
+        "mtcnn_ray.schema_version": str(version),
         "mtcnn_ray.config_digest": config_digest,
         "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
     }
@@ -90,7 +95,8 @@ def writer_options(name: str, compression: str) -> dict[str, Any]:
     return {"compression": compression, "use_dictionary": repeating, "write_statistics": True}
 
 
-def _schema(fields: list[pa.Field], metadata: Mapping[str, str]) -> pa.Schema:
+def _schema(columns: list[pa.Field], metadata: Mapping[str, str], version: int) -> pa.Schema:
+    fields = [field for field in columns if ADDED.get(field.name, 1) <= version]
     features = {field.name: _feature(field.name, field.type) for field in fields}
     hugging_face = json.dumps({"info": {"features": features}})
     return pa.schema(fields, metadata={**metadata, "huggingface": hugging_face})

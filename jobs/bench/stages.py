@@ -209,7 +209,7 @@ def _writers(job: ExtractJob, storage: Storage) -> Iterator[dict[str, PartWriter
             name: stack.enter_context(
                 PartWriter(
                     storage,
-                    f"{name}/part.parquet",
+                    [f"{name}/part.parquet"],
                     schema,
                     job.row_group_bytes,
                     job.writer_options(name),

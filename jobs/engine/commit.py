@@ -6,28 +6,32 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import redacted
 from jobs.engine.files.storage import Storage
-from jobs.engine.records import RecordError, parse_record, typed, unsealed, write_record
-from jobs.engine.shards import ShardFailure, ShardReport
+from jobs.engine.records import RecordError, parse_record, sealed, typed, unsealed, write_record
+from jobs.engine.shards import ShardFailure, ShardReport, shard_number
 
 COMMITS = "_job/commits"
 QUARANTINE = "_job/quarantine"
 
-# A shard that runs again writes a file of its own in the place of a merged one.
-_FIX_COMMIT = (
-    "restore it from a copy, or delete it (after a compaction, with those of all shards that have "
-    "rows in the same files) and run the job again"
-)
+_FIX_COMMIT = "restore it from a copy, or delete it and run the job again"
 _FIX_FAILURE = "delete it and run the job again"
 
 T = TypeVar("T")
 
 
-def write_commit(storage: Storage, report: ShardReport) -> None:
-    """Makes a shard exist for readers; its parts must be published already."""
-    write_record(storage, commit_path(report.shard), {**asdict(report), "rows": report.rows})
+def create_commit(storage: Storage, report: ShardReport) -> bool:
+    """Makes a shard exist for readers; its parts must be published already.
+
+    Returns:
+        False if it exists, with another record, which stays.
+    """
+    record = {**asdict(report), "rows": report.rows}
+    return storage.create_bytes(sealed(record), commit_path(report.shard))
 
 
 def is_committed(storage: Storage, shard: str) -> bool:
@@ -40,9 +44,12 @@ def committed(storage: Storage) -> set[str]:
     return _shards(storage, COMMITS)
 
 
-def surely_committed(storage: Storage) -> set[str]:
-    """The same where one left out would be done again, and its rows be in a merged part as well."""
-    return _json_names(storage.confirmed_names(COMMITS))
+def committed_numbers(storage: Storage) -> npt.NDArray[np.int64]:
+    """Generation and index of the shards that have a commit record, in one number each, sorted."""
+    # One left out would be done again, for nothing.
+    found = filter(None, map(shard_number, _json_names(storage.confirmed_names(COMMITS))))
+    numbers = [generation << 32 | index for generation, index in found]
+    return np.sort(np.array(numbers, np.int64))
 
 
 def commit_path(shard: str) -> str:

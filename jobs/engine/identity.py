@@ -5,16 +5,21 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
 from jobs.engine.files.storage import Storage
-from jobs.engine.records import read_record, write_record
+from jobs.engine.records import RecordError, sealed, stored_bytes, typed, unsealed, write_record
 
 JOB = "_job/job.json"
+
+# Of what lies below an output. 1: records that were overwritten, by versions before 0.2.
+FORMAT = 2
+
 _ABSENT = "(absent)"
+_FIX = "restore it from a copy, or use another output"
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,11 @@ class Identity:
         models: Model -> digest.
         packages: Package -> version.
         input: Where the members come from; kept without credentials.
+        job: Name of the job that made it.
+        schema: Version of the tables' schemas.
+        defaults: What `config` would be if nothing had been said; None if that is not known.
+        meanings: Setting -> version of its meaning, of those that once meant something else.
+        format: Of the records; see the README of this folder.
     """
 
     config: Mapping[str, Any]
@@ -34,6 +44,11 @@ class Identity:
     models: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
     input: str = ""
+    job: str = "extract"
+    schema: int = 1
+    defaults: Mapping[str, Any] | None = None
+    meanings: Mapping[str, int] = field(default_factory=dict)
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "input", public_url(self.input))
@@ -45,21 +60,24 @@ class Identity:
             Sentences about differences that are allowed.
 
         Raises:
-            UserError: The output was made with another configuration or other models.
+            UserError: The output is of another job, or was made with another configuration or
+                other models, or by a newer version.
         """
         stored = read_identity(storage)
         if stored is None:
             return []
+        if stored.job != self.job:
+            raise UserError(
+                f"'{storage.url}' is an output of '{stored.job}', not of '{self.job}'; "
+                "use another output."
+            )
+        # A digest that is the same although settings have come or gone was taken from the output.
         if (stored.digest, stored.models) != (self.digest, dict(self.models)):
             differing = [
                 *differences(stored.config, self.config),
                 *differences({"models": stored.models}, {"models": self.models}),
             ] or [("digest", stored.digest, self.digest)]
-            fields = ", ".join(f"{name} (was {old}, is {new})" for name, old, new in differing)
-            raise UserError(
-                f"'{storage.url}' was made with another config: {fields}; "
-                "change that back or use another output."
-            )
+            raise refusal(storage.url, differing)
         warnings = []
         if changed := list(differences(stored.packages, self.packages)):
             versions = ", ".join(f"{name} {old} -> {new}" for name, old, new in changed)
@@ -72,20 +90,74 @@ class Identity:
 
     def write(self, storage: Storage) -> None:
         """Stores it, unless one is stored already."""
-        if not storage.exists(JOB):
-            write_record(storage, JOB, asdict(self))
+        storage.create_bytes(sealed(asdict(self)), JOB)
+
+
+def refusal(url: str, differing: Iterable[tuple[str, Any, Any]]) -> UserError:
+    """What to say where settings differ: dotted name, old value, new value."""
+    fields = ", ".join(f"{name} (was {old}, is {new})" for name, old, new in differing)
+    return UserError(
+        f"'{url}' was made with another config: {fields}; change that back or use another output."
+    )
 
 
 def read_identity(storage: Storage) -> Identity | None:
     """What the output was made with; None if it holds no job.
 
+    To be asked before any other record is read: a newer version may write others.
+
     Raises:
         RecordError: The record of it is damaged.
+        UserError: The output was made by a newer version.
     """
     if not storage.exists(JOB):
         return None
-    fix = "restore it from a copy, or use another output"
-    return read_record(storage, JOB, Identity, fix)
+    record = unsealed(stored_bytes(storage, JOB, _FIX), JOB, _FIX)
+    made = record.setdefault("format", 1)
+    if not isinstance(made, int):
+        raise RecordError(JOB, f"format: {made!r} is no number", _FIX)
+    if made > FORMAT:
+        raise UserError(
+            f"'{storage.url}' was made by a newer mtcnn-ray (format {made}, this one knows "
+            f"{FORMAT}); update mtcnn-ray."
+        )
+    identity = typed(record, JOB, Identity, _FIX)
+    if made == 1:
+        _refuse_half_done(storage)
+    return identity
+
+
+def require_identity(storage: Storage) -> Identity:
+    """The same, of an output that holds a job.
+
+    Raises:
+        RecordError: The record of it is damaged.
+        UserError: There is no job, or it was made by a newer version.
+    """
+    identity = read_identity(storage)
+    if identity is None:
+        raise UserError(f"There is no job in '{storage.url}'; check the path.")
+    return identity
+
+
+def upgrade(storage: Storage) -> None:
+    """Marks an output of an earlier version as one of this format, which that cannot read.
+
+    To be called before the first record of this format is written, by a driver with the lease.
+    """
+    identity = read_identity(storage)
+    if identity is not None and identity.format < FORMAT:
+        write_record(storage, JOB, asdict(replace(identity, format=FORMAT)))
+
+
+def _refuse_half_done(storage: Storage) -> None:
+    """Raises if parts of an output of format 1 were about to give way to others."""
+    for path, command in (("_job/redo.json", "retry"), ("_job/compaction.json", "compact")):
+        if storage.exists(path) or storage.names("_job/redo"):
+            raise UserError(
+                f"A {command} of '{storage.url}' was stopped half-way by mtcnn-ray 0.1; run "
+                f"'{command}' again with that version, and go on with this one."
+            )
 
 
 def differences(

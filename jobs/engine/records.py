@@ -42,6 +42,11 @@ def write_record(
     storage.publish_bytes(sealed(record, indent), path)
 
 
+def create_record(storage: Storage, path: str, record: Mapping[str, Any]) -> bool:
+    """Publishes a record, on one line, where none is; False if there is another one."""
+    return storage.create_bytes(sealed(record, indent=None), path)
+
+
 def read_record(storage: Storage, path: str, kind: type[T], fix: str) -> T:
     """A stored record as a dataclass.
 

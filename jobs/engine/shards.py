@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -50,8 +50,10 @@ class ShardSpec:
             worker tries it before all others.
         suspicions: Deaths in a row that speak against it.
         verdicts: Item index -> status to give it without touching it.
-        redo: Statuses of the items to process again in a shard that is committed; the index of an
-            item is then that among those. Empty for a shard that is not.
+        epoch: Number of the driver's entry in the log.
+        retry: What to process again in a shard that is committed; the index of an item is then that
+            among these items. None for a shard that is not.
+        merge: What to merge instead; the shard is then the first that is merged.
     """
 
     shard: str
@@ -66,7 +68,9 @@ class ShardSpec:
     suspect: int | None = None
     suspicions: int = 0
     verdicts: Mapping[int, str] = field(default_factory=dict)
-    redo: tuple[str, ...] = ()
+    epoch: int = 0
+    retry: Retry | None = None
+    merge: Merge | None = None
 
     def after_loss(self, max_attempts: int) -> ShardSpec | None:
         """The next attempt after its worker was lost for no fault of its own, as with a node.
@@ -118,6 +122,8 @@ class PartReport:
         sha256: Hexadecimal digest of the file.
         first_row: Index of this shard's first row in the file.
         own_bytes: Size of the file that the shard was written to, if that is another one.
+        stale_in: A file that the shard shared with others and that still holds its rows as they
+            were before a retry; it is to give way to one that holds these. None if there is none.
     """
 
     path: str
@@ -126,6 +132,7 @@ class PartReport:
     sha256: str
     first_row: int = 0
     own_bytes: int | None = None
+    stale_in: str | None = None
 
     @property
     def size(self) -> int:
@@ -145,6 +152,79 @@ def rows_shared(parts: Iterable[PartReport]) -> int | None:
             return None
         rows += part.rows
     return rows
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows of consecutive shards that have become one part.
+
+    Attributes:
+        output: The output it is a part of.
+        path: Where the file is, relative to the output.
+        bytes: Size of the file.
+        sha256: Hexadecimal digest of the file.
+        shards: Shard -> its rows and the size of the file it was written to, in plan order.
+    """
+
+    output: str
+    path: str
+    bytes: int
+    sha256: str
+    shards: Mapping[str, tuple[int, int]]
+
+    def parts(self) -> Iterator[tuple[str, PartReport]]:
+        """What each shard has of it."""
+        first = 0
+        for shard, (rows, own_bytes) in self.shards.items():
+            yield shard, PartReport(self.path, rows, self.bytes, self.sha256, first, own_bytes)
+            first += rows
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Items of a committed shard to be processed again.
+
+    Attributes:
+        statuses: Those of the items.
+        parts: Output -> the shard's rows as they are.
+        verdicts: Key -> status of the items that were not touched.
+    """
+
+    statuses: tuple[str, ...]
+    parts: Mapping[str, PartReport]
+    verdicts: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Parts of committed shards to become one, or as few as their layouts allow.
+
+    Attributes:
+        output: The output they are parts of.
+        shards: Shard -> its rows, in plan order.
+        row_group_bytes: Limit of a row group's data before compression.
+    """
+
+    output: str
+    shards: Mapping[str, PartReport]
+    row_group_bytes: int
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """What a worker has made of a merge.
+
+    Attributes:
+        shard: The first of its shards.
+        shards: How many they are.
+        merged: The new parts; none where nothing goes together.
+        worker_bytes: Resident memory of the worker afterwards.
+    """
+
+    shard: str
+    shards: int
+    merged: Sequence[Merged]
+    worker_bytes: int
 
 
 @dataclass(frozen=True)
@@ -169,6 +249,8 @@ class ShardReport:
         cpu_seconds: Processor time it took, all threads of the worker together.
         retried: Items that were processed again in the last attempt, which left the others as they
             were; 0 if it processed all.
+        epoch: Number of the driver's entry in the log; what the log says of the shard before that
+            is of an earlier commit.
     """
 
     shard: str
@@ -187,6 +269,7 @@ class ShardReport:
     worker_bytes: int
     cpu_seconds: float = 0.0
     retried: int = 0
+    epoch: int = 0
 
     @property
     def rows(self) -> dict[str, int]:
@@ -215,3 +298,6 @@ class ShardFailure:
     key: str | None
     traceback: str
     deaths: Sequence[str] = field(default_factory=list)
+
+
+Result = ShardReport | MergeReport | ShardFailure

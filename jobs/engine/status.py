@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from jobs.engine.commit import committed, quarantined, read_commits
-from jobs.engine.errors import UserError
-from jobs.engine.exchange.journal import change_under_way
+from jobs.engine.commit import quarantined
 from jobs.engine.files.storage import Storage
+from jobs.engine.identity import require_identity
+from jobs.engine.ledger.ending import SUCCESS
+from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
 
-SUCCESS = "_SUCCESS"
-SUMMARY = "_job/summary.json"
+STOPPED_RETRY = "A retry is under way or was killed; wait for it, or run it or the job again."
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,8 @@ class Status:
         bytes: Output -> bytes of its parts.
         generations: Number of generations.
         success: Whether all was committed when the last run ended.
-        change: A sentence about a compaction or a retry that changes just now what is committed, or
-            was killed while it did; None if there is none.
+        change: A sentence about a retry that changes shared parts just now, or was killed while it
+            did; None if there is none.
     """
 
     shards: int
@@ -79,42 +76,28 @@ def status(output: str, options: Mapping[str, Any] | None = None) -> Status:
         UserError: There is no job, or a record of it is damaged.
     """
     storage = Storage(output, options)
+    require_identity(storage)
     plan = Plan(storage)
-    if not plan.generations:
-        raise UserError(f"There is no job in '{output}'; check the path.")
-    return replace(take_stock(storage, plan), change=change_under_way(storage))
+    return take_stock(storage, plan, Heads.read(storage))
 
 
-def take_stock(storage: Storage, plan: Plan) -> Status:
+def take_stock(storage: Storage, plan: Plan, heads: Heads) -> Status:
     """How far the job with this plan is."""
-    done = plan.which(committed(storage))
-    statuses: Counter[str] = Counter()
-    rows: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    last: dict[str, str] = {}  # output -> the part seen last
-    members_done = failed = 0
-    names = (plan.shard(int(index)).shard for index in np.flatnonzero(done))
-    for report in read_commits(storage, names):
-        statuses.update(report.statuses)
-        rows.update(report.rows)
-        for name, part in report.parts.items():
-            # Shards that share a part follow one another.
-            sizes[name] += part.bytes if part.path != last.get(name) else 0
-            last[name] = part.path
-        members_done += report.members
-        failed += report.failed
+    done = heads.which(plan)
+    told = heads.tally()
     left = plan.items[~done]
     given_up = plan.which(quarantined(storage))
     return Status(
         shards=len(plan),
         shards_done=int(done.sum()),
         shards_quarantined=int((given_up & ~done).sum()),
-        members=None if (left < 0).any() else members_done + int(left.sum()),
-        members_done=members_done,
-        failed=failed,
-        statuses=dict(statuses.most_common()),
-        rows=dict(rows),
-        bytes=dict(sizes),
+        members=None if (left < 0).any() else told.members + int(left.sum()),
+        members_done=told.members,
+        failed=told.failed,
+        statuses=told.statuses,
+        rows=told.rows,
+        bytes=told.bytes,
         generations=plan.generations,
         success=storage.exists(SUCCESS),
+        change=STOPPED_RETRY if heads.stale() else None,
     )

@@ -9,19 +9,22 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.bar import bar
-from jobs.engine.checks.commits import CommitsCheck
+from jobs.engine.checks.commits import CommitsCheck, Tally
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
 from jobs.engine.checks.plan import Planned, StoredPlan
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.strangers import strangers
 from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
 from jobs.engine.errors import UserError
-from jobs.engine.exchange.journal import change_under_way
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB
+from jobs.engine.lease.log import Entry, Log
+from jobs.engine.ledger.checkpoints import CHECKPOINTS
+from jobs.engine.ledger.ending import SUCCESS
+from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
 from jobs.engine.shards import shard_number
-from jobs.engine.status import SUCCESS
+from jobs.engine.status import STOPPED_RETRY
 
 
 def verify(
@@ -39,8 +42,7 @@ def verify(
     however many shards share it.
 
     A run may be writing: shards that are not done yet are told, and nothing of what is in the
-    making is taken for damage. While a compaction or a retry changes what is committed, or waits
-    to be finished, that is all there is to say.
+    making is taken for damage. While a retry waits to be finished, that is all there is to say.
 
     Args:
         output: Local path or fsspec URL.
@@ -54,8 +56,9 @@ def verify(
         UserError: There is no job in the output, or it cannot be read.
     """
     storage = Storage(output, options)
-    if change := change_under_way(storage):
-        return [change]
+    problems: list[str] = []
+    identity = stored_identity(storage, problems)  # first: a newer version writes other records
+    entries = _log(storage, problems)
     # In this order, since a run may be under way: what is marked is committed, what is committed
     # is planned.
     was_marked = storage.exists(SUCCESS)
@@ -63,10 +66,9 @@ def verify(
     plan = StoredPlan(storage)
     if not (plan.generations or done or storage.exists(JOB)):
         raise UserError(f"There is no job in '{output}'; check the path.")
-    problems = list(plan.problems)
+    problems += plan.problems
     if not plan.generations:
         problems.append("Nothing is planned: the run is listing its input, or the plan is gone.")
-    identity = stored_identity(storage, problems)
     problems += _unplanned(plan, done)
     given_up, damaged = _given_up(storage)
     problems += damaged
@@ -74,7 +76,7 @@ def verify(
     def schema_problems(path: str, schema: pa.Schema) -> Iterable[str]:
         return check_schema(path, schema, identity) if identity else ()
 
-    commits = CommitsCheck(storage, failed_statuses, problems.append)
+    commits = CommitsCheck(storage, entries, failed_statuses, problems.append)
     with bar("verifying", "shards", len(plan)) as advance:
         parts = PartsCheck(storage, schema_problems, advance)
         planned = chain(plan.shards(problems.append), _of_unknown_plan(plan, done))
@@ -83,10 +85,47 @@ def verify(
             problems.append(problem)
     problems += strangers(storage, plan, done - commits.unread, parts.parts)
     left = len(plan) - sum(plan.is_known(shard) for shard in done if shard in plan)
-    problems += check_ending(storage, len(plan), left, commits.tally, was_marked)
-    if problems and (change := change_under_way(storage)):
-        return [change]  # it began meanwhile
+    later = _log(storage, [])
+    last = later[-1] if later else None
+    problems += check_ending(storage, len(plan), left, commits.tally, last, was_marked)
+    if commits.stale:
+        problems = [STOPPED_RETRY]
+    if not problems:  # else a record may be damaged, and then they cannot be compared
+        problems += _of_checkpoints(storage, commits.tally)
+    if problems and any(entry.kind == "change" for entry in later[len(entries) :]):
+        return ["Another command has changed this output meanwhile; verify again."]
     return problems
+
+
+def _log(storage: Storage, problems: list[str]) -> list[Entry]:
+    """All entries of the log, or as many as can be read."""
+    entries: list[Entry] = []
+    try:
+        entries.extend(Log(storage).after(0))
+    except UserError as error:
+        problems.append(str(error))
+    return entries
+
+
+def _of_checkpoints(storage: Storage, tally: Tally) -> Iterator[str]:
+    heads = Heads.read(storage)
+    fix = f"delete the folder {CHECKPOINTS}, which the next run makes anew"
+    if not heads.has_checkpoints:
+        yield f"A file in {CHECKPOINTS} is damaged or missing; {fix}."
+        return
+    told = heads.tally()
+    if len(heads) == tally.shards_done and (
+        told.members,
+        told.failed,
+        told.statuses,
+        told.rows,
+    ) != (
+        tally.members_done,
+        tally.failed,
+        dict(tally.statuses),
+        dict(tally.rows),
+    ):
+        yield f"What is in {CHECKPOINTS} is not what the records say; {fix}."
 
 
 def _unplanned(plan: StoredPlan, done: Set[str]) -> list[str]:

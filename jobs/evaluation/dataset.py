@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.engine.commit import committed, read_commits
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
+from jobs.dataset import open_dataset
 from mtcnn_core.faces import Faces
 
 _FOUND = ["key", "box", "score", "landmarks"]
@@ -56,13 +53,7 @@ class Dataset:
     """
 
     def __init__(self, url: str, options: Mapping[str, Any]) -> None:
-        self._storage = Storage(url, options)
-        shards = sorted(committed(self._storage))
-        parts: dict[str, dict[str, None]] = {"images": {}, "faces": {}}
-        for report in read_commits(self._storage, shards):
-            for name, part in report.parts.items():
-                parts[name][part.path] = None
-        self._parts = {name: list(paths) for name, paths in parts.items()}
+        self._committed = open_dataset(url, options)
 
     def keys(self) -> Iterator[str]:
         """Yields the key of every photo."""
@@ -123,19 +114,11 @@ class Dataset:
     ) -> Iterator[pa.RecordBatch]:
         """Some columns of a table, a row group in memory at a time; of some photos or of all."""
         wanted = None if keys is None else pa.array(sorted(keys), pa.string())
-        for path in self._parts[table]:
-            try:
-                with self._storage.open(path) as stream, pq.ParquetFile(stream) as file:
-                    for batch in file.iter_batches(columns=list(columns)):
-                        if wanted is None:
-                            yield batch
-                        else:
-                            yield batch.filter(pc.is_in(batch.column("key"), value_set=wanted))
-            except (OSError, pa.ArrowException) as error:
-                raise UserError(
-                    f"'{path}' in '{self._storage.url}' cannot be read: "
-                    "run 'mtcnn-ray verify' on that dataset, or use another --output"
-                ) from error
+        for batch in self._committed.batches(table, columns):
+            if wanted is None:
+                yield batch
+            else:
+                yield batch.filter(pc.is_in(batch.column("key"), value_set=wanted))
 
 
 def _numbers(column: pa.ChunkedArray, order: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -13,11 +13,12 @@ from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, read_identity
-from jobs.engine.run import Summary, run
+from jobs.engine.run import run
+from jobs.engine.summary import Summary
 from jobs.evaluation.dataset import Dataset, FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.selection import select, select_keys
-from jobs.extract import LABELS, prepare
+from jobs.extract import LABELS, going_on, prepare
 from jobs.sources import check_apart
 from mtcnn_core.faces import Faces
 
@@ -94,7 +95,7 @@ def detect(
     """
     began = time.monotonic()
     folder, options = f"{output.rstrip('/')}/{DATASET}", config.output.storage_options
-    job, settings, identity = prepare(images, config)
+    job, settings, identity = prepare(images, going_on(config, folder))
     _check_input(Storage(folder, options), identity)
     selection = select(job.source.list(), names, limit)
     if not selection.is_known:  # else nothing that is written there would be taken for a photo

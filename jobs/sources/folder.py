@@ -10,7 +10,7 @@ from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
 from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.retry import ask, is_absent, said
+from jobs.engine.files.patience import ask, is_absent, said
 from jobs.engine.plans.members import Member
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.local_tree import LocalTree, text_of

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from jobs.config import load_config
+from jobs.continuing import begun
 from jobs.extract import prepare
 from jobs.models import check_model, entries, import_model, layers
 from mtcnn_core.ssd.files import find_model
@@ -119,7 +120,7 @@ def test_a_job_takes_imported_weights_along(
     save("mine", replace(proven([tmp_path / "weights.npy"]), weights=weights))
     Image.new("RGB", (50, 50)).save(tmp_path / "a.png")
     config = load_config(None, {"detect.weights": "mine"})
-    job, _, identity = prepare(str(tmp_path / "a.png"), config)
+    job, _, identity = prepare(str(tmp_path / "a.png"), begun(config))
     data = cloudpickle.dumps(job)
     monkeypatch.setenv("MTCNN_RAY_MODELS", str(tmp_path / "elsewhere"))
     assert identity.models == dict(weights.digests)
@@ -127,6 +128,6 @@ def test_a_job_takes_imported_weights_along(
     # As it is without them, and as light as before.
     with pytest.raises(WeightsError, match="there are no weights 'mine'"):
         replace(job, weights=None).start()
-    plain, _, _ = prepare(str(tmp_path / "a.png"), load_config(None))
+    plain, _, _ = prepare(str(tmp_path / "a.png"), begun(load_config(None)))
     assert plain.weights is None
     assert len(cloudpickle.dumps(plain)) < 10_000

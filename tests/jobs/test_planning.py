@@ -9,7 +9,7 @@ import pytest
 
 from jobs.config import load_config
 from jobs.engine.plans.growth import Growth
-from jobs.engine.plans.preview import Preview
+from jobs.engine.preview import Preview
 from jobs.planning import Forecast, forecast
 from tests.command import mtcnn_ray
 

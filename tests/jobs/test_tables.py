@@ -83,7 +83,7 @@ def test_metadata_says_how_rows_were_made(make: Any) -> None:
         "rnet": "2",
         "onet": "3",
     }
-    assert metadata["mtcnn_ray.schema_version"] == tables.SCHEMA_VERSION
+    assert metadata["mtcnn_ray.schema_version"] == str(tables.SCHEMA_VERSION)
     assert "huggingface" in metadata
 
 

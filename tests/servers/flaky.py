@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
+from jobs.engine.files import remote_folder
 from jobs.engine.files.remote_folder import RemoteFolder
 
 # Variables, since the processes of a job have nothing else in common.
@@ -144,12 +145,18 @@ def _read(path: str, start: int | None, end: int | None) -> bytes:
         return file.read() if end is None else file.read(max(0, end - (start or 0)))
 
 
-def _write(data: bytes, path: str) -> None:
-    """An object appears at once, or not at all."""
+def _write(data: bytes, path: str, mode: str) -> None:
+    """An object appears at once, or not at all; one that is to be created, if nothing is there."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=os.path.dirname(os.environ[NOTES]), delete=False) as file:
         file.write(data)
-    os.replace(file.name, path)
+    if mode == "create":
+        try:
+            os.link(file.name, path)
+        finally:
+            os.unlink(file.name)
+    else:
+        os.replace(file.name, path)
 
 
 def _afterwards(kind: str, chance: random.Random) -> None:
@@ -204,13 +211,13 @@ class FlakyAsync(_Local, AsyncFileSystem):  # type: ignore[misc]
         data = _read(path, start, end)
         return cut(data, chance) if kind == "truncate" else data
 
-    async def _put_file(self, lpath: str, rpath: str, **keywords: Any) -> None:
-        await self._pipe_file(rpath, Path(lpath).read_bytes())
+    async def _put_file(self, lpath: str, rpath: str, mode: str = "", **keywords: Any) -> None:
+        await self._pipe_file(rpath, Path(lpath).read_bytes(), mode)
 
-    async def _pipe_file(self, path: str, value: bytes, **keywords: Any) -> None:
+    async def _pipe_file(self, path: str, value: bytes, mode: str = "", **keywords: Any) -> None:
         path = self._strip_protocol(path)
         kind, chance = await self._fault("write", path, _WRITES)
-        _write(cut(value, chance) if kind == "truncate" else value, path)
+        _write(cut(value, chance) if kind == "truncate" else value, path, mode)
         _afterwards(kind, chance)
 
     async def _rm_file(self, path: str, **keywords: Any) -> None:
@@ -249,13 +256,13 @@ class FlakySync(_Local):
         self._fault("open", path, ("raise", "stall"))
         return _File(self, path)
 
-    def put_file(self, lpath: str, rpath: str, **keywords: Any) -> None:
-        self.pipe_file(rpath, Path(lpath).read_bytes())
+    def put_file(self, lpath: str, rpath: str, mode: str = "", **keywords: Any) -> None:
+        self.pipe_file(rpath, Path(lpath).read_bytes(), mode)
 
-    def pipe_file(self, path: str, value: bytes, **keywords: Any) -> None:
+    def pipe_file(self, path: str, value: bytes, mode: str = "", **keywords: Any) -> None:
         path = self._strip_protocol(path)
         kind, chance = self._fault("write", path, _WRITES)
-        _write(cut(value, chance) if kind == "truncate" else value, path)
+        _write(cut(value, chance) if kind == "truncate" else value, path, mode)
         _afterwards(kind, chance)
 
     def rm_file(self, path: str) -> None:
@@ -311,4 +318,6 @@ def _hasten(deadline_s: float) -> None:
 
 if DEADLINE in os.environ:
     _hasten(float(os.environ[DEADLINE]))
+if os.environ.get(ASYNCHRONOUS) == "1":  # the other one is looked at before anything is created
+    remote_folder._EXCLUSIVE |= {"flaky"}
 Flaky = FlakyAsync if os.environ.get(ASYNCHRONOUS) == "1" else FlakySync

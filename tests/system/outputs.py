@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +46,20 @@ def digests(output: Path) -> dict[str, str]:
     }
 
 
+def contents(output: Path) -> dict[str, list[str]]:
+    """Table -> SHA-256 of its parts in order, whatever they are called."""
+    found: dict[str, list[str]] = {}
+    for path, digest in digests(output).items():
+        found.setdefault(path.partition("/")[0], []).append(digest)
+    return found
+
+
+def logged(output: Path) -> list[dict[str, Any]]:
+    """The entries of the log."""
+    entries = sorted((output / "_job" / "log").glob("*.json"))
+    return [json.loads(entry.read_text(encoding="utf-8")) for entry in entries]
+
+
 def committed(output: Path) -> set[str]:
     """Shards with a commit record."""
     return {file.stem for file in (output / "_job" / "commits").glob("*.json")}
@@ -74,3 +89,9 @@ def everything(output: Path) -> dict[str, tuple[int, int, int]]:
 def files(output: Path) -> list[str]:
     """Relative path of every file, whatever its name."""
     return sorted(str(path.relative_to(output)) for path in output.rglob("*") if not path.is_dir())
+
+
+def files_but_log(output: Path) -> list[str]:
+    """The same without what tells how often a driver has begun: its entries, and their numbers."""
+    paths = [path for path in files(output) if not path.startswith("_job/log/")]
+    return [re.sub(r"(generation-\d+|part-\d+-\d+)\.\d+(~\d+)?", r"\1", path) for path in paths]

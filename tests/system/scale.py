@@ -1,27 +1,47 @@
-"""What planning and driving cost: `python -m tests.system.scale plan|dispatch COUNT`."""
+"""What the driver costs: `python -m tests.system.scale plan|dispatch|committed|compact COUNT`."""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import ray
 
+from jobs.engine import merging
+from jobs.engine.checks.commits import CommitsCheck
+from jobs.engine.checks.plan import Planned
+from jobs.engine.commit import commit_path
+from jobs.engine.compact import compact
 from jobs.engine.files.storage import Storage
+from jobs.engine.lease.lease import Lease
+from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.members import Member
-from jobs.engine.plans.plan import Plan
+from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.progress import Labels, Reporter
+from jobs.engine.records import sealed
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import ShardReport, ShardSpec
+from jobs.engine.shards import PartReport, ShardReport, ShardSpec
+from jobs.engine.status import status, take_stock
+from jobs.engine.summary import after_change
+from jobs.engine.verify import verify
 from jobs.engine.workers.actors import Actor
 from jobs.engine.workers.cluster import connect
 from jobs.engine.workers.pool import Pool
 from jobs.engine.workers.worker import resident_bytes
+from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import ChecksumJob
 from tests.system.memory import peak_mb
 
@@ -112,5 +132,116 @@ def dispatch(count: int) -> dict[str, Any]:
     }
 
 
+def committed_output(folder: str, count: int) -> Storage:
+    """An output of so many shards of one item, each committed, as its workers leave it."""
+    storage = Storage(folder)
+    IDENTITY.write(storage)
+    plan = Plan(storage)
+    plan.extend(listing(count), ShardSizes(first=1, max_members=1))
+    job = ChecksumJob()
+    reader = PlanReader(storage)
+    for spec in plan.shards():
+        [member] = reader.members(spec)
+        key = [member.key]
+        tables = {
+            "files": pa.table(
+                {"key": key, "status": ["ok"], "crc": [1], "num_lines": [1]}, job.schemas["files"]
+            ),
+            "lines": pa.table({"key": key, "line": [b"line"]}, job.schemas["lines"]),
+        }
+        parts = {}
+        for name, table in tables.items():
+            sink = io.BytesIO()
+            pq.write_table(table, sink, **job.writer_options(name))
+            path, data = f"{name}/part-{spec.shard}.parquet", sink.getvalue()
+            Path(folder, name).mkdir(exist_ok=True)
+            Path(folder, path).write_bytes(data)
+            digest = hashlib.sha256(data).hexdigest()
+            parts[name] = PartReport(path, 1, len(data), digest)
+        report = StandIn.run(cast(StandIn, None), spec)
+        record = replace(report, parts=parts)
+        data = sealed({**asdict(record), "rows": record.rows})
+        Path(folder, "_job/commits").mkdir(exist_ok=True)
+        Path(folder, commit_path(spec.shard)).write_bytes(data)
+    return storage
+
+
+def committed(count: int) -> dict[str, Any]:
+    """Looks at an output of so many shards, and ends a run that has committed all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        storage = committed_output(folder, count)
+        seconds = {"status_without_checkpoint_s": _timed(lambda: status(folder))}
+        plan = Plan(storage)
+        with Lease(storage) as lease:
+            ledger = Ledger(storage, lease, ChecksumJob().schemas)
+            ledger.begin()
+            # As after a run that has stored them on its way, all but the last few.
+            ledger._store()
+            seconds["end_of_run_s"] = _timed(
+                lambda: ledger.end(
+                    lambda heads: after_change(storage, take_stock(storage, plan, heads))
+                )
+            )
+        seconds["status_s"] = _timed(lambda: status(folder))
+        command = [Path(sys.executable).with_name("mtcnn-ray"), "status", folder]
+        seconds["status_command_s"] = _timed(
+            lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        )
+        records = CommitsCheck(storage, (), None, print)
+        planned = (Planned(spec.shard, spec) for spec in plan.shards())
+        seconds["verify_records_s"] = _timed(lambda: sum(1 for _ in records.run(planned)))
+        problems: list[str] = []
+        seconds["verify_s"] = _timed(lambda: problems.extend(verify(folder)))
+        assert not problems, problems[:3]
+        rates = {
+            "verified_records_per_s": round(count / seconds["verify_records_s"]),
+            "verified_shards_per_s": round(count / seconds["verify_s"]),
+        }
+    return {"shards": count, **{name: round(s, 2) for name, s in seconds.items()}, **rates}
+
+
+def compact_with(count: int) -> dict[str, Any]:
+    """Compacts an output of so many shards with one worker and with two, in turn."""
+    found: dict[str, Any] = {"shards": count}
+    with tempfile.TemporaryDirectory() as folder:
+        committed_output(f"{folder}/out", count)
+        for turn in range(2):
+            for workers in (1, 2):
+                shutil.copytree(f"{folder}/out", f"{folder}/copy")
+                seconds = _compaction(f"{folder}/copy", workers)
+                found[f"shards_per_s_{workers}_workers_{turn}"] = round(count / seconds)
+                shutil.rmtree(f"{folder}/copy")
+    return found
+
+
+def _compaction(output: str, workers: int) -> float:
+    """Seconds of a compaction, from the first merge that is handed out to the last in its place."""
+    began: list[float] = []
+    dispatched = merging.dispatched
+
+    def watched(job: Any, storage: Any, packages: Any, settings: Any, work: Any, *more: Any) -> Any:
+        def begin() -> Any:
+            began.append(time.monotonic())
+            return work()
+
+        return dispatched(job, storage, packages, settings, begin, *more)
+
+    merging.dispatched = watched
+    merging._SMALL_BYTES = 0
+    try:
+        compact(output, 2**20, settings=RunSettings(workers=workers))
+    finally:
+        merging.dispatched = dispatched
+    return time.monotonic() - began[0]
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.monotonic()
+    call()
+    return time.monotonic() - began
+
+
+_COMMANDS = {"plan": plan, "dispatch": dispatch, "committed": committed, "compact": compact_with}
+
 if __name__ == "__main__":
-    print(json.dumps({"plan": plan, "dispatch": dispatch}[sys.argv[1]](int(sys.argv[2]))))
+    print(json.dumps(_COMMANDS[sys.argv[1]](int(sys.argv[2]))))

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,20 +14,20 @@ import pytest
 
 from jobs import tables
 from jobs.config import Config
-from jobs.engine.exchange.compact import compact
+from jobs.engine.compact import compact
 from jobs.engine.files.storage import Storage
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.verify import verify
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
 from tests.system.conftest import SHARDS
-from tests.system.outputs import Finished, commits, digests, everything, rows
+from tests.system.outputs import Finished, contents, digests, everything, rows
 from tests.system.processes import wait_until
 
 TABLES = ("images", "faces")
 # Nobody listens there: a run that needed Ray would end with an error.
 _NO_RAY = {"RAY_ADDRESS": "127.0.0.1:1"}
-_DRIVER = "import sys; from jobs.engine.exchange.compact import compact; compact(sys.argv[1])"
+_DRIVER = "import sys; from jobs.engine.compact import compact; compact(sys.argv[1])"
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def compacted(one_worker: Finished, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_stay(one_worker: Finished, compacted: Path, table: str) -> None:
-    assert [path.name for path in (compacted / table).iterdir()] == ["part-000-000000.parquet"]
+    assert [path.name for path in (compacted / table).iterdir()] == ["part-000-000000.3.parquet"]
     assert rows(compacted, table) == one_worker.rows(table)
 
 
@@ -62,13 +61,13 @@ def test_merged_part_is_what_a_worker_would_have_written(
     schema = pq.read_schema(files[0])
     options = tables.writer_options(table, settings.compression)
     with PartWriter(
-        Storage(str(tmp_path)), "part", schema, settings.row_group_bytes, options
+        Storage(str(tmp_path)), ["part"], schema, settings.row_group_bytes, options
     ) as part:
         for file in files:
             for batch in pq.ParquetFile(file).read().to_batches():
                 part.write(batch)
         expected = part.publish().sha256
-    assert digests(compacted)[f"{table}/part-000-000000.parquet"] == expected
+    assert contents(compacted)[table] == [expected]
     assert b"huggingface" in (schema.metadata or {})
 
 
@@ -97,7 +96,7 @@ def test_object_stores_come_to_the_same_bytes(
 
 
 def kill_halfway(output: Path) -> None:
-    """Compacts in a process of its own, killed when some commits name the merged part."""
+    """Compacts in a process of its own, killed as soon as there is a merged part."""
     with subprocess.Popen(
         [sys.executable, "-c", _DRIVER, str(output)],
         stdout=subprocess.PIPE,
@@ -105,19 +104,15 @@ def kill_halfway(output: Path) -> None:
         text=True,
         env=environment({"PYTHONPATH": str(Path(__file__).parents[2])}),
     ) as process:
-        wait_until(lambda: any(_is_shared(commit) for commit in commits(output)), process)
+        wait_until(lambda: any(output.glob("*/part-*.*.parquet")), process)
         process.send_signal(signal.SIGKILL)
-
-
-def _is_shared(commit: dict[str, Any]) -> bool:
-    return any(part["own_bytes"] is not None for part in commit["parts"].values())
 
 
 def test_extract_finishes_a_compaction_that_was_killed(
     copied: Path, one_worker: Finished, photos: Path
 ) -> None:
     kill_halfway(copied)
-    assert (copied / "_job/compaction.json").exists()
+    assert not (copied / "_SUCCESS").exists()
     assert mtcnn_ray("verify", copied).returncode == 1
     assert mtcnn_ray("extract", photos, copied, *SHARDS, env=_NO_RAY).returncode == 0
     assert mtcnn_ray("verify", copied).returncode == 0
@@ -128,7 +123,7 @@ def test_extract_finishes_a_compaction_that_was_killed(
 def test_compacting_again_comes_to_the_same_bytes(copied: Path, compacted: Path) -> None:
     kill_halfway(copied)
     compact(str(copied))
-    assert digests(copied) == digests(compacted)
+    assert contents(copied) == contents(compacted)
     assert not list(copied.rglob("*.tmp"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.errors import OutputError
-from jobs.engine.plans.preview import preview
+from jobs.engine.preview import preview
 from jobs.engine.settings import RunSettings
 from tests.command import mtcnn_ray
 from tests.jobs.engine.outputs import IDENTITY

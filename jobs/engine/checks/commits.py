@@ -5,25 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from jobs.engine.checks.plan import Planned
-from jobs.engine.commit import commit_path, parse_commit
+from jobs.engine.commit import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.files.storage import Storage
+from jobs.engine.lease.log import Entry
 from jobs.engine.records import RecordError
-from jobs.engine.shards import ShardReport
+from jobs.engine.shards import Merged, ShardReport
 
 _READ_TOGETHER = 256
 
 
 @dataclass(frozen=True)
 class Committed:
-    """A shard with its commit record.
+    """A shard that is committed.
 
     Attributes:
         planned: What the plan says.
-        report: What the record says.
+        report: What its record says, or the log of what took its place.
     """
 
     planned: Planned
@@ -70,38 +71,68 @@ class CommitsCheck:
 
     Args:
         storage: The output.
+        entries: Of the log, in order.
         failed_statuses: Statuses that count as failed; None where that is not known.
         tell: Told what is wrong, a sentence each.
 
     Attributes:
         tally: Of the records that can be read.
         unread: Shards whose records cannot be read.
+        stale: Whether a shared part still has rows that a retry has taken the place of.
     """
 
     def __init__(
         self,
         storage: Storage,
+        entries: Iterable[Entry],
         failed_statuses: frozenset[str] | None,
         tell: Callable[[str], None],
     ) -> None:
         """Reads nothing yet."""
         self._storage = storage
+        self._changes: dict[str, list[tuple[int, ShardReport | Merged]]] = {}
+        for entry in entries:
+            for report in entry.retried:
+                self._changes.setdefault(report.shard, []).append((entry.number, report))
+            for merged in entry.merged:
+                for shard in merged.shards:
+                    self._changes.setdefault(shard, []).append((entry.number, merged))
         self._failed_statuses = failed_statuses
         self._tell = tell
         self.tally = Tally()
         self.unread: set[str] = set()
+        self.stale = False
 
     def run(self, planned: Iterable[Planned]) -> Iterator[Committed]:
         """Yields the shards whose records can be read, in the order given; all have one."""
         for found in _read(self._storage, planned):
             if isinstance(found, Committed):
+                found = Committed(found.planned, self._head(found.report))
                 self.tally.add(found.report)
+                self.stale |= any(part.stale_in for part in found.report.parts.values())
                 for problem in _contradictions(found, self._failed_statuses):
                     self._tell(problem)
                 yield found
             else:
                 self._tell(found.problem)
                 self.unread.add(found.shard)
+
+    def _head(self, report: ShardReport) -> ShardReport:
+        """What took the place of a commit, or the commit."""
+        epoch = report.epoch
+        for number, change in self._changes.get(report.shard, ()):
+            # As in `Heads.apply`: of those before the commit, merges that others need count.
+            if isinstance(change, ShardReport):
+                report = change if epoch <= number else report
+            elif epoch <= number or self._needed(change, number):
+                parts = {**report.parts, change.output: dict(change.parts())[report.shard]}
+                report = replace(report, parts=parts)
+        return report
+
+    def _needed(self, merged: Merged, number: int) -> bool:
+        """Whether a shard of a merge was committed before it."""
+        there = [shard for shard in merged.shards if is_committed(self._storage, shard)]
+        return any(report.epoch <= number for report in read_commits(self._storage, there))
 
 
 def _read(storage: Storage, planned: Iterable[Planned]) -> Iterator[Committed | _Unread]:
@@ -114,15 +145,6 @@ def _read(storage: Storage, planned: Iterable[Planned]) -> Iterator[Committed | 
             contents = [None] * len(paths)
         for each, data in zip(together, contents, strict=True):
             yield _committed(storage, each, data)
-
-
-def has_changed(storage: Storage, committed: Committed) -> bool:
-    """Whether the record is not any more what it was when it was read."""
-    try:
-        data = storage.read_bytes(commit_path(committed.report.shard))
-        return parse_commit(data, committed.report.shard) != committed.report
-    except (FileNotFoundError, RecordError):
-        return True
 
 
 def _committed(storage: Storage, planned: Planned, data: bytes | None) -> Committed | _Unread:

@@ -11,10 +11,10 @@ import pyarrow as pa
 from jobs.engine.checks.commits import Tally
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB, Identity, read_identity
-from jobs.engine.records import RecordError, stored_bytes, unsealed
-from jobs.engine.status import SUCCESS, SUMMARY
-
-_FIX = f"delete it and {SUCCESS}, and run the job again"
+from jobs.engine.lease.claims import CLAIMS
+from jobs.engine.lease.log import Entry
+from jobs.engine.ledger.ending import FIX_SUMMARY, SUCCESS, SUMMARY, stored_summary
+from jobs.engine.records import RecordError
 
 
 def stored_identity(storage: Storage, problems: list[str]) -> Identity | None:
@@ -38,12 +38,19 @@ def check_schema(path: str, schema: pa.Schema, identity: Identity) -> Iterator[s
     for key, value in (schema.metadata or {}).items():
         if key.endswith(b".config_digest") and value.decode() != identity.digest:
             yield f"{path} was made with another config than {JOB} says."
+        if key.endswith(b".schema_version") and value.decode() != str(identity.schema):
+            yield f"{path} has a schema of version {value.decode()}, {JOB} says {identity.schema}."
         if key.endswith(b".model_digests") and json.loads(value) != identity.models:
             yield f"{path} was made with other models than {JOB} says."
 
 
 def check_ending(
-    storage: Storage, shards: int, left: int, tally: Tally, was_marked: bool
+    storage: Storage,
+    shards: int,
+    left: int,
+    tally: Tally,
+    last: Entry | None,
+    was_marked: bool,
 ) -> Iterator[str]:
     """Compares what the last run said with what is there.
 
@@ -52,6 +59,7 @@ def check_ending(
         shards: Planned ones.
         left: Those that are not committed.
         tally: Of the commits that can be read.
+        last: Entry of the log, if it has one.
         was_marked: Whether the job was marked as finished before the commits were looked at.
     """
     is_marked, is_told = storage.exists(SUCCESS), storage.exists(SUMMARY)
@@ -60,16 +68,20 @@ def check_ending(
     summary: dict[str, Any] = {}
     if is_told:
         try:
-            summary = unsealed(stored_bytes(storage, SUMMARY, _FIX), SUMMARY, _FIX)
+            summary = stored_summary(storage)
         except RecordError as error:
             yield str(error)
             return
+    if is_marked and last and last.summary is None and not storage.names(CLAIMS):
+        yield f"{SUCCESS} is there, although the log does not end; run the job again."
     if left:  # it is told of a run before
         return
     if is_marked and not is_told:
         yield f"'{SUMMARY}' is missing; delete {SUCCESS} and run the job again."
     if is_told and not is_marked:
         yield f"All shards are done, but {SUCCESS} is missing; run the job again."
+    if is_told and last and last.summary not in (None, summary):
+        yield f"'{SUMMARY}' is not what the log ends with; {FIX_SUMMARY}."
     if is_told and is_marked and tally.shards_done == shards:
         yield from _contradictions(summary, shards, tally)
 
@@ -89,5 +101,6 @@ def _contradictions(summary: dict[str, Any], shards: int, tally: Tally) -> Itera
     for name, value in found.items():
         if told.get(name) != value:
             yield (
-                f"'{SUMMARY}' says {name} = {told.get(name)} where the commits say {value}; {_FIX}."
+                f"'{SUMMARY}' says {name} = {told.get(name)} where the commits say {value}; "
+                f"{FIX_SUMMARY}."
             )

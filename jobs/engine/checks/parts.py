@@ -13,6 +13,7 @@ from jobs.engine.checks.rows import ShardRows, shard_rows
 from jobs.engine.files.digest import read_once
 from jobs.engine.files.storage import Storage
 from jobs.engine.parts.layout import Layout
+from jobs.engine.parts.names import shard_of
 from jobs.engine.shards import PartReport, ShardReport, rows_shared, shard_number
 
 
@@ -42,8 +43,8 @@ def check_part(storage: Storage, output: str, reports: Sequence[ShardReport]) ->
     parts = [report.parts[output] for report in reports]
     path = parts[0].path
     folder, _, name = path.rpartition("/")
-    shard = name.removeprefix("part-").removesuffix(".parquet")
-    if folder != output or shard_number(shard) is None or name != f"part-{shard}.parquet":
+    shard = shard_of(name)
+    if folder != output or shard is None or shard_number(shard) is None:
         return PartCheck([f"Shard {reports[0].shard} names '{path}', which is no part of it."])
     if any((part.bytes, part.sha256) != (parts[0].bytes, parts[0].sha256) for part in parts):
         return PartCheck([f"The commits that share {path} disagree about its content."])
@@ -77,7 +78,7 @@ def _check_content(
             return PartCheck(
                 [f"{path} has {parquet.metadata.num_rows} rows instead of {expected}."]
             )
-        if path != f"{output}/part-{reports[0].shard}.parquet":
+        if shard_of(path.rpartition("/")[2]) != reports[0].shard:
             return PartCheck([f"{path} has the rows of shard {reports[0].shard}."])
         if "key" not in parquet.schema_arrow.names:
             return PartCheck([f"{path} has no column 'key'."])

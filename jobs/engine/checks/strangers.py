@@ -7,20 +7,22 @@ from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.checks.plan import StoredPlan
 from jobs.engine.commit import COMMITS, QUARANTINE
-from jobs.engine.exchange.staging import STAGING
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
+from jobs.engine.lease.log import LOG, entry_number
+from jobs.engine.ledger.checkpoints import CHECKPOINTS, is_checkpoint
+from jobs.engine.ledger.ending import SUCCESS, SUMMARY
+from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.shards import shard_number
-from jobs.engine.status import SUCCESS, SUMMARY
 from jobs.engine.workers.traces import ATTEMPTS
 
 _JOB = "_job"
 # Names of what an attempt at a shard leaves begin so.
 _SHARD = re.compile(r"[0-9]+-[0-9]+")
 _RECORDS = {JOB, SUMMARY}
-_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, STAGING)
+_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, LOG, CHECKPOINTS)
 
 
 def strangers(
@@ -45,8 +47,6 @@ def strangers(
         for path in (f"{folder}/{name}".lstrip("/") for name in storage.folders(folder)):
             if path == SUCCESS or (folder and path not in _FOLDERS):
                 yield f"{path} is a folder that does not belong there."
-    if not has_run and storage.names(STAGING):
-        yield "A retry was stopped before its end; run it again."
     for name in storage.names(_JOB):
         if f"{_JOB}/{name}" not in _RECORDS:
             yield f"{_JOB}/{name} belongs to no job."
@@ -55,14 +55,19 @@ def strangers(
             shard = name.removesuffix(".json")
             if name == shard or shard_number(shard) is None:
                 yield f"{folder}/{name} is the record of no shard."
-    for folder in () if has_run else (ATTEMPTS, STAGING):
-        for name in storage.names(folder):
-            found = _SHARD.match(name)
-            if found is None or found[0] not in plan:
-                yield f"{folder}/{name} belongs to no shard."
+    for name in () if has_run else storage.names(ATTEMPTS):
+        found = _SHARD.match(name)
+        if found is None or found[0] not in plan:
+            yield f"{ATTEMPTS}/{name} belongs to no shard."
+    for name in storage.names(LOG):
+        if entry_number(name) is None:
+            yield f"{LOG}/{name} is no entry of the log."
+    for name in storage.names(CHECKPOINTS):
+        if not is_checkpoint(name):
+            yield f"{CHECKPOINTS}/{name} is no checkpoint."
     yield from _in_plan(storage, plan, has_run)
     for output, paths in parts.items():
-        yield from _in_output(storage, output, paths, plan, done)
+        yield from _in_output(storage, output, paths, plan, done, has_run)
 
 
 def _in_plan(storage: Storage, plan: StoredPlan, has_run: bool) -> Iterator[str]:
@@ -79,18 +84,23 @@ def _in_plan(storage: Storage, plan: StoredPlan, has_run: bool) -> Iterator[str]
 
 
 def _in_output(
-    storage: Storage, output: str, paths: Set[str], plan: StoredPlan, done: Set[str]
+    storage: Storage,
+    output: str,
+    paths: Set[str],
+    plan: StoredPlan,
+    done: Set[str],
+    has_run: bool,
 ) -> Iterator[str]:
     for name in storage.names(output):
         path = f"{output}/{name}"
         if path in paths:
             continue
-        shard = name.removeprefix("part-").removesuffix(".parquet")
-        is_part = name == f"part-{shard}.parquet"
-        # A shard that is not done yet, or has been planned since, may have its part already.
-        if is_part and shard in plan and shard not in done:
+        shard = shard_of(name)
+        # A shard that is not done yet, or has been planned since, may have its part already; and
+        # a part may be about to take the place of others.
+        if shard and shard in plan and (has_run or shard not in done):
             continue
-        if is_part and _is_new(storage, shard, plan):
+        if shard and _is_new(storage, shard, plan):
             continue
         yield f"{path} belongs to no commit."
 

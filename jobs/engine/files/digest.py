@@ -7,10 +7,12 @@ import errno
 import hashlib
 import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
+
+if TYPE_CHECKING:
+    from jobs.engine.files.storage import Storage
 
 _BLOCK_BYTES = 2**22
 

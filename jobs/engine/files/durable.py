@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
+
+_NO_LINKS = frozenset(
+    {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV}
+)
 
 
 def make_folder(folder: Path) -> None:
@@ -24,14 +31,40 @@ def move(file: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def remove(file: Path) -> None:
-    """Removes a file.
+def link(file: Path, target: Path) -> bool:
+    """Makes a file appear under a name that is free, whole or not at all; its old name stays.
+
+    Returns:
+        Whether the file system itself refuses a name that is taken. Where it has no hard links
+        it is only looked whether the name is free.
 
     Raises:
-        FileNotFoundError: There is none.
+        FileExistsError: The name is taken.
     """
-    file.unlink()
-    sync(file.parent)
+    sync(file)
+    atomic = True
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "the name is taken", str(target)) from error
+        os.replace(file, target)
+        atomic = False
+    sync(target.parent)
+    return atomic
+
+
+def remove(files: Iterable[Path]) -> None:
+    """Removes files of one or more folders, as far as they are there."""
+    folders = set()
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+            folders.add(file.parent)
+    for folder in folders:
+        sync(folder)
 
 
 def sync(path: Path) -> None:

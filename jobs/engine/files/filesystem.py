@@ -9,7 +9,7 @@ import fsspec
 
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import in_options, public_url, remember
-from jobs.engine.files.retry import said
+from jobs.engine.files.patience import said
 
 _EXTRAS = {
     "s3": "s3",

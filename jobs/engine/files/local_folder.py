@@ -17,11 +17,15 @@ class LocalFolder:
 
     Args:
         root: The folder; it need not be there.
+
+    Attributes:
+        fenced: Whether a name that is taken is refused by the file system itself.
     """
 
     def __init__(self, root: str) -> None:
         """Touches nothing."""
         self._root = Path(root)
+        self.fenced = True
 
     def spool(self, path: str) -> AbstractContextManager[Path]:
         """A name to write a file to that `put` is given afterwards."""
@@ -36,6 +40,16 @@ class LocalFolder:
         with self.spool(path) as file:
             file.write_bytes(data)
             self.put(file, path)
+
+    def create(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
+        self.fenced = durable.link(file, self._root / path)
+
+    def create_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear if nothing has its name."""
+        with self.spool(path) as file:
+            file.write_bytes(data)
+            self.create(file, path)
 
     def read(self, path: str) -> bytes:
         """The content of a file."""
@@ -78,7 +92,6 @@ class LocalFolder:
         with contextlib.suppress(OSError):  # not empty, or not there
             (self._root / folder).rmdir()
 
-    def delete(self, path: str) -> None:
-        """Removes a file, which need not be there."""
-        with contextlib.suppress(FileNotFoundError):
-            durable.remove(self._root / path)
+    def delete(self, paths: Iterable[str]) -> None:
+        """Removes files, which need not be there."""
+        durable.remove(self._root / path for path in paths)

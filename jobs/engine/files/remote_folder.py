@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from fsspec import AbstractFileSystem
+
 from jobs.engine.errors import OutputError
 from jobs.engine.files import spool
+from jobs.engine.files.patience import (
+    CutOffError,
+    Patience,
+    ask,
+    is_absent,
+    is_denied,
+    retrying,
+    said,
+)
 from jobs.engine.files.remote_file import open_remote
-from jobs.engine.files.retry import CutOffError, Patience, ask, is_absent, is_denied, retrying, said
 
 _READ_TOGETHER = 256
+_THREADS = 8
 _ONCE = Patience(attempts=1)
 _SLOWEST_BYTES_A_S = 100_000
+# Where `mode="create"` is a conditional write. What fsspec does elsewhere is to look first.
+_EXCLUSIVE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "memory"})
 
 
 class RemoteFolder:
@@ -32,6 +47,10 @@ class RemoteFolder:
         url: What to call it in errors.
         deadline_s: Of a call; large files have longer.
         patience: How often it is repeated.
+
+    Attributes:
+        fenced: Whether a name that is taken is refused by the storage itself; elsewhere it is only
+            looked whether it is free.
     """
 
     def __init__(
@@ -43,6 +62,7 @@ class RemoteFolder:
         self._url = url
         self._deadline_s = deadline_s
         self._patience = patience
+        self.fenced = not _EXCLUSIVE.isdisjoint(_protocols(filesystem))
 
     def spool(self, path: str) -> AbstractContextManager[Path]:
         """A name to write a file to that `put` is given afterwards."""
@@ -50,23 +70,50 @@ class RemoteFolder:
 
     def put(self, file: Path, path: str) -> None:
         """Makes a spooled file appear, by one upload."""
-        put = self._filesystem.put_file
-
-        def kept_open(full: str) -> None:
-            # Until it ends: a file without a name is called by its number, and a late call that
-            # was given up would else send whatever has that number then.
-            with file.open("rb") as kept:
-                put(spool.name_of(kept), full)
-
-        full, size = self._full(path), file.stat().st_size
-        if self._filesystem.async_impl:  # ends when it is given up
-            self._upload(path, size, put, str(file), full)
-        else:
-            self._upload(path, size, kept_open, full)
+        self._upload(path, file.stat().st_size, *self._sending(file, path))
 
     def put_bytes(self, data: bytes, path: str) -> None:
         """Makes a file with this content appear."""
         self._upload(path, len(data), self._filesystem.pipe_file, self._full(path), data)
+
+    def create(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
+        if _uploads_files(self._filesystem):
+            self._create(path, file.stat().st_size, *self._sending(file, path))
+        else:
+            self.create_bytes(file.read_bytes(), path)
+
+    def create_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear if nothing has its name."""
+        self._create(path, len(data), self._filesystem.pipe_file, self._full(path), data)
+
+    def _sending(self, file: Path, path: str) -> tuple[Any, ...]:
+        """What to call to upload a file, and with what."""
+        put = self._filesystem.put_file
+
+        def kept_open(full: str, **keywords: Any) -> None:
+            # Until it ends: a file without a name is called by its number, and a late call that
+            # was given up would else send whatever has that number then.
+            with file.open("rb") as kept:
+                put(spool.name_of(kept), full, **keywords)
+
+        if self._filesystem.async_impl:  # ends when it is given up
+            return put, str(file), self._full(path)
+        return kept_open, self._full(path)
+
+    def _create(self, path: str, size: int, method: Callable[..., None], *given: object) -> None:
+        """Uploads a file under a name that nothing has.
+
+        Raises:
+            FileExistsError: Something has it; after an error that has passed, perhaps this file.
+        """
+        if not self.fenced and self._is_there(path):
+            raise FileExistsError(errno.EEXIST, "the name is taken", path)
+        deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
+        self._call(method, *given, timeout_s=deadline_s, mode="create")
+        if not (self._has_size(path, size) or self._has_size(path, size)):
+            # The name is this file's by now, and nobody else takes a part of it for the whole.
+            self._upload(path, size, method, *given)
 
     def read(self, path: str) -> bytes:
         """The content of a file, as long as storage says it is."""
@@ -139,11 +186,16 @@ class RemoteFolder:
     def remove_folder(self, folder: str) -> None:
         """Does nothing: object stores have no folders."""
 
-    def delete(self, path: str) -> None:
-        """Removes a file, which need not be there."""
-        if self.exists(path):
-            with contextlib.suppress(FileNotFoundError):
-                self._ask("rm_file", self._full(path))
+    def delete(self, paths: Iterable[str]) -> None:
+        """Removes files, which need not be there, several at once."""
+
+        def remove(path: str) -> None:
+            if self.exists(path):
+                with contextlib.suppress(FileNotFoundError):
+                    self._ask("rm_file", self._full(path))
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(remove, paths))
 
     def _entries(self, folder: str) -> list[Mapping[str, Any]]:
         try:
@@ -158,17 +210,17 @@ class RemoteFolder:
         """Uploads a file, again if it does not have the right size afterwards."""
         deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
 
-        def has_size() -> bool:
-            with contextlib.suppress(FileNotFoundError):
-                return self._info(path)["size"] in (None, size)
-            return False
-
         def upload() -> None:
             self._call(method, *given, timeout_s=deadline_s)
-            if not (has_size() or has_size()):
+            if not (self._has_size(path, size) or self._has_size(path, size)):
                 raise CutOffError("storage has taken only a part of it")
 
         retrying(self._patience)(upload)
+
+    def _has_size(self, path: str, size: int) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return self._info(path)["size"] in (None, size)
+        return False
 
     def _is_there(self, path: str) -> bool:
         # Not by `exists`, which takes a storage that does not answer for one without the file.
@@ -205,7 +257,7 @@ class RemoteFolder:
         """Calls a method of the file system; what is not there is the caller's to deal with."""
         try:
             return ask(method, *arguments, patience=self._patience, **keywords)
-        except (NotADirectoryError, OutputError):
+        except (FileExistsError, NotADirectoryError, OutputError):
             raise
         except Exception as error:  # each file system has its own classes
             if isinstance(error, FileNotFoundError) and is_absent(error):
@@ -215,3 +267,14 @@ class RemoteFolder:
                 f"The output '{self._url}' cannot be reached ({said(error)}); "
                 f"correct {wrong} and run the same command again."
             ) from error
+
+
+def _protocols(filesystem: Any) -> set[str]:
+    protocol = filesystem.protocol
+    return {protocol} if isinstance(protocol, str) else set(protocol)
+
+
+def _uploads_files(filesystem: Any) -> bool:
+    """Whether it has an upload of files of its own: fsspec's looks first, and writes then."""
+    name = "_put_file" if filesystem.async_impl else "put_file"
+    return getattr(type(filesystem), name) is not getattr(AbstractFileSystem, name, None)

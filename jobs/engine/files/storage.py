@@ -5,21 +5,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fsspec.implementations.local import LocalFileSystem
 
 from jobs.engine.errors import OutputError
+from jobs.engine.files.digest import digest
 from jobs.engine.files.filesystem import open_filesystem
 from jobs.engine.files.local_folder import LocalFolder
+from jobs.engine.files.patience import PATIENCE, Patience, said
 from jobs.engine.files.remote_folder import RemoteFolder
-from jobs.engine.files.retry import PATIENCE, Patience, said
 from jobs.engine.files.spool import is_leftover
 
 # A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
 _DEADLINE_S = 600.0
+# To create what is there one moment and not the next.
+_TRIES = 5
 
 
 class Storage:
@@ -99,6 +102,68 @@ class Storage:
         with self.writing():
             self._folder.put_bytes(data, path)
 
+    @property
+    def fenced(self) -> bool:
+        """Whether storage itself refuses to create what is there, however late that comes."""
+        return self._folder.fenced
+
+    def create_file(self, file: Path, path: str, sha256: str) -> bool:
+        """Makes a spooled file appear as `path`, which stays what it is if it is there.
+
+        Args:
+            file: The spooled file.
+            path: Its path here.
+            sha256: Hexadecimal digest of the file.
+
+        Returns:
+            Whether `path` has this content now.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+
+        def is_same() -> bool:
+            with self.open(path) as found:
+                return digest(found)[0] == sha256
+
+        return self._create(lambda: self._folder.create(file, path), is_same)
+
+    def create_bytes(self, data: bytes, path: str) -> bool:
+        """Makes `data` appear as the file `path`, which stays what it is if it is there.
+
+        Returns:
+            Whether `path` has this content now.
+
+        Raises:
+            OutputError: Storage does not take it.
+        """
+
+        def is_same() -> bool:
+            found = self.read_bytes(path)
+            is_cut_off = len(found) < len(data) and data.startswith(found)
+            if is_cut_off and self.fenced:  # elsewhere it may be another one that is on its way
+                self.publish_bytes(data, path)
+                return True
+            return found == data
+
+        return self._create(lambda: self._folder.create_bytes(data, path), is_same)
+
+    def _create(self, create: Callable[[], None], is_same: Callable[[], bool]) -> bool:
+        for _ in range(_TRIES):
+            with self.writing():
+                try:
+                    create()
+                except FileExistsError:
+                    pass  # if an answer was lost, the file is this one
+                else:
+                    return True
+                with contextlib.suppress(FileNotFoundError):  # it has gone just now
+                    return is_same()
+        raise OutputError(
+            f"The output '{self.url}' has a name that is taken, and nothing under it; "
+            "remove dangling links there and run the same command again."
+        )
+
     def read_bytes(self, path: str) -> bytes:
         """The content of a file, all of it.
 
@@ -138,14 +203,14 @@ class Storage:
         """The same where a name left out would do damage: remote storage is asked twice."""
         return _published(self._folder.confirmed_names(folder))
 
-    def delete(self, path: str) -> None:
-        """Removes a file; it need not be there.
+    def delete(self, *paths: str) -> None:
+        """Removes files; they need not be there.
 
         Raises:
-            OutputError: Storage does not let it go.
+            OutputError: Storage does not let one go.
         """
         with self.writing():
-            self._folder.delete(path)
+            self._folder.delete(paths)
 
     def forget_folders(self, *folders: str) -> None:
         """Removes folders of this machine that are empty, in this order."""
@@ -158,12 +223,6 @@ class Storage:
             return []
         names = filter(is_leftover, self._folder.names(folder))
         return [posixpath.join(folder, name) for name in names]
-
-    def sweep(self, folders: Iterable[str]) -> None:
-        """Removes what killed writers left behind. Nobody may be writing."""
-        for folder in folders:
-            for path in self.leftovers(folder):
-                self.delete(path)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The claims to an output: at most one of them is the lease, the others are withdrawn or old."""
+"""The claims to an output: signs of life of the drivers that have it, or want it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 
 from jobs.engine.errors import UserError
-from jobs.engine.files.retry import Patience
+from jobs.engine.files.patience import Patience
 from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claim import Claim
 
@@ -64,10 +64,6 @@ class Claims:
         """Stores a claim in the place of the one it was made of."""
         self._storage.publish_bytes(claim.written(), f"{CLAIMS}/{name}")
 
-    def is_alone(self, name: str) -> bool:
-        """Whether this is the only claim."""
-        return self._storage.names(CLAIMS) == [name]
-
     def holds(self, name: str) -> bool:
         """Whether this claim is still there."""
         return self._storage.exists(f"{CLAIMS}/{name}")
@@ -76,10 +72,6 @@ class Claims:
         """Removes a claim, which need not be there."""
         _upheld.discard(name)
         self._storage.delete(f"{CLAIMS}/{name}")
-
-    def sweep(self) -> None:
-        """Removes what killed writers of claims have left; for the holder of the lease."""
-        self._storage.sweep([CLAIMS])
 
     def refused(self) -> UserError:
         """What to say to a run that is not the first."""

@@ -9,12 +9,14 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Any, Literal
 
 from jobs.engine.errors import LeaseLostError, OutputError, UserError
 from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Claims, Periods, now
 from jobs.engine.lease.lock import FolderLock
+from jobs.engine.lease.log import Entry, Log
 
 PERIODS = Periods()
 
@@ -24,13 +26,14 @@ _log = logging.getLogger(__name__)
 
 
 class Lease:
-    """The right to write to an output, for a block.
+    """The right to write to an output, for a block: the last `begin` in its log.
 
-    A driver stores a claim and then lists the claims; it has the lease if there is no other. Of two
-    that do so at once, the one that lists last sees both, whatever the storage, as long as it lists
-    what was written before. The holder changes its claim all the time. One that has not changed for
-    long enough is removed by whoever wants the lease; by then its holder has stopped, each going by
-    its own clock.
+    A driver looks how long the log is, sees that no other driver lives, stores a claim, and only
+    then appends its entry, right after the last one it saw. Of two that do so at once, storage
+    refuses one. The holder changes its claim all the time. One that has not changed for long
+    enough is removed by whoever wants the lease; by then its holder has stopped, each going by its
+    own clock. One that goes on all the same, since it was stopped between a look and a write, can
+    append nothing any more.
 
     On a disk of this machine the folder is locked as well, and from the beginning, which refuses
     a second driver at once and touches no file.
@@ -39,6 +42,9 @@ class Lease:
         storage: The output.
         periods: How long things take; None is `PERIODS`.
         lock: Whether to lock the folder, where that is possible.
+
+    Attributes:
+        epoch: Number of the entry with which this driver began; 0 before it did.
     """
 
     def __init__(
@@ -48,8 +54,12 @@ class Lease:
         self._url = storage.url
         self._periods = periods or PERIODS
         self._claims = Claims(storage, self._periods)
+        self._log = Log(storage)
+        self.epoch = 0
+        self._last = 0
+        self._ended = False
         self._lock = FolderLock(Path(storage.root)) if storage.local and lock else None
-        self._writing = storage.writing
+        self._storage = storage
         self._name: str | None = None
         self._renewal: tuple[threading.Thread, threading.Event] | None = None
         self._renewed = 0.0
@@ -62,7 +72,7 @@ class Lease:
             UserError: Another run has it.
             OutputError: The folder cannot be made.
         """
-        with self._writing():
+        with self._storage.writing():
             if self._lock is not None and not self._lock.take():
                 raise self._claims.refused()
         return self
@@ -74,6 +84,9 @@ class Lease:
         trace: TracebackType | None,
     ) -> None:
         try:
+            with contextlib.suppress(OutputError, LeaseLostError):
+                if self.held and not self._ended:  # stopped: what it has left is for the next one
+                    self.append("end")
             self._withdraw()
             if self._lock is not None and self._lock.held:  # else others may be about to claim
                 self._tidy(self._lock.folder)
@@ -88,23 +101,47 @@ class Lease:
         """Whether this driver may write."""
         return self._renewal is not None and not self._why_lost()
 
-    def take(self) -> None:
+    def take(self, after: int | None = None) -> None:
         """Takes the lease, unless it is held already.
 
+        Args:
+            after: The last entry of the log that this driver knows of, if it has gone by that.
+
         Raises:
-            UserError: Another run has it.
+            UserError: Another run has it, or has had it since.
             LeaseLostError: It was held and is lost.
         """
         if self._renewal is not None:
             self.check()
             return
         for number in range(_TRIES):
+            last = self._log.last()
+            if after not in (None, last):
+                raise UserError(
+                    f"Another run has written to '{self._url}' meanwhile; "
+                    "run the same command again."
+                )
             self._claims.clear(self._claim())
-            if self._announce():
+            if self._begin(last + 1):
                 return
             # Others start just now as well: one of them has to be first.
             time.sleep(random.random() * self._periods.look_s * 2 ** min(number, 4) / 4)
         raise UserError(f"Several runs start on '{self._url}' at once; start only one of them.")
+
+    def append(self, kind: Literal["change", "end"], **content: Any) -> Entry:
+        """Appends an entry to the log.
+
+        Raises:
+            LeaseLostError: Another driver has taken the lease.
+        """
+        self.check()
+        entry = Entry(self._last + 1, kind, self.epoch, str(self._claim()), **content)
+        if not self._log.create(entry):
+            self._gone = True
+            self.check()
+        self._last = entry.number
+        self._ended = kind == "end"
+        return entry
 
     def check(self) -> None:
         """Raises if a lease that was taken is lost.
@@ -124,14 +161,21 @@ class Lease:
     def _claim(self) -> Claim:
         return Claim.own(locked=self._lock is not None and self._lock.held)
 
-    def _announce(self) -> bool:
-        """Stores a claim, and starts to renew it if it is the only one."""
+    def _begin(self, number: int) -> bool:
+        """Stores a claim, and starts to renew it if the log takes the entry."""
         claim = self._claim()
         self._renewed = now()
         self._name = name = self._claims.add(claim)
-        if not self._claims.is_alone(name) or self._why_lost():
+        if self._why_lost() or not self._log.create(Entry(number, "begin", number, str(claim))):
             self._withdraw()
             return False
+        if not self._storage.fenced:
+            _log.warning(
+                "'%s' does not refuse writes that come too late: see to it that nothing else "
+                "writes there, and that workers of a run that was killed are gone.",
+                self._url,
+            )
+        self.epoch = self._last = number
         stop = threading.Event()
         thread = threading.Thread(target=self._renew, args=(name, claim, stop), daemon=True)
         self._renewal = thread, stop
@@ -172,7 +216,7 @@ class Lease:
 
     def _tidy(self, output: Path) -> None:
         """Removes what killed writers of claims left, and the folders of an output without more."""
-        self._claims.sweep()
+        self._storage.delete(*self._storage.leftovers(CLAIMS))
         claims = output / CLAIMS
         with contextlib.suppress(OSError):  # they are not there, or hold something
             if [path.name for path in claims.parent.iterdir()] == [claims.name]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import JobError
+from jobs.engine.errors import JobError, OutputError
 from jobs.engine.files.storage import Storage
 from jobs.engine.parts.rows import canonical, row_bytes
 from jobs.engine.shards import PartReport
@@ -26,7 +28,7 @@ class PartWriter:
 
     Args:
         storage: Where the part is published.
-        path: Its path there.
+        names: Paths that it may have there, the first it can have.
         schema: Of its rows.
         row_group_bytes: Limit of a row group's data before compression; a single row may exceed
             it.
@@ -36,13 +38,14 @@ class PartWriter:
     def __init__(
         self,
         storage: Storage,
-        path: str,
+        names: Iterable[str],
         schema: pa.Schema,
         row_group_bytes: int,
         options: Mapping[str, Any],
     ) -> None:
         self._storage = storage
-        self._path = path
+        self._names = iter(names)
+        self._path = next(self._names)
         self._schema = schema
         self._row_group_bytes = row_group_bytes
         self._pending: list[pa.RecordBatch] = []
@@ -50,7 +53,7 @@ class PartWriter:
         self._rows = 0
         self._report: PartReport | None = None
         with contextlib.ExitStack() as stack:
-            self._spool: Path = stack.enter_context(storage.spool(path))
+            self._spool: Path = stack.enter_context(storage.spool(self._path))
             # Opened here: an object without its file would still be closed when it is collected.
             file = self._spool.open("wb")
             self._file = stack.enter_context(contextlib.closing(_HashingFile(file)))
@@ -103,10 +106,16 @@ class PartWriter:
         return self._report
 
     def publish(self) -> PartReport:
-        """Finishes the file and makes it appear."""
+        """Finishes the file and makes it appear under the first of its names that it can have.
+
+        That is one which is free, or which holds the same content: another worker may have written
+        it and not lived to commit it.
+        """
         report = self.finish()
-        self._storage.publish_file(self._spool, self._path)
-        return report
+        for name in chain([report.path], self._names):
+            if self._storage.create_file(self._spool, name, report.sha256):
+                return replace(report, path=name)
+        raise OutputError(f"'{report.path}' has other content already; verify the output.")
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)

@@ -9,27 +9,39 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.exchange.neighbours import DamagedPartError, Part
+from jobs.engine.errors import UserError
 from jobs.engine.files.digest import read_once
 from jobs.engine.files.storage import Storage
-from jobs.engine.shards import rows_shared
+from jobs.engine.shards import PartReport
+
+
+class DamagedPartError(UserError):
+    """A part is not what is recorded of it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"'{path}' is not as its commit says; verify the output and put that right first."
+        )
 
 
 @contextlib.contextmanager
-def open_checked(storage: Storage, part: Part) -> Iterator[pq.ParquetFile]:
-    """A part, if it is what its commits say; damage must not get a digest of its own.
+def open_checked(storage: Storage, part: PartReport) -> Iterator[pq.ParquetFile]:
+    """The file of a part, if it is what is recorded; damage must not get a digest of its own.
 
     Raises:
         DamagedPartError: It is not.
     """
-    file = part.file
-    with read_once(storage, file.path) as (stored, sha256, size):
-        if (sha256, size) != (file.sha256, file.bytes):
-            raise DamagedPartError(file.path)
-        parquet = pq.ParquetFile(stored)
-        if rows_shared(part.shards.values()) != parquet.metadata.num_rows:
-            raise DamagedPartError(file.path)
-        yield parquet
+    with contextlib.ExitStack() as stack:
+        try:
+            stored, sha256, size = stack.enter_context(read_once(storage, part.path))
+            if (sha256, size) != (part.sha256, part.bytes):
+                raise DamagedPartError(part.path)
+            file = pq.ParquetFile(stored)
+        except (FileNotFoundError, pa.ArrowException) as error:
+            raise DamagedPartError(part.path) from error
+        if file.metadata.num_rows < part.first_row + part.rows:
+            raise DamagedPartError(part.path)
+        yield file
 
 
 class StoredRows:
@@ -67,7 +79,8 @@ class StoredRows:
         if self._held is None or self._held[0] != group:
             self._held = None  # before the next one is read
             try:
-                self._held = group, self._file.read_row_group(group).cast(self._schema)
+                table = self._file.read_row_group(group, use_threads=False)
+                self._held = group, table.cast(self._schema)
             except (OSError, pa.ArrowException) as error:
                 raise DamagedPartError(self._path) from error
         return self._held[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain, compress
@@ -10,16 +11,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import UserError
+from jobs.engine.errors import LeaseLostError, UserError
 from jobs.engine.files.storage import Storage
 from jobs.engine.plans.generation import Generation, cut_into_shards, joined, write_files
 from jobs.engine.plans.growth import Growth, News
 from jobs.engine.plans.index import PLAN, Index, PlanFile, index_path, read_indices
 from jobs.engine.plans.keys import KeySet
 from jobs.engine.plans.members import Member, members_of, read_members
-from jobs.engine.records import write_record
+from jobs.engine.records import create_record
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardSpec, shard_number
+
+# Of a driver, which its files are called by; those of version 0.1 had none.
+_PLANNED = re.compile(r"generation-[0-9]+(?:\.([0-9]+))?-[0-9]+\.parquet")
 
 __all__ = ["PLAN", "Plan", "PlanReader"]
 
@@ -76,12 +80,18 @@ class Plan:
 
     def which(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Tells which shards are among some names, shape `(shards,)`; others are passed over."""
-        starts = np.cumsum([0, *map(len, self._generations)])
+        numbers = filter(None, map(shard_number, names))
+        return self.which_numbers(np.array([g << 32 | index for g, index in numbers], np.int64))
+
+    def which_numbers(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """The same, of generation and index in one number each, `generation << 32 | index`."""
+        sizes = np.array([*map(len, self._generations), 0], np.int64)
+        starts = np.cumsum(sizes) - sizes
+        generations = np.minimum(numbers >> 32, len(self._generations))
+        indices = numbers & 0xFFFFFFFF
+        planned = indices < sizes[generations]
         found = np.zeros(len(self), np.bool_)
-        for generation, number in filter(None, map(shard_number, names)):
-            known = generation < len(self._generations)
-            if known and number < len(self._generations[generation]):
-                found[starts[generation] + number] = True
+        found[(starts[generations] + indices)[planned]] = True
         return found
 
     def extend(
@@ -89,7 +99,7 @@ class Plan:
         members: Iterable[Member],
         sizes: ShardSizes,
         listed: Callable[[int], None] = lambda count: None,
-        first: Callable[[], None] = lambda: None,
+        first: Callable[[], int] = lambda: 0,
         last: Callable[[], None] = lambda: None,
     ) -> Growth:
         """Plans a generation of the members whose keys are not planned yet.
@@ -101,8 +111,10 @@ class Plan:
             members: The whole input.
             sizes: Where to cut.
             listed: Told now and then how many members have been seen.
-            first: Called before anything is written.
-            last: Called before what is written counts.
+            first: Called before anything is written; gives the number of the driver's epoch,
+                which the files are called by.
+            last: Called before what is written counts, and before leftovers are removed; raises
+                if this driver must not any more.
 
         Raises:
             UserError: Two members have the same key.
@@ -112,9 +124,8 @@ class Plan:
         first_shard = next(shards, None)
         if first_shard is None:
             return news.growth(0)
-        first()
-        name = f"{PLAN}/generation-{self.generations:03d}"
-        self._sweep()
+        epoch = first()
+        name = f"{PLAN}/generation-{self.generations:03d}" + f".{epoch}" * bool(epoch)
         files = list(write_files(self._storage, name, chain([first_shard], shards)))
         repeated = news.keys.repeated()
         if len(repeated):
@@ -129,8 +140,18 @@ class Plan:
             items=growth.items if (generation.items >= 0).all() else None,
             bytes=int(generation.sizes.sum()),
         )
+        try:
+            last()
+            if not create_record(self._storage, index_path(self.generations), asdict(index)):
+                raise LeaseLostError(
+                    f"Another run has added to '{self._storage.url}' meanwhile; "
+                    "run the same command again."
+                )
+        except LeaseLostError:  # what is called by this driver's epoch is nobody else's
+            self._storage.delete(*(file.path for file in files))
+            raise
         last()
-        write_record(self._storage, index_path(self.generations), asdict(index), indent=None)
+        self._delete_leftovers(epoch)
         self._generations.append(generation)
         return growth
 
@@ -138,13 +159,12 @@ class Plan:
         """Files that hold its members, in order."""
         return [path for generation in self._generations for path in generation.files]
 
-    def _sweep(self) -> None:
-        """Removes the files of plannings that never got their index."""
-        counted = set(self.files())
-        for name in self._storage.names(PLAN):
-            path = f"{PLAN}/{name}"
-            if name.endswith(".parquet") and path not in counted:
-                self._storage.delete(path)
+    def _delete_leftovers(self, epoch: int) -> None:
+        """Removes files of plannings before this one that never got their index, nor ever will."""
+        counted = {file.path for index in read_indices(self._storage) for file in index.files}
+        found = ((name, _PLANNED.fullmatch(name)) for name in self._storage.names(PLAN))
+        older = [f"{PLAN}/{name}" for name, match in found if match and int(match[1] or 0) < epoch]
+        self._storage.delete(*(path for path in older if path not in counted))
 
     def _name_repeated(self, repeated: KeySet, files: Iterable[PlanFile]) -> str:
         first: dict[str, Member] = {}

@@ -10,7 +10,7 @@ from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import Result, ShardSpec
 from jobs.engine.workers.cluster import ClusterLostError, connect
 from jobs.engine.workers.pool import Beat, Pool
 
@@ -21,18 +21,18 @@ _log = logging.getLogger(__name__)
 
 
 def dispatched(
-    job: Job,
+    job: Job | None,
     storage: Storage,
     packages: Sequence[str],
     settings: RunSettings,
     work: Callable[[], tuple[Iterable[ShardSpec], int]],
     beat: Callable[[int], None],
     signals: Interrupts,
-) -> Generator[ShardReport | ShardFailure, None, None]:
+) -> Generator[Result, None, None]:
     """Starts or joins Ray, runs shards there, and yields what became of each.
 
     Args:
-        job: What to do.
+        job: What to do; None where parts are merged and nothing else.
         storage: The output.
         packages: Packages whose versions go into the commit records.
         settings: Workers, attempts and limits.

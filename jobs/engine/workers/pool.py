@@ -26,7 +26,7 @@ from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import Result, ShardFailure, ShardSpec
 from jobs.engine.workers.actors import Actor, Hand
 from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
@@ -74,7 +74,7 @@ class Pool:
 
     def __init__(
         self,
-        job: Job,
+        job: Job | None,
         storage: Storage,
         packages: Sequence[str],
         cluster: Cluster,
@@ -106,7 +106,7 @@ class Pool:
 
     def run(
         self, shards: Iterable[ShardSpec], count: int, signals: Interrupts | None = None
-    ) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
+    ) -> Generator[Result | Beat, None, None]:
         """Runs shards; yields what became of each, in the order in which they end.
 
         Args:
@@ -138,7 +138,7 @@ class Pool:
                 ray.kill(worker.actor)
             self._workers = []
 
-    def _drain(self, deadline: float) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
+    def _drain(self, deadline: float) -> Generator[Result | Beat, None, None]:
         """Waits for the shards that are running; those behind them are for the next run."""
         refs = [ref for worker in self._workers for ref in worker.shards]
         ended = set(ray.wait(refs, num_returns=len(refs), timeout=0)[0]) if refs else set()
@@ -189,7 +189,7 @@ class Pool:
                     spec = self._backlog.next()
                     worker.shards[worker.actor.run.remote(spec)] = spec
 
-    def _collect(self) -> Generator[ShardReport | ShardFailure | Beat, None, None]:
+    def _collect(self) -> Generator[Result | Beat, None, None]:
         waiting: dict[Any, Hand] = {}
         for worker in self._workers:
             for ref in worker.shards:
@@ -221,7 +221,7 @@ class Pool:
                 self._cluster.check()
                 raise JobError(f"the job does not start in a worker: {error}") from error
 
-    def _ended(self, worker: Hand) -> Generator[ShardReport | ShardFailure, None, None]:
+    def _ended(self, worker: Hand) -> Generator[Result, None, None]:
         # Oldest first: an earlier shard may have ended just before the worker died in a later.
         for ref, spec in list(worker.shards.items()):
             if not ray.wait([ref], timeout=0)[0]:
@@ -242,7 +242,7 @@ class Pool:
                 return
             del worker.shards[ref]
             limit = self._settings.max_worker_bytes
-            if isinstance(result, ShardReport) and limit and result.worker_bytes > limit:
+            if not isinstance(result, ShardFailure) and limit and result.worker_bytes > limit:
                 worker.retiring = True
             yield result
 

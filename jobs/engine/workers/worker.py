@@ -8,7 +8,7 @@ import pickle
 import socket
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -16,17 +16,29 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
-from jobs.engine.commit import is_committed, read_commits, write_commit
+from jobs.engine.commit import create_commit, is_committed, read_commits
 from jobs.engine.errors import JobError, OutputError
-from jobs.engine.exchange.redo import Redo
 from jobs.engine.files.room import check_room
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
+from jobs.engine.lease.log import Log
+from jobs.engine.ledger.heads import Heads
+from jobs.engine.parts.merge import merge_parts
+from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.plans.plan import PlanReader
-from jobs.engine.shards import PartReport, ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import (
+    Merge,
+    Merged,
+    MergeReport,
+    PartReport,
+    ShardFailure,
+    ShardReport,
+    ShardSpec,
+)
 from jobs.engine.workers.attempt import Alone, Attempt
+from jobs.engine.workers.retried import RetriedParts
 from jobs.engine.workers.watchdog import Limits, State, Watchdog
 
 
@@ -59,81 +71,137 @@ class Worker:
         self._watchdog = Watchdog(self._storage, limits) if limits else None
 
     def start(self, pickled_job: bytes) -> None:
-        """Loads the job."""
+        """Loads the job; None is enough to merge."""
         if self._watchdog:
             self._watchdog.tell(State("reading"))
         self._job: Job = pickle.loads(pickled_job)
-        self._processor = self._job.start()
+        if self._job is not None:
+            self._processor = self._job.start()
         if self._watchdog:
             self._watchdog.tell(State())
 
-    def run(self, spec: ShardSpec) -> ShardReport | ShardFailure:
-        """Processes one shard and commits it; of one that is committed, the items to redo.
+    def run(self, spec: ShardSpec) -> ShardReport | ShardFailure | MergeReport:
+        """Does what a shard is handed out for.
 
-        Those are only staged: that their rows take the place of the old ones is the driver's work.
-        An error of the job's own code is met a second time with care, to know the item it is about.
+        A shard that is not committed is processed and committed. Of one that is, some items are
+        processed again, or its parts merged with its neighbours': that what was written takes the
+        place of the old is the driver's work. An error of the job's own code is met a second time
+        with care, to know the item it is about.
 
         Returns:
-            The commit record, be it staged, or why the job's code failed.
+            What is recorded or to be recorded of it, or why the job's code failed.
 
         Raises:
             OutputError: The output could not be written.
             MemoryError: There was not enough memory.
         """
         check_room(self._storage, self._min_free_bytes)
+        if spec.merge:
+            return self._merge(spec, spec.merge)
         attempt = Attempt(spec, self._storage, self._watchdog)
-        started = datetime.now(timezone.utc)
-        clock, cpu = time.monotonic(), time.process_time()
         try:
-            members = self._plan.members(spec)
-            redo = Redo(self._storage, self._job, spec) if spec.redo else None
-            if redo:
-                attempt.expect(redo.members(members), redo.choice.wants)
-            else:
-                attempt.expect(members)
-            with self._storage.writing():
-                parts, statuses = self._write_parts(attempt, redo)
-            report = ShardReport(
-                shard=spec.shard,
-                primary=self._job.primary,
-                members=sum(statuses.values()),
-                bytes=spec.bytes,
-                statuses=dict(sorted(statuses.items())),
-                failed=sum(statuses[status] for status in self._job.failed_statuses),
-                parts=parts,
-                attempts=spec.attempt,
-                verdicts=attempt.verdicts,
-                packages=self._packages,
-                started=started.isoformat(timespec="seconds"),
-                seconds=round(time.monotonic() - clock, 3),
-                cpu_seconds=round(time.process_time() - cpu, 3),
-                host=socket.gethostname(),
-                worker_bytes=resident_bytes(),
-            )
-            if redo:
-                staged = redo.staged(report)
-                staged.write(self._storage)
-                report = staged.report
-            else:
-                write_commit(self._storage, report)
+            report = self._attempt(attempt)
             attempt.forget()
+            return report
         except JobError as error:
             attempt.close()
             if not spec.careful:
                 return self.run(replace(spec, careful=True))
             return attempt.failure(error)
         except _AlreadyCommittedError:
-            [report] = read_commits(self._storage, [spec.shard])
+            return self._committed(spec.shard)
         finally:
             attempt.close()
+
+    def _merge(self, spec: ShardSpec, merge: Merge) -> MergeReport:
+        merged: list[Merged] = []
+        try:
+            for each in merge_parts(self._storage, merge, spec.epoch):
+                merged.append(each)
+        finally:
+            self._withdraw_if_late(spec.epoch, {each.path for each in merged})
+        return MergeReport(spec.shard, len(merge.shards), merged, resident_bytes())
+
+    def _attempt(self, attempt: Attempt) -> ShardReport:
+        """Writes the parts of a shard, and commits them unless that is the driver's work."""
+        spec, published = attempt.spec, dict[str, PartReport]()
+        is_mine = False
+        try:
+            report = self._written(attempt, published)
+            is_mine = not spec.retry and create_commit(self._storage, report)
+        finally:  # also of a failure, after some were published
+            paths = {part.path for part in published.values()}
+            if spec.retry:
+                self._withdraw_if_late(spec.epoch, paths)
+            elif paths and not is_mine:
+                self._withdraw_if_committed(spec.shard, paths)
+        return report if is_mine or spec.retry else self._committed(spec.shard)
+
+    def _written(self, attempt: Attempt, published: dict[str, PartReport]) -> ShardReport:
+        spec = attempt.spec
+        started = datetime.now(timezone.utc)
+        clock, cpu = time.monotonic(), time.process_time()
+        members = self._plan.members(spec)
+        parts: _NewParts | RetriedParts
+        with self._storage.writing():
+            if spec.retry:
+                parts = RetriedParts(self._storage, self._job, spec, spec.retry)
+                attempt.expect(parts.members(members), parts.choice.wants)
+            else:
+                parts = _NewParts(self._storage, self._job, spec.shard)
+                attempt.expect(members)
+            statuses = self._write_parts(attempt, parts, published)
+        report = ShardReport(
+            shard=spec.shard,
+            primary=self._job.primary,
+            members=sum(statuses.values()),
+            bytes=spec.bytes,
+            statuses=dict(sorted(statuses.items())),
+            failed=sum(statuses[status] for status in self._job.failed_statuses),
+            parts=published,
+            attempts=spec.attempt,
+            verdicts=attempt.verdicts,
+            packages=self._packages,
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(time.monotonic() - clock, 3),
+            cpu_seconds=round(time.process_time() - cpu, 3),
+            host=socket.gethostname(),
+            worker_bytes=resident_bytes(),
+            epoch=spec.epoch,
+        )
+        return parts.whole(report) if isinstance(parts, RetriedParts) else report
+
+    def _committed(self, shard: str) -> ShardReport:
+        [report] = read_commits(self._storage, [shard])
         return report
 
+    def _withdraw_if_committed(self, shard: str, paths: set[str]) -> None:
+        """Removes parts of a shard that another worker has committed, if they are not its own.
+
+        What that one wrote may have given way to other parts since.
+        """
+        heads = Heads.read(self._storage)
+        for head in heads.of([shard] if heads.has(shard) else []):
+            self._storage.delete(*paths - {part.path for part in head.parts.values()})
+
+    def _withdraw_if_late(self, epoch: int, paths: set[str]) -> None:
+        """Removes parts for a driver that has ended meanwhile, if they do not count.
+
+        As long as it is at work, it does so itself.
+        """
+        log = Log(self._storage)
+        last = log.read(log.last())
+        if last.epoch != epoch or last.kind == "end":  # it can log nothing any more
+            self._storage.delete(*paths.difference(Heads.read(self._storage).paths().to_pylist()))
+
     def _write_parts(
-        self, attempt: Attempt, redo: Redo | None
-    ) -> tuple[dict[str, PartReport], Counter[str]]:
+        self,
+        attempt: Attempt,
+        parts: _NewParts | RetriedParts,
+        published: dict[str, PartReport],
+    ) -> Counter[str]:
         job = self._job
         statuses: Counter[str] = Counter()
-        parts = redo or _NewParts(self._storage, job, attempt.spec.shard)
         with parts, contextlib.closing(self._process(attempt)) as rows:
             for name, batch in rows:
                 if name not in job.schemas:
@@ -144,10 +212,12 @@ class Worker:
                     statuses.update(batch.column("status").to_pylist())
             attempt.check_complete(job.primary)
             attempt.pause()
-            # A worker that was given up for lost must not undo what has been done since.
-            if not redo and is_committed(self._storage, attempt.spec.shard):
+            # Storage refuses a second commit; this spares the work.
+            if not attempt.spec.retry and is_committed(self._storage, attempt.spec.shard):
                 raise _AlreadyCommittedError
-            return parts.publish(), statuses
+            for name, part in parts.publish():
+                published[name] = part
+        return statuses
 
     def _process(self, attempt: Attempt) -> Generator[tuple[str, pa.RecordBatch], None, None]:
         spec = attempt.spec
@@ -184,7 +254,7 @@ class _NewParts:
                 name: stack.enter_context(
                     PartWriter(
                         storage,
-                        f"{name}/part-{shard}.parquet",
+                        part_names(name, shard),
                         schema,
                         job.row_group_bytes,
                         job.writer_options(name),
@@ -203,8 +273,8 @@ class _NewParts:
     def write(self, output: str, batch: pa.RecordBatch) -> None:
         self._writers[output].write(batch)
 
-    def publish(self) -> dict[str, PartReport]:
-        return {name: writer.publish() for name, writer in self._writers.items()}
+    def publish(self) -> Iterator[tuple[str, PartReport]]:
+        return ((name, writer.publish()) for name, writer in self._writers.items())
 
 
 def resident_bytes() -> int:

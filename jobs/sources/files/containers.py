@@ -11,7 +11,7 @@ from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
 from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.retry import is_absent, said
+from jobs.engine.files.patience import is_absent, said
 from jobs.engine.plans.members import Member
 from jobs.sources.files.braces import common_folder, expand
 from jobs.sources.files.entry import Entry

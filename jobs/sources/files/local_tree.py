@@ -9,7 +9,7 @@ from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
 from jobs.engine.errors import UserError
-from jobs.engine.files.retry import retrying
+from jobs.engine.files.patience import retrying
 from jobs.engine.plans.members import Member
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable
 
-from jobs.engine.files.retry import CutOffError, retrying
+from jobs.engine.files.patience import CutOffError, retrying
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError, reason
 from jobs.sources.files.regular_file import NotRegularError, open_regular

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.engine.files.retry import CutOffError, is_denied
+from jobs.engine.files.patience import CutOffError, is_denied
 from jobs.engine.plans.members import Member
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.engine.files.retry import PATIENCE, Patience, ask, is_transient
+from jobs.engine.files.patience import PATIENCE, Patience, ask, is_transient
 from jobs.sources.files.reading import ContradictionError
 from jobs.sources.files.web_page import is_page, read_page
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
-from jobs.engine.files.retry import PATIENCE, Patience, said
+from jobs.engine.files.patience import PATIENCE, Patience, said
 from jobs.engine.plans.members import Member
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern

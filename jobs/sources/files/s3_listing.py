@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.engine.files.retry import Patience, ask
+from jobs.engine.files.patience import Patience, ask
 from jobs.sources.files.entry import Entry
 
 

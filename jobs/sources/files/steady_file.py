@@ -5,7 +5,7 @@ from typing import Any, BinaryIO, Protocol
 
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.files.retry import PATIENCE, CutOffError, Patience, ask, retrying
+from jobs.engine.files.patience import PATIENCE, CutOffError, Patience, ask, retrying
 from jobs.sources.files.reading import reason
 from jobs.sources.files.regular_file import open_regular
 from jobs.sources.files.web_page import is_page

@@ -9,8 +9,8 @@ from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import public_url
 from jobs.engine.files.filesystem import open_filesystem
+from jobs.engine.files.patience import is_absent, said
 from jobs.engine.files.remote_file import open_remote
-from jobs.engine.files.retry import is_absent, said
 from jobs.sources.files.local_tree import text_of
 from jobs.sources.files.regular_file import open_regular
 from jobs.sources.files.remote_path import RemotePath, size_of

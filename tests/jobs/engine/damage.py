@@ -89,6 +89,8 @@ def duplicate(output: Path, path: str, rng: Rng) -> str | None:
 def duplicate_as_next(output: Path, path: str, rng: Rng) -> str | None:
     """Under a name such as a run would give."""
     target = output / path.replace("000-000000", "000-000007").replace("n-000", "n-001")
+    if path.startswith("_job/log/"):
+        target = target.with_name(f"{int(target.stem) + 1:08d}.json")
     if target.exists():
         return None
     shutil.copy(output / path, target)
@@ -161,7 +163,7 @@ def tell_another_summary(output: Path, rng: Rng) -> str:
 
 
 ONCE = [
-    *map(swap_files, ("files", "lines", "_job/commits", "_job/plan", "_job")),
+    *map(swap_files, ("files", "lines", "_job/commits", "_job/plan", "_job/log", "_job")),
     swap_all_of_two_shards,
     lose_a_shard,
     lose_a_summary,

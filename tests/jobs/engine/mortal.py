@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.engine.files.storage import Storage
+from jobs.engine.lease.log import LOG
+from jobs.engine.parts.names import shard_of
 
 
 class Mortal(MemoryFileSystem):  # type: ignore[misc]
@@ -50,7 +53,13 @@ def die_before(output: str, changes: int) -> None:
 
     def watch(event: str, arguments: tuple[Any, ...]) -> None:
         writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_CREAT
-        if not writes and event not in {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}:
+        if not writes and event not in {
+            "os.link",
+            "os.rename",
+            "os.remove",
+            "os.mkdir",
+            "os.rmdir",
+        }:
             return
         if output in str(arguments[0]):
             if not left[0]:
@@ -82,5 +91,19 @@ def restore(output: str, saved: dict[str, bytes]) -> None:
 
 
 def data_of(saved: dict[str, bytes]) -> dict[str, bytes]:
-    """The parts."""
-    return {path: data for path, data in saved.items() if not path.startswith("_")}
+    """The parts, by output and first shard, whatever else is in their names."""
+    parts = [path for path in saved if not path.startswith("_")]
+    found = {place(path): saved[path] for path in parts}
+    assert len(found) == len(parts), f"one too many of {parts}"
+    return found
+
+
+def places(paths: Iterable[str]) -> set[str]:
+    """What the files are, all but entries of the log: those tell how often a driver began."""
+    return {place(path) for path in paths if not path.startswith(f"{LOG}/")}
+
+
+def place(path: str) -> str:
+    """Output and first shard of a part; other files as they are called."""
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{shard_of(name) or name}".lstrip("/")

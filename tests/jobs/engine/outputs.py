@@ -11,6 +11,7 @@ from typing import Any
 
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
+from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.plan import Plan
 from jobs.engine.records import SEAL, sealed
 from jobs.engine.settings import ShardSizes
@@ -56,8 +57,10 @@ def edit_record(path: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 
 
 def part_digests(output: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of all Parquet parts."""
-    return {
-        str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(output.glob("*/part-*.parquet"))
-    }
+    """Output and first shard -> SHA-256, of all Parquet parts, whatever else is in their names."""
+    found: dict[str, str] = {}
+    for path in sorted(output.glob("*/part-*.parquet")):
+        name = f"{path.parent.name}/{shard_of(path.name)}"
+        assert name not in found, f"{path} is one too many"
+        found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found

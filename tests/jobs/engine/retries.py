@@ -10,7 +10,7 @@ from typing import Any
 from jobs.engine.commit import committed
 from jobs.engine.files.storage import Storage
 from jobs.engine.plans.plan import Plan
-from jobs.engine.rerun import Rerun, rerun
+from jobs.engine.retry import Retried, retry_items
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.workers.worker import Worker
@@ -21,25 +21,6 @@ JOB = ChecksumJob()
 SIZES = ShardSizes(first=2, step=1000, max_members=2)
 UNREADABLE = ("unreadable",)
 LOST = ("00001.txt", "00004.txt", "00005.txt", "00013.txt")
-
-
-class NoLease:
-    """What stands for the lease where a driver is killed, and goes on, in one process."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.held = True
-
-    def __enter__(self) -> NoLease:
-        return self
-
-    def __exit__(self, *failure: object) -> None:
-        pass
-
-    def take(self) -> None:
-        pass
-
-    def check(self) -> None:
-        pass
 
 
 def run_here(
@@ -75,9 +56,9 @@ def commit_all(output: str, folder: Path, job: ChecksumJob = JOB) -> Plan:
 
 def retry(
     output: str | Path, statuses: tuple[str, ...] = UNREADABLE, job: ChecksumJob = JOB
-) -> Rerun:
+) -> Retried:
     """Retries with the settings of the outputs made here."""
-    return rerun(job, str(output), RunSettings(workers=1), IDENTITY, statuses)
+    return retry_items(job, str(output), RunSettings(workers=1), IDENTITY, statuses)
 
 
 def lose(folder: Path, away: Path) -> None:

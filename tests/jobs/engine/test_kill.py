@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from jobs.engine import run as run_module
+from jobs.engine.errors import OutputError
+from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.engine.verify import verify
+from tests.jobs.engine.mortal import Mortal, contents, data_of, files, places, restore
 from tests.jobs.engine.outputs import IDENTITY, finished_output, part_digests
+from tests.jobs.engine.retries import SIZES, run_here
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
 MEMBERS = 200
@@ -24,6 +33,7 @@ import sys
 from pathlib import Path
 from jobs.engine.errors import Interrupted
 from jobs.engine.run import run
+from tests.jobs.engine.retries import SIZES, run_here
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder
 from tests.jobs.engine.test_kill import IDENTITY, SETTINGS
 
@@ -78,6 +88,54 @@ def test_killed_driver_is_resumed_to_the_same_bytes(
     assert part_digests(output) == expected
     assert verify(str(output)) == []
     assert [path.name for path in output.rglob(".*")] == []
+
+
+@pytest.fixture
+def mortal() -> Iterator[str]:
+    """An output in a store that may be told when to fail."""
+    yield f"mortal://{uuid.uuid4().hex}"
+    Mortal.lives = sys.maxsize
+
+
+def test_run_is_resumed_to_the_same_bytes_wherever_an_object_store_fails(
+    mortal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_module, "dispatched", run_here)
+    monkeypatch.setattr(ledger_module, "_CHECKPOINT_SHARDS", 2)
+    monkeypatch.setattr(ledger_module, "_LEAST_SHARDS", 1)
+    folder = make_folder(tmp_path / "in", 8)
+    settings = RunSettings(workers=1, shards=SIZES)
+
+    def go() -> None:
+        run(ChecksumJob(), lambda: list_folder(folder), mortal, settings, IDENTITY)
+
+    go()
+    expected, expected_places = data_of(contents(mortal)), kept(mortal)
+    died = 0
+    while True:
+        restore(mortal, {})
+        Mortal.lives = died
+        try:
+            go()
+            break
+        except OutputError:
+            pass
+        Mortal.lives = died // 2  # the next one fails as well, a little later each time
+        with contextlib.suppress(OutputError):
+            go()
+        Mortal.lives = sys.maxsize
+        go()
+        assert data_of(contents(mortal)) == expected, f"after {died} changes"
+        assert kept(mortal) == expected_places, f"after {died} changes"
+        assert verify(mortal) == [], f"after {died} changes"
+        died += 1
+    assert died > 20
+
+
+def kept(output: str) -> set[str]:
+    """All files but those that tell how often a driver began."""
+    found = {name for name in places(files(output)) if not name.startswith("_job/checkpoints")}
+    return {re.sub(r"(generation-\d+)\.\d+", r"\1", name) for name in found}
 
 
 @pytest.mark.slow  # tests/system/test_interrupt.py does it to the command

@@ -5,19 +5,23 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.commit import quarantined, read_failures
+from jobs.engine.compact import compact
 from jobs.engine.errors import JobError, UserError
 from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
-from jobs.engine.run import Summary, run
+from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.run import run
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.status import status
+from jobs.engine.summary import Summary
 from jobs.engine.verify import verify
-from tests.jobs.engine.outputs import IDENTITY, part_digests
+from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
 SETTINGS = RunSettings(workers=2, shards=ShardSizes(first=2, step=2))
@@ -109,7 +113,7 @@ def test_new_files_make_a_generation_and_touch_no_part(base: Path) -> None:
     make_folder(base / "in", 3, start=100)
     summary = run_folder(base / "in", base / "out")
     after = part_digests(base / "out")
-    added = {f"{name}/part-001-00000{n}.parquet" for name in ("files", "lines") for n in (0, 1)}
+    added = {f"{name}/001-00000{n}" for name in ("files", "lines") for n in (0, 1)}
     assert after.keys() - before.keys() == added
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     assert (summary.new_members, summary.status.members) == (3, 43)
@@ -131,6 +135,35 @@ def test_shard_whose_commit_is_gone_is_done_again_alike(base: Path) -> None:
     run_folder(base / "in", base / "out")
     assert part_digests(base / "out") == before
     assert (base / "out" / "_SUCCESS").exists()
+
+
+def test_shard_that_a_checkpoint_knows_is_done_again_if_its_commit_is_gone(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, before = base / "out", part_digests(base / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_module, "_LEAST_SHARDS", 1)
+        (output / "_SUCCESS").unlink()
+        run_folder(base / "in", output, NO_RAY)
+    assert (output / "_job/checkpoints").exists()
+    for path in output.glob("*/*-000-000003.parquet"):
+        path.write_bytes(b"damaged")
+    (output / "_job/commits/000-000003.json").unlink()
+    run_folder(base / "in", output)
+    assert verify(str(output)) == []
+    assert part_digests(output) == before
+
+
+def test_merged_part_is_made_anew_if_the_commits_of_its_shards_are_gone(base: Path) -> None:
+    output, before = base / "out", part_digests(base / "out")
+    compact(str(output))
+    for path in output.glob("*/part-*"):
+        path.write_bytes(b"damaged")
+    for path in output.glob("_job/commits/*"):
+        path.unlink()
+    run_folder(base / "in", output)
+    assert verify(str(output)) == []
+    assert part_digests(output) == before
 
 
 def test_leftovers_of_killed_workers_are_removed(base: Path) -> None:
@@ -206,3 +239,19 @@ def test_bug_that_strikes_everything_ends_the_run(tmp_path: Path) -> None:
         path.write_bytes(b"bug")
     with pytest.raises(JobError, match=r"first 16 shards all failed.*ZeroDivisionError: a bug"):
         run_folder(folder, tmp_path / "out", settings)
+
+
+def test_summary_that_a_late_driver_has_made_wrong_is_put_right(base: Path) -> None:
+    output = base / "out"
+    entry = max(output.glob("_job/log/*"))
+    for path, of in ((entry, ("summary", "status")), (output / "_job/summary.json", ("status",))):
+
+        def edit(record: dict[str, Any], of: tuple[str, ...] = of) -> None:
+            for name in of:
+                record = record[name]
+            record["members_done"] -= 1
+
+        edit_record(path, edit)
+    assert verify(str(output)) != []
+    run_folder(base / "in", output, NO_RAY)
+    assert verify(str(output)) == []

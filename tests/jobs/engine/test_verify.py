@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,17 +15,30 @@ import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.engine.commit import write_failure
+from jobs.engine.commit import read_commits, write_failure
+from jobs.engine.compact import compact
 from jobs.engine.errors import UserError
-from jobs.engine.exchange.compact import compact
 from jobs.engine.files.storage import Storage
+from jobs.engine.lease.log import Entry, Log
+from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.ledger.checkpoints import CHECKPOINTS, SCHEMA, row_of, write_checkpoint
+from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure
+from jobs.engine.status import STOPPED_RETRY
 from jobs.engine.verify import verify
-from tests.jobs.engine.damage import EVERYWHERE, ONCE, exchange, files, rewrite_part, set_part
+from tests.jobs.engine.damage import (
+    EVERYWHERE,
+    ONCE,
+    exchange,
+    files,
+    remove,
+    rewrite_part,
+    set_part,
+)
 from tests.jobs.engine.outputs import IDENTITY, edit_record, finished_output, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -95,6 +109,17 @@ def set_path(output: Path) -> None:
 
 def set_shard(output: Path) -> None:
     edit_commit(output, lambda record: record.update(shard="000-000001"))
+
+
+def edit_merged(output: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Changes what the log says of the parts of the first table."""
+    [path] = (path for path in log(output) if json.loads(path.read_text())["merged"])
+    edit_record(path, lambda record: edit(record["merged"][0]))
+
+
+def log(output: Path) -> list[Path]:
+    """The entries."""
+    return sorted((output / "_job/log").iterdir())
 
 
 def add_part(output: Path) -> None:
@@ -274,6 +299,16 @@ def test_counts_of_secondary_rows_that_are_wrong(tmp_path: Path, counts: tuple[i
 
 def test_shares_of_a_merged_part_that_are_swapped(twins: Path) -> None:
     compact(str(twins))
+
+    def swap(merged: dict[str, Any]) -> None:
+        merged["shards"] = dict(zip(merged["shards"], [[15, 1], [17, 1]], strict=True))
+
+    edit_merged(twins, swap)
+    assert "Shard 000-000000 has 15 rows in 'files' for 16 members." in check(twins)
+
+
+def test_commits_of_merged_shards_that_are_swapped(twins: Path) -> None:
+    compact(str(twins))
     commits = [twins / f"_job/commits/000-00000{number}.json" for number in (0, 1)]
     texts = [commit.read_text() for commit in commits]
     for commit, text in zip(commits, reversed(texts), strict=True):
@@ -308,11 +343,14 @@ def test_part_with_another_schema(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three shards, a summary, and the mark of a finished job."""
+    """Three shards, a checkpoint, a summary, and the mark of a finished job."""
     base = tmp_path_factory.mktemp("finished")
     output = finished_output(base, 40)
-    run(ChecksumJob(), lambda: list_folder(base / "in"), str(output), RunSettings(), IDENTITY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger_module, "_LEAST_SHARDS", 1)
+        run(ChecksumJob(), lambda: list_folder(base / "in"), str(output), RunSettings(), IDENTITY)
     assert {"_SUCCESS", "_job/summary.json"} < files(output)
+    assert (output / CHECKPOINTS).exists()
     return output
 
 
@@ -351,6 +389,8 @@ def test_damage_to_any_file_is_found(
     unseen = []
     for path, output in zip(sorted(files(whole)), damaged(whole, tmp_path), strict=False):
         done = damage(output, path, rng)
+        if damage is remove and path.startswith(CHECKPOINTS):
+            done = None  # the records say the same
         if done is not None and not check(output):
             unseen.append(f"{path}: {done}")
     assert not unseen
@@ -365,7 +405,10 @@ def test_damage_to_the_whole_is_found(
     assert done is None or check(output), done
 
 
-@pytest.mark.parametrize("path", ["_job/commits/000-000000.json", INDEX, PLAN_FILE, PART])
+LOG = "_job/log/00000001.json"
+
+
+@pytest.mark.parametrize("path", ["_job/commits/000-000000.json", INDEX, PLAN_FILE, PART, LOG])
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff\x00"])
 def test_the_rest_is_checked_all_the_same(
     finished: Path, tmp_path: Path, path: str, content: bytes
@@ -439,18 +482,92 @@ def test_what_lies_beside_the_tables(tmp_path: Path) -> None:
     assert check(output) == []
 
 
-def test_commit_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_that_is_changed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     output = finished_output(tmp_path)
-    flip_a_byte(output)
+    compact(str(output), target_bytes=1)  # which logs nothing
+    storage = Storage(str(output))
+    Log(storage).create(Entry(1, "begin", 1, "a driver"))
     read = Storage.read_many
 
-    def read_and_replace(storage: Storage, paths: Any) -> Iterator[bytes]:
+    def read_and_compact(storage: Storage, paths: Any) -> Iterator[bytes]:
         found = list(read(storage, paths))
-        edit_commit(output, lambda record: record.update(host="other"))
+        if COMMIT in paths:
+            monkeypatch.undo()
+            compact(str(output))
         return iter(found)
 
-    monkeypatch.setattr(Storage, "read_many", read_and_replace)
-    assert check(output) == ["The commit of shard 000-000000 was replaced meanwhile; verify again."]
+    monkeypatch.setattr(Storage, "read_many", read_and_compact)
+    assert check(output) == ["Another command has changed this output meanwhile; verify again."]
+
+
+def test_output_with_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(with_checkpoints(tmp_path, monkeypatch)) == []
+
+
+def with_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(ledger_module, "_LEAST_SHARDS", 1)
+    output = finished_output(tmp_path)
+    compact(str(output))
+    assert (output / CHECKPOINTS).exists()
+    return output
+
+
+@pytest.mark.parametrize("damage", [flip_a_byte, lambda output, path: (output / path).unlink()])
+def test_damaged_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: Any) -> None:
+    output = with_checkpoints(tmp_path, monkeypatch)
+    make_folder(tmp_path / "in", 4, start=20)
+    compact(str(output))
+    first, *_ = sorted(path.name for path in (output / CHECKPOINTS).iterdir())
+    storage = Storage(str(output))
+    write_checkpoint(storage, SCHEMA.empty_table(), 1, epoch=9)
+    damage(output, f"{CHECKPOINTS}/{first}")
+    assert check(output) == [
+        f"A file in {CHECKPOINTS} is damaged or missing; "
+        f"delete the folder {CHECKPOINTS}, which the next run makes anew."
+    ]
+
+
+def test_checkpoint_that_says_something_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = with_checkpoints(tmp_path, monkeypatch)
+    storage = Storage(str(output))
+    [report] = read_commits(storage, ["000-000000"])
+    other = replace(report, statuses={"unreadable": report.members})
+    row = row_of(other, Log(storage).last())
+    write_checkpoint(storage, pa.Table.from_pylist([row], SCHEMA), Log(storage).last(), epoch=9)
+    [problem] = check(output)
+    assert problem.startswith(f"What is in {CHECKPOINTS} is not what the records say; delete the")
+
+
+def test_retry_that_waits_to_be_finished_is_all_there_is_to_say(tmp_path: Path) -> None:
+    output = finished_output(tmp_path)
+    compact(str(output))
+    flip_a_byte(output, str(next((output / "lines").iterdir()).relative_to(output)))
+    storage = Storage(str(output))
+    [report] = read_commits(storage, ["000-000000"])
+    stale = {name: replace(part, stale_in="x") for name, part in report.parts.items()}
+    log = Log(storage)
+    log.create(
+        Entry(log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=stale)])
+    )
+    assert check(output) == [STOPPED_RETRY]
+
+
+def test_commit_that_an_earlier_run_has_made_and_a_later_one_has_replaced(tmp_path: Path) -> None:
+    output = finished_output(tmp_path)
+    storage = Storage(str(output))
+    [report] = read_commits(storage, ["000-000000"])
+    new = {
+        name: replace(part, path=part.path.replace(".parquet", ".1.parquet"))
+        for name, part in report.parts.items()
+    }
+    for name, part in report.parts.items():
+        (output / part.path).rename(output / new[name].path)
+    Log(storage).create(
+        Entry(1, "change", 1, "a driver", retried=[replace(report, parts=new, retried=1)])
+    )
+    assert check(output) == []
 
 
 # Several shards in one part.
@@ -461,45 +578,90 @@ def compacted(tmp_path: Path) -> Path:
     """An output of two shards that share their parts."""
     output = finished_output(tmp_path)
     compact(str(output))
-    assert [path.name for path in (output / "files").iterdir()] == ["part-000-000000.parquet"]
+    assert len(list((output / "files").iterdir())) == 1
     return output
 
 
+MERGED = "files/part-000-000000.1.parquet"
+
+
 def shift(output: Path) -> None:
-    edit_commit(output, lambda record: record["parts"]["files"].update(first_row=1))
+    def skip_a_row(record: dict[str, Any]) -> None:
+        [(shard, (rows, size)), *others] = record["shards"].items()
+        record["shards"] = {shard: [rows + 1, size], **dict(others)}
+
+    edit_merged(output, skip_a_row)
 
 
 def set_digest(output: Path) -> None:
-    edit_commit(output, lambda record: record["parts"]["files"].update(sha256="0"))
+    edit_merged(output, lambda record: record.update(sha256="0" * 64))
+
+
+def set_size(output: Path) -> None:
+    edit_merged(output, lambda record: record.update(bytes=1))
+
+
+def move(output: Path) -> None:
+    edit_merged(output, lambda record: record.update(path="../in/00001.txt"))
 
 
 def revive_a_part(output: Path) -> None:
-    (output / "files/part-000-000001.parquet").write_bytes((output / PART).read_bytes())
+    (output / "files/part-000-000001.parquet").write_bytes((output / MERGED).read_bytes())
 
 
 SHARED: list[tuple[Callable[[Path], None], str]] = [
-    (shift, f"The commits that share {PART} leave out some of its rows or count them twice."),
-    (set_digest, f"The commits that share {PART} disagree about its content."),
-    (flip_a_byte, f"{PART} has other content than was committed"),
-    (set_rows, r"The commits that share lines/part-000-000000.parquet leave out"),
+    (shift, f"{MERGED} has 20 rows instead of 21."),
+    (set_digest, f"{MERGED} has other content than was committed"),
+    (set_size, rf"{MERGED} has \d+ bytes instead of 1\."),
+    (move, "Shard 000-000000 names '../in/00001.txt', which is no part of it."),
+    (lambda output: flip_a_byte(output, MERGED), f"{MERGED} has other content than was committed"),
     (revive_a_part, "files/part-000-000001.parquet belongs to no commit."),
+    (lambda output: (output / MERGED).unlink(), f"{MERGED} is missing."),
 ]
 
 
 @pytest.mark.parametrize(("damage", "sentence"), SHARED, ids=[text for _, text in SHARED])
-def test_damage_to_a_shared_part_is_one_problem(
+def test_damage_to_a_shared_part_is_found(
     compacted: Path, damage: Callable[[Path], None], sentence: str
 ) -> None:
     damage(compacted)
-    (problem,) = check(compacted)
-    assert re.match(sentence, problem)
+    problems = check(compacted)
+    assert any(re.match(sentence, problem) for problem in problems), problems
+
+
+@pytest.mark.parametrize(
+    "damage", [set_digest, set_size, lambda output: flip_a_byte(output, MERGED), revive_a_part]
+)
+def test_damage_to_a_shared_part_is_one_problem(
+    compacted: Path, damage: Callable[[Path], None]
+) -> None:
+    damage(compacted)
+    assert len(check(compacted)) == 1
+
+
+@pytest.mark.parametrize("name", ["first_row", "sha256"])
+def test_retried_shards_that_disagree_about_a_part_they_share(compacted: Path, name: str) -> None:
+    storage = Storage(str(compacted))
+    heads = {head.shard: head for head in Heads.read(storage).all()}
+    [report] = read_commits(storage, ["000-000001"])
+    parts = dict(heads["000-000001"].parts)
+    odd: dict[str, Any] = {name: 1 if name == "first_row" else "0"}
+    parts["files"] = replace(parts["files"], **odd)
+    log = Log(storage)
+    entry = Entry(log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=parts)])
+    log.create(entry)
+    sentence = {
+        "first_row": f"The commits that share {MERGED} leave out some of its rows or count them",
+        "sha256": f"The commits that share {MERGED} disagree about its content.",
+    }
+    assert any(problem.startswith(sentence[name]) for problem in check(compacted))
 
 
 @pytest.mark.parametrize(
     ("shard", "problem"),
     [
-        ("000-000000", f"The commits that share {PART} leave out"),
-        ("000-000001", f"{PART} has 20 rows instead of 16."),
+        ("000-000000", f"The commits that share {MERGED} leave out"),
+        ("000-000001", f"{MERGED} has 20 rows instead of 16."),
     ],
 )
 def test_rows_of_a_shard_that_is_no_longer_committed(
@@ -507,7 +669,7 @@ def test_rows_of_a_shard_that_is_no_longer_committed(
 ) -> None:
     (compacted / f"_job/commits/{shard}.json").unlink()
     problems = check(compacted)
-    assert problems[0] == f"Shard {shard} is not done yet."
+    assert f"Shard {shard} is not done yet." in problems
     assert any(each.startswith(problem) for each in problems), problems
 
 
@@ -534,7 +696,7 @@ def test_each_file_is_read_once(compacted: Path) -> None:
         Storage(output).publish_bytes(path.read_bytes(), str(path.relative_to(compacted)))
     Counting.read.clear()
     assert verify(output) == []
-    for name in (PART, LINES, PLAN_FILE):
+    for name in (MERGED, MERGED.replace("files", "lines"), PLAN_FILE):
         (read,) = (count for path, count in Counting.read.items() if path.endswith(name))
         assert read == (compacted / name).stat().st_size
 

@@ -17,7 +17,7 @@ Trace = list[tuple[str, str]]
 def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trace:
     """What is flushed, renamed and removed, in order, relative to the test's folder."""
     found: Trace = []
-    fsync, replace, unlink = os.fsync, os.replace, Path.unlink
+    fsync, replace, link, unlink = os.fsync, os.replace, os.link, Path.unlink
 
     def name(path: str | Path) -> str:
         relative = Path(os.path.relpath(path, tmp_path))
@@ -31,6 +31,10 @@ def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trace:
         found.append(("move", name(new)))
         replace(old, new)
 
+    def traced_link(old: Path, new: Path) -> None:
+        found.append(("link", name(new)))
+        link(old, new)
+
     def traced_unlink(path: Path, missing_ok: bool = False) -> None:
         if path.exists():
             found.append(("remove", name(path)))
@@ -38,6 +42,7 @@ def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trace:
 
     monkeypatch.setattr(os, "fsync", traced_fsync)
     monkeypatch.setattr(os, "replace", traced_replace)
+    monkeypatch.setattr(os, "link", traced_link)
     monkeypatch.setattr(Path, "unlink", traced_unlink)
     return found
 
@@ -55,6 +60,13 @@ def test_spooled_part_is_flushed_too(tmp_path: Path, trace: Trace) -> None:
         file.write_bytes(b"abc")
         storage.publish_file(file, "part")
     assert trace == [("sync", "*.tmp"), ("move", "part"), ("sync", ".")]
+
+
+def test_what_is_created_is_on_the_disk_before_it_has_its_name_and_then_the_name(
+    tmp_path: Path, trace: Trace
+) -> None:
+    Storage(str(tmp_path)).create_bytes(b"abc", "a.json")
+    assert trace[:3] == [("sync", "*.tmp"), ("link", "a.json"), ("sync", ".")]
 
 
 def test_new_folders_are_on_the_disk_before_what_is_in_them(tmp_path: Path, trace: Trace) -> None:

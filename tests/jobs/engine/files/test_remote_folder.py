@@ -13,7 +13,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.engine.errors import OutputError
-from jobs.engine.files.retry import Patience
+from jobs.engine.files.patience import Patience
 from jobs.engine.files.storage import Storage
 
 HURRIED = Patience(attempts=4, first_wait_s=0.0, longest_wait_s=0.0)
@@ -51,7 +51,9 @@ class Liar(MemoryFileSystem):  # type: ignore[misc]
         return b"" if self._lies("cat_file") else data
 
     def pipe_file(self, path: str, value: Any, **keywords: Any) -> None:
-        super().pipe_file(path, value[:1] if self._lies("pipe_file") else value)
+        super().pipe_file(path, value[:1] if self._lies("pipe_file") else value, **keywords)
+        if self._lies("answer"):
+            raise ConnectionResetError
 
     def put_file(self, lpath: str, rpath: str, **keywords: Any) -> None:
         data = Path(lpath).read_bytes()
@@ -94,6 +96,31 @@ def test_part_that_was_cut_off_is_uploaded_again(storage: Storage) -> None:
         storage.publish_file(file, "a/b")
     Liar.wrong = {}
     assert storage.read_bytes("a/b") == b"abc"
+
+
+def test_record_that_was_created_and_cut_off_is_made_whole(storage: Storage) -> None:
+    Liar.wrong = {"pipe_file": 1}
+    assert storage.create_bytes(b"abc", "a/b")
+    Liar.wrong = {}
+    assert storage.read_bytes("a/b") == b"abc"
+
+
+def test_answer_that_is_lost_is_no_other_record(storage: Storage) -> None:
+    Liar.wrong = {"answer": 1}
+    assert storage.create_bytes(b"abc", "a/b")
+
+
+def test_name_is_refused_though_storage_says_it_is_free(storage: Storage) -> None:
+    storage.publish_bytes(b"xyz", "a/b")
+
+    def look(lies: int) -> bool:
+        Liar.wrong = {"absent": lies}
+        return storage.create_bytes(b"abc", "a/b")
+
+    assert not look(0)
+    assert not look(1)
+    Liar.wrong = {}
+    assert storage.read_bytes("a/b") == b"xyz"
 
 
 def test_wrong_size_after_an_upload_is_asked_for_again_first(storage: Storage) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,13 +96,120 @@ def test_opened_file_can_be_read_anywhere(storage: Storage) -> None:
         assert file.read() == b"789"
 
 
-def test_sweep_removes_leftovers_only(tmp_path: Path) -> None:
+def test_leftovers_are_what_was_being_written(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     storage.publish_bytes(b"", "a/b.json")
     (tmp_path / "a" / ".c.bin.0.tmp").write_bytes(b"half")
     (tmp_path / "a" / ".hidden").write_bytes(b"not ours")
-    storage.sweep(["a", "absent"])
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [".hidden", "b.json"]
+    assert storage.leftovers("a") == ["a/.c.bin.0.tmp"]
+    assert storage.leftovers("absent") == []
+
+
+def create_spooled(storage: Storage, data: bytes, path: str = "a/b") -> bool:
+    with storage.spool(path) as file:
+        file.write_bytes(data)
+        return storage.create_file(file, path, hashlib.sha256(data).hexdigest())
+
+
+CREATE = [Storage.create_bytes, create_spooled]
+
+
+def create(storage: Storage, method: Any, data: bytes) -> bool:
+    done: bool = method(storage, data, path="a/b")
+    return done
+
+
+@pytest.mark.parametrize("method", CREATE)
+def test_what_is_created_is_read_back(storage: Storage, method: Any) -> None:
+    assert create(storage, method, b"abc")
+    assert storage.read_bytes("a/b") == b"abc"
+
+
+@pytest.mark.parametrize("method", CREATE)
+@pytest.mark.parametrize("there", [b"abcd", b"xyz"])
+def test_what_is_there_stays(storage: Storage, method: Any, there: bytes) -> None:
+    storage.publish_bytes(there, "a/b")
+    assert not create(storage, method, b"abc")
+    assert storage.read_bytes("a/b") == there
+
+
+@pytest.mark.parametrize("method", CREATE)
+def test_creating_the_same_again_succeeds(storage: Storage, method: Any) -> None:
+    create(storage, method, b"abc")
+    assert create(storage, method, b"abc")
+
+
+def test_record_that_was_cut_off_on_its_way_is_made_whole(storage: Storage) -> None:
+    storage.publish_bytes(b"ab", "a/b")
+    # Where storage refuses nothing itself, it may be another one that is still on its way.
+    assert storage.create_bytes(b"abc", "a/b") == storage.fenced
+    assert storage.read_bytes("a/b") == (b"abc" if storage.fenced else b"ab")
+
+
+def test_part_that_was_cut_off_keeps_its_name(storage: Storage) -> None:
+    storage.publish_bytes(b"ab", "a/b")
+    assert not create_spooled(storage, b"abc")
+    assert storage.read_bytes("a/b") == b"ab"
+
+
+@pytest.mark.parametrize("method", CREATE)
+def test_nothing_is_left_of_what_was_created(storage: Storage, method: Any) -> None:
+    for data in (b"abc", b"abc", b"xyz"):
+        create(storage, method, data)
+    assert (storage.names("a"), storage.leftovers("a")) == (["b"], [])
+
+
+@pytest.mark.parametrize("method", CREATE)
+def test_of_several_that_create_at_once_one_does(tmp_path: Path, method: Any) -> None:
+    storage = Storage(str(tmp_path))
+    contents = [bytes([number]) * 9 for number in range(16)]
+    with ThreadPoolExecutor(16) as threads:
+        done = list(threads.map(lambda data: create(storage, method, data), contents))
+    assert sum(done) == 1
+    assert storage.read_bytes("a/b") == contents[done.index(True)]
+
+
+@pytest.fixture
+def linkless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Storage:
+    """On a disk without hard links."""
+
+    def refuse(source: object, target: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    return Storage(str(tmp_path))
+
+
+@pytest.mark.parametrize("method", CREATE)
+def test_disk_without_hard_links(linkless: Storage, method: Any) -> None:
+    assert create(linkless, method, b"abc")
+    assert not create(linkless, method, b"xyz")
+    assert linkless.read_bytes("a/b") == b"abc"
+
+
+def test_storage_that_refuses_late_writes_says_so(tmp_path: Path) -> None:
+    for storage in (Storage(str(tmp_path)), Storage("memory://a")):
+        storage.create_bytes(b"abc", f"{uuid.uuid4().hex}/b")
+        assert storage.fenced
+
+
+def test_storage_that_does_not_refuse_late_writes_says_so(linkless: Storage) -> None:
+    linkless.create_bytes(b"abc", "a/b")
+    assert not linkless.fenced
+    options = {"path": "/tmp", "target_protocol": "file"}
+    assert not Storage("dir://out", options).fenced
+
+
+def test_other_errors_of_a_disk_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: object, target: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        Storage(str(tmp_path)).create_bytes(b"abc", "a/b")
+    assert list((tmp_path / "a").iterdir()) == []
 
 
 def test_failed_publishing_leaves_nothing(tmp_path: Path) -> None:

@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.engine.errors import LeaseLostError, UserError
+from jobs.engine.errors import LeaseLostError, OutputError, UserError
 from jobs.engine.files.storage import Storage
 from jobs.engine.lease import lease as lease_module
 from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.lock import FolderLock
+from jobs.engine.lease.log import Entry, Log
 
 FAST = Periods(renew_s=0.05, expiry_s=0.6, look_s=0.02)
 OWN = Claim.own(locked=False)
@@ -115,10 +116,106 @@ def test_nothing_is_written_before_it_is_taken(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
 
 
-def test_output_in_which_nothing_was_written_is_as_it_was(tmp_path: Path) -> None:
-    with Lease(Storage(str(tmp_path / "a/out"))) as lease:
-        lease.take()
+def test_output_of_a_driver_that_had_nothing_to_write_is_as_it_was(tmp_path: Path) -> None:
+    with Lease(Storage(str(tmp_path / "a/out"))):
+        pass
     assert list(tmp_path.rglob("out")) == []
+
+
+def test_begin_and_end_are_logged(storage: Storage) -> None:
+    with unlocked(storage) as lease:
+        lease.take()
+        assert lease.epoch == 1
+        lease.append("end", summary={"a": 1})
+    with unlocked(storage) as lease:
+        lease.take()
+        assert lease.epoch == 3
+    entries = list(Log(storage).after(0))
+    assert [(each.number, each.kind, each.epoch) for each in entries] == [
+        (1, "begin", 1),
+        (2, "end", 1),
+        (3, "begin", 3),
+        (4, "end", 3),
+    ]
+
+
+def test_end_of_a_driver_that_was_stopped_tells_nothing(storage: Storage) -> None:
+    with pytest.raises(KeyboardInterrupt), unlocked(storage) as lease:
+        lease.take()
+        raise KeyboardInterrupt
+    end = Log(storage).read(2)
+    assert (end.kind, end.summary) == ("end", None)
+
+
+def begin(storage: Storage) -> Entry:
+    """What another driver does that takes this one for dead."""
+    number = Log(storage).last() + 1
+    entry = Entry(number, "begin", number, "another")
+    assert Log(storage).create(entry)
+    return entry
+
+
+def test_driver_that_was_taken_for_dead_appends_nothing(storage: Storage) -> None:
+    with unlocked(storage) as lease:
+        lease.take()
+        other = begin(storage)
+        with pytest.raises(LeaseLostError):
+            lease.append("change")
+        assert not lease.held
+    assert Log(storage).last() == other.number
+    assert Log(storage).read(other.number).nonce == other.nonce
+
+
+def test_driver_that_is_second_to_log_its_begin_looks_again(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Log.create
+
+    def too_late(log: Log, entry: Entry) -> bool:
+        monkeypatch.undo()
+        begin(storage)
+        assert len(storage.names(CLAIMS)) == 1  # stored before the entry
+        return create(log, entry)
+
+    monkeypatch.setattr(Log, "create", too_late)
+    with unlocked(storage) as lease:
+        lease.take()
+        assert lease.epoch == 2
+        assert len(storage.names(CLAIMS)) == 1
+
+
+def test_claim_is_gone_though_the_end_cannot_be_logged(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(log: Log, entry: Entry) -> bool:
+        raise OutputError("gone")
+
+    with unlocked(storage) as lease:
+        lease.take()
+        monkeypatch.setattr(Log, "create", fail)
+    assert storage.names(CLAIMS) == []
+
+
+def test_storage_that_does_not_refuse_late_writes_is_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {
+        "path": str(tmp_path),
+        "target_protocol": "file",
+        "target_options": {"auto_mkdir": True},
+    }
+    with unlocked(Storage("dir://out", options)) as lease:
+        lease.take()
+    [warning] = caplog.records
+    assert "does not refuse writes that come too late" in warning.getMessage()
+
+
+def test_storage_that_refuses_late_writes_is_not_warned_about(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    with unlocked(storage) as lease:
+        lease.take()
+    assert caplog.records == []
 
 
 def test_second_in_the_same_process_is_refused(storage: Storage) -> None:
@@ -252,7 +349,8 @@ def test_leftovers_of_killed_writers_of_claims_are_removed(tmp_path: Path) -> No
     (tmp_path / CLAIMS / ".other.json.0.tmp").write_bytes(b"")
     with Lease(storage) as lease:
         lease.take()
-    assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+    assert storage.leftovers(CLAIMS) == storage.names(CLAIMS) == []
+    assert storage.exists("a")
 
 
 def test_lock_is_refused_while_the_first_lives(tmp_path: Path) -> None:

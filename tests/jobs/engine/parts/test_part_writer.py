@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.errors import JobError
+from jobs.engine.errors import JobError, OutputError
 from jobs.engine.files.storage import Storage
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.rows import row_bytes
@@ -35,6 +35,8 @@ ROWS: list[dict[str, Any]] = [
     for number in range(200)
 ]
 
+NAMES = ("faces/part.parquet", "faces/part~2.parquet", "faces/part~3.parquet")
+
 
 def batches(size: int) -> list[pa.RecordBatch]:
     starts = range(0, len(ROWS), size)
@@ -42,7 +44,7 @@ def batches(size: int) -> list[pa.RecordBatch]:
 
 
 def writer(storage: Storage, row_group_bytes: int = 20_000) -> PartWriter:
-    return PartWriter(storage, "faces/part.parquet", SCHEMA, row_group_bytes, {})
+    return PartWriter(storage, NAMES, SCHEMA, row_group_bytes, {})
 
 
 def write(storage: Storage, size: int) -> PartReport:
@@ -50,6 +52,37 @@ def write(storage: Storage, size: int) -> PartReport:
         for batch in batches(size):
             part.write(batch)
         return part.publish()
+
+
+def test_name_that_other_content_has_is_passed_over(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    for name in NAMES[:2]:
+        storage.publish_bytes(name.encode(), name)
+    assert write(storage, 7).path == NAMES[2]
+    assert [storage.read_bytes(name) for name in NAMES[:2]] == [b.encode() for b in NAMES[:2]]
+    assert pq.read_table(tmp_path / NAMES[2]).to_pylist() == ROWS
+
+
+def test_same_content_again_is_the_same_part(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    assert write(storage, 7) == write(storage, 7)
+    assert storage.names("faces") == ["part.parquet"]
+
+
+def test_part_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    write(storage, 7)
+    path = tmp_path / NAMES[0]
+    path.write_bytes(path.read_bytes()[:-9])
+    assert write(storage, 7).path == NAMES[1]
+
+
+def test_part_without_a_name_left_is_an_error(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    for name in NAMES:
+        storage.publish_bytes(b"other", name)
+    with pytest.raises(OutputError, match=r"'faces/part.parquet' has other content already"):
+        write(storage, 7)
 
 
 def test_rows_come_back(tmp_path: Path) -> None:
@@ -76,7 +109,7 @@ def test_dictionary_order_does_not_show(tmp_path: Path) -> None:
     digests = set()
     for words, indices in ((["a", "b", "c"], [1, 0]), (["b", "a"], [0, 1])):
         values = pa.DictionaryArray.from_arrays(pa.array(indices, pa.int8()), pa.array(words))
-        with PartWriter(storage, "a.parquet", schema, 1000, {}) as part:
+        with PartWriter(storage, ["a.parquet", "b.parquet"], schema, 1000, {}) as part:
             part.write(pa.RecordBatch.from_arrays([values], schema=schema))
             digests.add(part.publish().sha256)
     assert len(digests) == 1
@@ -122,7 +155,7 @@ def test_failure_leaves_nothing(tmp_path: Path) -> None:
 def test_wrong_option_leaves_nothing(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     with pytest.raises(TypeError):
-        PartWriter(storage, "faces/part.parquet", SCHEMA, 1000, {"no_such_option": 1})
+        PartWriter(storage, NAMES, SCHEMA, 1000, {"no_such_option": 1})
     assert list((tmp_path / "faces").iterdir()) == []
 
 

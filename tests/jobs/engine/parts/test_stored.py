@@ -9,9 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.commit import read_commits
-from jobs.engine.exchange.neighbours import DamagedPartError, Part
 from jobs.engine.files.storage import Storage
-from jobs.engine.parts.stored import StoredRows, open_checked
+from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
 from tests.jobs.engine.outputs import finished_output
 
 SCHEMA = pa.schema([pa.field("number", pa.int64())])
@@ -52,14 +51,16 @@ def test_rows_that_cannot_be_read_are_a_damaged_part() -> None:
 def test_part_is_opened_if_it_is_what_its_commit_says(tmp_path: Path) -> None:
     storage = Storage(str(finished_output(tmp_path)))
     [report] = read_commits(storage, ["000-000000"])
-    with open_checked(storage, Part({"000-000000": report.parts["files"]})) as file:
+    with open_checked(storage, report.parts["files"]) as file:
         assert file.metadata.num_rows == report.members
 
 
-@pytest.mark.parametrize("change", [{"rows": 1}, {"sha256": "0"}, {"bytes": 1}])
+@pytest.mark.parametrize(
+    "change", [{"rows": 99}, {"first_row": 1}, {"sha256": "0"}, {"bytes": 1}, {"path": "files/x"}]
+)
 def test_part_that_is_another_is_not_opened(tmp_path: Path, change: dict[str, object]) -> None:
     storage = Storage(str(finished_output(tmp_path)))
     [report] = read_commits(storage, ["000-000000"])
     part = replace(report.parts["files"], **change)  # type: ignore[arg-type]
-    with pytest.raises(DamagedPartError), open_checked(storage, Part({"000-000000": part})):
+    with pytest.raises(DamagedPartError), open_checked(storage, part):
         pass

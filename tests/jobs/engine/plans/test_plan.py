@@ -106,9 +106,12 @@ def test_interrupted_planning_does_not_count(storage: Storage) -> None:
 
 
 def test_planning_removes_what_an_interrupted_one_left(storage: Storage) -> None:
-    storage.publish_bytes(b"left", f"{PLAN}/generation-000-00007.parquet")
-    Plan(storage).extend(members(3), ShardSizes())
-    assert storage.names(PLAN) == ["generation-000-00000.parquet", "generation-000.json"]
+    for name in ("generation-000-00007", "generation-000.2-00000", "generation-000.4-00000"):
+        storage.publish_bytes(b"left", f"{PLAN}/{name}.parquet")
+    Plan(storage).extend(members(3), ShardSizes(), first=lambda: 3)
+    # That of a later driver is not this one's to remove.
+    later, own = "generation-000.4-00000.parquet", "generation-000.3-00000.parquet"
+    assert storage.names(PLAN) == [own, later, "generation-000.json"]
 
 
 def test_repeated_key_is_refused_with_both_places(storage: Storage) -> None:
@@ -127,7 +130,12 @@ def test_listing_is_reported(storage: Storage) -> None:
 
 def test_caller_is_told_before_anything_is_written(storage: Storage) -> None:
     seen: list[list[str]] = []
-    Plan(storage).extend(members(3), ShardSizes(), first=lambda: seen.append(storage.names(PLAN)))
+
+    def first() -> int:
+        seen.append(storage.names(PLAN))
+        return 1
+
+    Plan(storage).extend(members(3), ShardSizes(), first=first)
     assert seen == [[]]
 
 

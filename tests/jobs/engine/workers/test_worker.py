@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,13 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.commit import committed, read_commits
+from jobs.engine.compact import compact
 from jobs.engine.errors import OutputError
 from jobs.engine.files.storage import Storage
+from jobs.engine.lease.log import Entry, Log
 from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import Merge, MergeReport, ShardFailure, ShardReport, ShardSpec
+from jobs.engine.workers import worker as worker_module
 from jobs.engine.workers.traces import ATTEMPTS, read_trace
+from jobs.engine.workers.worker import Worker
 from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -31,6 +37,12 @@ def output(tmp_path: Path) -> Path:
 def plan_one(output: Path, folder: Path) -> ShardSpec:
     [spec] = plan_folder(output, folder).shards()
     return spec
+
+
+def contents(output: Path) -> dict[str, bytes]:
+    """All files."""
+    paths = filter(Path.is_file, output.rglob("*"))
+    return {str(path.relative_to(output)): path.read_bytes() for path in paths}
 
 
 def statuses(output: Path) -> list[str]:
@@ -150,6 +162,103 @@ def test_worker_that_comes_too_late_leaves_what_others_have_committed(
     (folder / "00003.txt").write_bytes(b"something else")
     assert start_worker(output).run(replace(spec, attempt=2)) == report
     assert part_digests(output) == before
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that do not look whether a shard is committed before they publish its parts."""
+    monkeypatch.setattr(worker_module, "is_committed", lambda storage, shard: False)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_worker_that_loses_the_race_removes_what_it_wrote(output: Path, folder: Path) -> None:
+    spec = plan_one(output, folder)
+    report = start_worker(output).run(spec)
+    before = contents(output)
+    (folder / "00003.txt").write_bytes(b"something else")
+    assert start_worker(output).run(replace(spec, attempt=2)) == report
+    assert contents(output) == before
+
+
+@pytest.mark.usefixtures("hasty")
+def test_worker_that_loses_the_race_with_the_same_parts_leaves_them(
+    output: Path, folder: Path
+) -> None:
+    spec = plan_one(output, folder)
+    report = start_worker(output).run(spec)
+    before = contents(output)
+    assert start_worker(output).run(replace(spec, attempt=2)) == report
+    assert contents(output) == before
+
+
+@pytest.mark.usefixtures("hasty")
+def test_worker_that_is_so_late_that_the_parts_were_merged_removes_its_own(
+    output: Path, folder: Path
+) -> None:
+    plan = plan_folder(output, folder, ShardSizes(first=5, max_members=5))
+    worker = start_worker(output)
+    reports = [worker.run(spec) for spec in plan.shards()]
+    compact(str(output))
+    before = contents(output)
+    assert worker.run(plan.shard(1)) == reports[1]
+    assert contents(output) == before
+
+
+@pytest.mark.usefixtures("hasty")
+def test_record_that_is_created_first_stays(output: Path, folder: Path) -> None:
+    spec = plan_one(output, folder)
+    start_worker(output).run(spec)
+    record = (output / "_job/commits/000-000000.json").read_bytes()
+    start_worker(output).run(replace(spec, attempt=2))
+    assert (output / "_job/commits/000-000000.json").read_bytes() == record
+
+
+def test_parts_that_a_dead_worker_has_left_are_passed_over_if_they_differ(
+    output: Path, folder: Path
+) -> None:
+    spec = plan_one(output, folder)
+    start_worker(output).run(spec)
+    (output / "_job/commits/000-000000.json").unlink()
+    content = (output / "files/part-000-000000.parquet").read_bytes()
+    (folder / "00003.txt").write_bytes(b"something else")
+    report = start_worker(output).run(spec)
+    assert isinstance(report, ShardReport)
+    assert {part.path for part in report.parts.values()} == {
+        f"{name}/part-000-000000~2.parquet" for name in ("files", "lines")
+    }
+    assert (output / "files/part-000-000000.parquet").read_bytes() == content
+    for part in report.parts.values():
+        data = (output / part.path).read_bytes()
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (part.bytes, part.sha256)
+
+
+@pytest.fixture
+def merging(output: Path, folder: Path) -> ShardSpec:
+    """Two committed shards to be merged by the driver with epoch 1, as a worker gets them."""
+    plan = plan_folder(output, folder, ShardSizes(first=5, max_members=5))
+    worker = start_worker(output)
+    reports = [worker.run(spec) for spec in plan.shards()]
+    parts = {each.shard: each.parts["files"] for each in reports if isinstance(each, ShardReport)}
+    Log(Storage(str(output))).create(Entry(1, "begin", 1, "a driver"))
+    merge = Merge("files", parts, 2000)
+    return ShardSpec("000-000000", "", 0, None, 0, epoch=1, merge=merge)
+
+
+def test_merge_needs_no_job(output: Path, merging: ShardSpec) -> None:
+    worker = Worker(str(output), {}, ())
+    worker.start(pickle.dumps(None))
+    report = worker.run(merging)
+    assert isinstance(report, MergeReport)
+    [merged] = report.merged
+    assert list(merged.shards) == ["000-000000", "000-000001"]
+    assert merged.path == "files/part-000-000000.1.parquet"
+
+
+def test_merge_for_a_driver_that_has_gone_leaves_nothing(output: Path, merging: ShardSpec) -> None:
+    Log(Storage(str(output))).create(Entry(2, "begin", 2, "another"))
+    before = contents(output)
+    start_worker(output).run(merging)
+    assert contents(output) == before
 
 
 @pytest.mark.parametrize(("suspect", "first"), [(None, "00002.txt"), (7, "00007.txt")])

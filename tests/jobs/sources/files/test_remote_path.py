@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.files.retry import CutOffError, Patience
+from jobs.engine.files.patience import CutOffError, Patience
 from jobs.engine.plans.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import RangeFile, open_ranges

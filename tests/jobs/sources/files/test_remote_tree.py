@@ -11,7 +11,7 @@ import pytest
 from jobs.config import InputSettings
 from jobs.engine.errors import UserError
 from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.retry import Patience
+from jobs.engine.files.patience import Patience
 from jobs.engine.plans.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.remote_tree import RemoteTree

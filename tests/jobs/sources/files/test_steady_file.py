@@ -15,7 +15,7 @@ import pytest
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.files.retry import Patience
+from jobs.engine.files.patience import Patience
 from jobs.sources.files.steady_file import (
     BLOCK,
     Opened,

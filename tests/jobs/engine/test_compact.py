@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -17,12 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.engine import merging
 from jobs.engine.commit import committed, read_commits, write_failure
+from jobs.engine.compact import Compacted, compact
 from jobs.engine.errors import OutputError, UserError
-from jobs.engine.exchange.compact import Compacted, compact
-from jobs.engine.exchange.journal import finish_compaction
 from jobs.engine.files.storage import Storage
 from jobs.engine.lease.lease import Lease
+from jobs.engine.lease.log import LOG, Log
+from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.ledger.heads import Heads
+from jobs.engine.parts.names import shard_of
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.plans.plan import Plan
 from jobs.engine.run import run
@@ -31,7 +36,15 @@ from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.status import status
 from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
-from tests.jobs.engine.mortal import Mortal, contents, data_of, die_before, files, restore
+from tests.jobs.engine.mortal import (
+    Mortal,
+    contents,
+    data_of,
+    die_before,
+    files,
+    places,
+    restore,
+)
 from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
@@ -77,18 +90,22 @@ def rows(output: str | Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def shares(output: str | Path, table: str) -> list[tuple[str, int, int]]:
-    """File, first row and rows of each committed shard."""
-    storage = Storage(str(output))
-    reports = read_commits(storage, sorted(committed(storage)))
-    found = [report.parts[table] for report in reports]
-    return [(part.path, part.first_row, part.rows) for part in found]
+    """First shard of its file, first row and rows of each committed shard."""
+    found = []
+    for _, part in Heads.read(Storage(str(output))).parts(table):
+        folder, _, name = part.path.rpartition("/")
+        found.append((f"{folder}/{shard_of(name)}", part.first_row, part.rows))
+    return found
 
 
 def own_bytes(output: str | Path, table: str) -> list[int]:
-    storage = Storage(str(output))
-    return [
-        report.parts[table].size for report in read_commits(storage, sorted(committed(storage)))
-    ]
+    return [part.size for _, part in Heads.read(Storage(str(output))).parts(table)]
+
+
+def part_path(output: str | Path, table: str) -> Path:
+    """The only part of a table."""
+    [path] = (Path(output) / table).iterdir()
+    return path
 
 
 @pytest.fixture
@@ -117,17 +134,15 @@ def test_rows_and_their_order_stay(output: str) -> None:
 
 def test_one_part_is_left_called_like_the_first(output: str) -> None:
     pack(output)
-    assert [path for path in files(output) if path.endswith(".parquet") and "_job" not in path] == [
-        path for path in files(output) if path.endswith("part-000-000000.parquet")
-    ]
+    assert sorted(data_of(contents(output))) == [f"{table}/000-000000" for table in sorted(TABLES)]
 
 
-def test_commits_tell_which_rows_are_whose(output: str) -> None:
+def test_log_tells_which_rows_are_whose(output: str) -> None:
     before = shares(output, "lines")
     pack(output)
     first = 0
     for was, now in zip(before, shares(output, "lines"), strict=True):
-        assert now == ("lines/part-000-000000.parquet", first, was[2])
+        assert now == ("lines/000-000000", first, was[2])
         first += was[2]
 
 
@@ -141,7 +156,7 @@ def test_merged_part_is_what_a_worker_would_have_written(local: Path) -> None:
     for table in TABLES:
         with PartWriter(
             Storage(str(local)),
-            f"expected/{table}.parquet",
+            [f"expected/{table}.parquet"],
             JOB.schemas[table],
             JOB.row_group_bytes,
             JOB.writer_options(table),
@@ -149,7 +164,7 @@ def test_merged_part_is_what_a_worker_would_have_written(local: Path) -> None:
             for part in parts(local, table):
                 for batch in part.cast(JOB.schemas[table]).to_batches():
                     writer.write(batch)
-            expected[f"{table}/part-000-000000.parquet"] = writer.publish().sha256
+            expected[f"{table}/000-000000"] = writer.publish().sha256
     shutil.rmtree(local / "expected")
     pack(local)
     assert part_digests(local) == expected
@@ -182,7 +197,7 @@ def test_numbers_of_a_compaction(output: str) -> None:
 def test_status_counts_a_shared_part_once(local: Path) -> None:
     pack(local)
     for table, size in status(str(local)).bytes.items():
-        assert size == (local / table / "part-000-000000.parquet").stat().st_size
+        assert size == part_path(local, table).stat().st_size
 
 
 def test_as_many_parts_are_merged_as_fit(local: Path) -> None:
@@ -244,7 +259,7 @@ def test_nothing_is_merged_across_a_shard_that_is_not_done(tmp_path: Path, folde
     write_failure(Storage(output), ShardFailure("000-000003", "why", 1, None, None, ""))
     pack(output)
     paths = [path for path, _, _ in shares(output, "files")]
-    assert paths == ["files/part-000-000000.parquet"] * 3 + ["files/part-000-000004.parquet"] * 3
+    assert paths == ["files/000-000000"] * 3 + ["files/000-000004"] * 3
     assert verify(output) == ["Shard 000-000003 is in quarantine."]
 
 
@@ -300,7 +315,7 @@ def test_parts_without_rows_take_the_options_of_the_others(tmp_path: Path) -> No
     output = Path(make_output(str(tmp_path / "out"), folder))
     assert [rows for _, _, rows in shares(output, "lines")].count(0) >= 1
     pack(output)
-    metadata = pq.ParquetFile(output / "lines/part-000-000000.parquet").metadata
+    metadata = pq.ParquetFile(part_path(output, "lines")).metadata
     column = metadata.row_group(0).column(1)
     assert (column.compression, column.has_dictionary_page) == ("ZSTD", False)
     assert verify(str(output)) == []
@@ -311,7 +326,7 @@ def test_commits_from_before_there_were_shared_parts(local: Path) -> None:
         record = json.loads(path.read_text())
         del record["record_sha256"]
         for part in record["parts"].values():
-            del part["first_row"], part["own_bytes"]
+            del part["first_row"], part["own_bytes"], part["stale_in"]
         path.write_text(json.dumps(record))
     before = rows(local)
     pack(local)
@@ -319,13 +334,20 @@ def test_commits_from_before_there_were_shared_parts(local: Path) -> None:
     assert verify(str(local)) == []
 
 
-def test_commits_keep_what_else_they_say(local: Path) -> None:
+def test_commits_stay_as_they_are(local: Path) -> None:
     storage = Storage(str(local))
     before = list(read_commits(storage, sorted(committed(storage))))
     pack(local)
-    after = list(read_commits(storage, sorted(committed(storage))))
-    assert [replace(report, parts={}) for report in after] == [
-        replace(report, parts={}) for report in before
+    assert list(read_commits(storage, sorted(committed(storage)))) == before
+
+
+def test_what_else_is_known_of_a_shard_stays(local: Path) -> None:
+    storage = Storage(str(local))
+    before = list(Heads.read(storage).all())
+    pack(local)
+    after = list(Heads.read(storage).all())
+    assert [replace(head, parts={}) for head in after] == [
+        replace(head, parts={}) for head in before
     ]
 
 
@@ -341,7 +363,7 @@ def test_no_job_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_planned_and_nothing_done(tmp_path: Path, folder: Path) -> None:
-    Plan(Storage(str(tmp_path / "out"))).extend(list_folder(folder), SIZES)
+    make_output(str(tmp_path / "out"), folder, skip=tuple(f"000-{n:06d}" for n in range(7)))
     assert pack(tmp_path / "out") == {}
 
 
@@ -351,15 +373,22 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(data)
 
 
+def but_the_log(output: Path) -> dict[str, bytes]:
+    """All files but those that tell that somebody was there."""
+    found = {path: (output / path).read_bytes() for path in files(output)}
+    return {path: data for path, data in found.items() if not path.startswith(LOG)}
+
+
 @pytest.mark.parametrize("damage", [flip_a_byte, Path.unlink, lambda path: path.write_bytes(b"")])
 def test_damaged_part_is_refused_and_nothing_is_changed(local: Path, damage: Any) -> None:
     damage(local / "files/part-000-000002.parquet")
-    before = {path: (local / path).read_bytes() for path in files(local)}
+    before = but_the_log(local)
     with pytest.raises(
         UserError, match=r"'files/part-000-000002.parquet' is not as its commit says"
     ):
         pack(local)
-    assert {path: (local / path).read_bytes() for path in files(local)} == before
+    assert but_the_log(local) == before
+    assert not any(entry.kind == "change" for entry in Log(Storage(str(local))).after(0))
 
 
 def test_part_with_other_rows_than_committed_is_refused(local: Path) -> None:
@@ -380,13 +409,25 @@ def mortal(output: str) -> Iterator[str]:
     Mortal.lives = sys.maxsize
 
 
+@pytest.fixture
+def checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are written for few shards too."""
+    monkeypatch.setattr(ledger_module, "_LEAST_SHARDS", 1)
+
+
+def places_but_checkpoints(output: str) -> set[str]:
+    """How many of those there are tells how often a driver began."""
+    return {path for path in places(files(output)) if not path.startswith("_job/checkpoints")}
+
+
+@pytest.mark.usefixtures("checkpoints")
 @pytest.mark.parametrize("output", ["memory"], indirect=True)
 def test_every_row_is_there_once_wherever_an_object_store_fails(mortal: str) -> None:
     before, expected_rows = contents(mortal), rows(mortal)
     target = 3 * max(own_bytes(mortal, "files"))
     pack(mortal, target)
-    expected = contents(mortal)
-    assert len(expected) < len(before)
+    expected, expected_places = data_of(contents(mortal)), places_but_checkpoints(mortal)
+    assert len(expected) < len(data_of(before))
     died = 0
     while True:
         restore(mortal, before)
@@ -396,22 +437,36 @@ def test_every_row_is_there_once_wherever_an_object_store_fails(mortal: str) -> 
             break
         except OutputError:
             pass
-        # The end of it fails as well, a little later each time.
-        for lives in range(100):
-            Mortal.lives = lives
-            try:
-                finish_compaction(Storage(mortal))
-                break
-            except OutputError:
-                continue
         Mortal.lives = sys.maxsize
+        assert rows_that_count(mortal) == expected_rows, f"after {died} changes"
+        # The next one fails as well, a little later each time.
+        Mortal.lives = died // 2
+        with contextlib.suppress(OutputError):
+            pack(mortal, target)
+        Mortal.lives = sys.maxsize
+        assert rows_that_count(mortal) == expected_rows, f"after {died} changes"
+        pack(mortal, target)
         assert verify(mortal) == [], f"after {died} changes"
         assert rows(mortal) == expected_rows, f"after {died} changes"
-        pack(mortal, target)
-        assert data_of(contents(mortal)) == data_of(expected), f"after {died} changes"
-        assert set(contents(mortal)) == set(expected), f"after {died} changes"
+        assert data_of(contents(mortal)) == expected, f"after {died} changes"
+        assert places_but_checkpoints(mortal) == expected_places, f"after {died} changes"
         died += 1
     assert died > 20
+
+
+def rows_that_count(output: str) -> dict[str, list[dict[str, Any]]]:
+    """What a reader finds that goes by the records."""
+    storage, found = Storage(output), {}
+    heads = Heads.read(storage)
+    for table in TABLES:
+        found[table] = [
+            row
+            for _, part in heads.parts(table)
+            for row in pq.read_table(storage.open(part.path))
+            .slice(part.first_row, part.rows)
+            .to_pylist()
+        ]
+    return found
 
 
 def die_at(output: str, changes: int) -> None:
@@ -425,7 +480,7 @@ def test_every_row_is_there_once_wherever_the_process_is_killed(tmp_path: Path) 
     expected_rows = rows(saved)
     whole = Path(shutil.copytree(saved, tmp_path / "whole"))
     pack(whole)
-    expected, expected_files = part_digests(whole), files(whole)
+    expected, expected_files = part_digests(whole), places(files(whole))
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__])
     changes = 0
@@ -437,14 +492,10 @@ def test_every_row_is_there_once_wherever_the_process_is_killed(tmp_path: Path) 
         if process.exitcode == 0:
             break
         assert process.exitcode == -signal.SIGKILL, f"after {changes} changes"
-        if changes % 2:  # either way, but not both each time: disks are slow
-            finish_compaction(Storage(str(output)))
-            assert not (output / "_job/compaction.json").exists()
-            assert not [path for path in files(output) if path.endswith(".tmp")]
-        else:
-            pack(output)
-            assert part_digests(output) == expected, f"after {changes} changes"
-            assert files(output) == expected_files, f"after {changes} changes"
+        assert rows_that_count(str(output)) == expected_rows, f"after {changes} changes"
+        pack(output)
+        assert part_digests(output) == expected, f"after {changes} changes"
+        assert places(files(output)) == expected_files, f"after {changes} changes"
         assert verify(str(output)) == [], f"after {changes} changes"
         assert rows(output) == expected_rows, f"after {changes} changes"
         changes += 1
@@ -452,32 +503,68 @@ def test_every_row_is_there_once_wherever_the_process_is_killed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("output", ["memory"], indirect=True)
-def test_verify_says_that_a_compaction_has_not_finished(mortal: str) -> None:
-    Mortal.lives = 4
-    with pytest.raises(OutputError):
-        pack(mortal)
-    (problem,) = verify(mortal)
-    assert problem.startswith("A compaction is under way or was killed")
+def test_run_finishes_what_a_killed_compaction_began(mortal: str, folder: Path) -> None:
+    expected = rows(mortal)
+    saved = contents(mortal)
+    settings = RunSettings(workers=1, shards=SIZES)
+    lives = 0
+    while Log(Storage(mortal)).last() < 2:
+        restore(mortal, saved)
+        Mortal.lives = lives = lives + 1
+        with pytest.raises(OutputError):
+            pack(mortal)
+        Mortal.lives = sys.maxsize
+    summary = run(JOB, lambda: list_folder(folder), mortal, settings, IDENTITY)
+    assert summary.status.complete and summary.processed == 0
+    assert rows(mortal) == expected
+    assert verify(mortal) == []
 
 
-@pytest.mark.parametrize("output", ["memory"], indirect=True)
-def test_damage_between_kill_and_finish_is_one_sentence(mortal: str) -> None:
-    Mortal.lives = 4
-    with pytest.raises(OutputError):
-        pack(mortal)
-    Mortal.lives = sys.maxsize
-    Storage(mortal).publish_bytes(b"", "files/part-000-000000.parquet")
-    with pytest.raises(UserError, match=r"000-000000.json to 000-000006.json in _job/commits"):
-        pack(mortal)
-
-
-def test_error_leaves_no_journal(local: Path) -> None:
+def test_other_tables_are_merged_though_one_is_damaged(local: Path) -> None:
     (local / "lines/part-000-000002.parquet").unlink()
     with pytest.raises(UserError, match="lines/part-000-000002"):
         pack(local)
     assert len(parts(local, "files")) == 1  # done before
-    assert not (local / "_job/compaction.json").exists()
     assert verify(str(local)) == ["lines/part-000-000002.parquet is missing."]
+
+
+def test_complete_output_is_marked(local: Path) -> None:
+    pack(local)
+    assert status(str(local)).success
+
+
+def test_summary_of_the_last_run_stays(local: Path, folder: Path) -> None:
+    settings = RunSettings(workers=1, shards=SIZES, max_failed_fraction=0.25)
+    before = run(JOB, lambda: list_folder(folder), str(local), settings, IDENTITY)
+    pack(local)
+    stored = json.loads((local / "_job/summary.json").read_text())
+    assert stored["max_failed_fraction"] == before.max_failed_fraction
+    assert stored["seconds"] == before.seconds
+
+
+def test_large_merges_are_done_on_ray(local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = rows(local)
+    here = Path(shutil.copytree(local, local.parent / "here"))
+    pack(here)
+    asked: list[object] = []
+    dispatched = merging.dispatched
+
+    def noted(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return dispatched(*arguments)
+
+    monkeypatch.setattr(merging, "_SMALL_BYTES", 0)
+    monkeypatch.setattr(merging, "dispatched", noted)
+    compact(
+        str(local),
+        EVERYTHING,
+        row_group_bytes=JOB.row_group_bytes,
+        settings=RunSettings(workers=2),
+    )
+    assert len(asked) == 1
+    assert rows(local) == expected
+    assert part_digests(local) == part_digests(here)
+    assert verify(str(local)) == []
 
 
 def test_run_goes_on_after_a_compaction(local: Path, folder: Path) -> None:
@@ -487,9 +574,3 @@ def test_run_goes_on_after_a_compaction(local: Path, folder: Path) -> None:
     summary = run(JOB, lambda: list_folder(folder), str(local), settings, IDENTITY)
     assert (summary.new_members, summary.processed, summary.exit_code) == (4, 4, 0)
     assert verify(str(local)) == []
-
-
-def test_damaged_journal_is_one_sentence(local: Path) -> None:
-    (local / "_job/compaction.json").write_text('{"outputs": []}')
-    with pytest.raises(UserError, match=r"'_job/compaction.json' is damaged \(merge: Field req"):
-        pack(local)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +14,22 @@ from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.lease.lease import Lease
-from jobs.engine.lease.rest import is_finished
+from jobs.engine.ledger.ending import is_finished
+from jobs.engine.ledger.heads import Heads
+from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.generation import cut_into_shards, items_in
 from jobs.engine.plans.growth import Growth, News
 from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.progress import Labels, Reporter
-from jobs.engine.run import extend_plan, left_of
+from jobs.engine.run import extend_plan
 from jobs.engine.settings import RunSettings
+from jobs.engine.status import take_stock
+from jobs.engine.summary import after_change
 
 _EXAMPLES = 64
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,20 @@ def preview(
     with interrupts(), Reporter(labels, settings.line_every_s) as reporter:
         if store:
             with Lease(storage) as lease:
-                if not is_finished(storage):
-                    lease.take()
-                plan, growth = extend_plan(storage, members, settings, identity, reporter, lease)
-            return _of_plan(storage, plan, growth)
+                for warning in identity.check(storage):
+                    _log.warning(warning)
+                ledger = Ledger(storage, lease)
+                if not ledger.is_new and not is_finished(storage):
+                    ledger.begin()
+                plan, growth = extend_plan(storage, members, settings, identity, reporter, ledger)
+                if ledger.epoch:
+                    ledger.end(
+                        lambda heads: after_change(storage, take_stock(storage, plan, heads))
+                    )
+            return _of_plan(storage, plan, ledger.heads, growth)
         identity.check(storage)
         plan = Plan(storage)
-        known = _of_plan(storage, plan, Growth())
+        known = _of_plan(storage, plan, Heads.read(storage), Growth())
         news = News(storage, plan.files())
         examples = _Examples()
         shards = size = items = 0
@@ -97,8 +111,8 @@ def preview(
     )
 
 
-def _of_plan(storage: Storage, plan: Plan, growth: Growth) -> Preview:
-    left = left_of(storage, plan)
+def _of_plan(storage: Storage, plan: Plan, heads: Heads, growth: Growth) -> Preview:
+    left = np.flatnonzero(~heads.which(plan))
     items = plan.items[left]
     reader = PlanReader(storage)
     examples: list[Member] = []

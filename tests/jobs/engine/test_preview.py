@@ -9,7 +9,7 @@ from jobs.engine.errors import UserError
 from jobs.engine.identity import Identity
 from jobs.engine.plans.growth import Growth
 from jobs.engine.plans.members import Member
-from jobs.engine.plans.preview import Preview, preview
+from jobs.engine.preview import Preview, preview
 from jobs.engine.settings import RunSettings, ShardSizes
 from tests.jobs.engine.outputs import IDENTITY, finished_output
 from tests.jobs.engine.stand_in import list_folder, make_folder

@@ -1,0 +1,203 @@
+"""Some items of committed shards are processed again: choose, run, put in place, summarise."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from jobs.engine.commit import forget_failure, quarantined, write_failure
+from jobs.engine.files.room import check_room
+from jobs.engine.files.storage import Storage
+from jobs.engine.identity import Identity, require_identity
+from jobs.engine.interrupts import Interrupts, interrupts
+from jobs.engine.job import Job
+from jobs.engine.lease.lease import Lease
+from jobs.engine.ledger.ending import is_at_rest
+from jobs.engine.ledger.heads import Head, Heads
+from jobs.engine.ledger.ledger import Ledger
+from jobs.engine.merging import merge_all, regroupings
+from jobs.engine.plans.plan import Plan
+from jobs.engine.progress import Labels, Reporter
+from jobs.engine.settings import RunSettings
+from jobs.engine.shards import MergeReport, Retry, ShardReport, ShardSpec
+from jobs.engine.status import take_stock
+from jobs.engine.summary import Summary, finished
+from jobs.engine.workers.dispatch import dispatched
+
+# What was processed again is put in place as often as this, so that it is not lost with the driver.
+_REPLACE_EVERY_S = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Retried:
+    """How a retry ended.
+
+    Attributes:
+        summary: Of the job; `processed` are the items that were processed again.
+        given_up: Shards whose items could not be; they are as they were.
+    """
+
+    summary: Summary
+    given_up: int
+
+    @property
+    def exit_code(self) -> int:
+        """As after a run; 1 too if shards were given up."""
+        return self.summary.exit_code or int(self.given_up > 0)
+
+
+def retry_items(
+    job: Job,
+    output: str,
+    settings: RunSettings,
+    identity: Identity,
+    statuses: tuple[str, ...],
+    *,
+    check_input: Callable[[], None] = lambda: None,
+    labels: Labels = Labels(),  # noqa: B008 - frozen
+    options: Mapping[str, Any] | None = None,
+) -> Retried:
+    """Processes the items with some statuses again, and replaces their rows.
+
+    At the end the rows, and the bytes of the parts, are what they would be if those items had come
+    out so in the first place; replaced parts have other names. Where there is nothing to do, Ray is
+    not started and no file is touched. It may be interrupted or killed at any time; the same call
+    goes on, and what was processed again by then is not lost.
+
+    Args:
+        job: That the output is of.
+        output: Local path or fsspec URL.
+        settings: Workers, attempts and reporting.
+        identity: What determines the output.
+        statuses: Of the items to process again.
+        check_input: Called if there are any; raises if the input is not there.
+        labels: What to call things when reporting progress.
+        options: Keyword arguments of the output's fsspec file system.
+
+    Raises:
+        UserError: Something the user has to change.
+        JobError: The job does not start in any worker.
+        Interrupted: SIGINT or SIGTERM; the same call resumes.
+    """
+    began = time.monotonic()
+    storage = Storage(output, options)
+    reporter = Reporter(labels, settings.line_every_s)
+    with interrupts() as signals, Lease(storage) as lease, reporter:
+        require_identity(storage)
+        for warning in identity.check(storage):
+            _log.warning(warning)
+        plan = Plan(storage)
+        ledger = Ledger(storage, lease, job.schemas)
+        if not is_at_rest(storage):
+            check_room(storage, settings.min_free_bytes)
+            ledger.begin()
+        chosen = ledger.heads.with_status(statuses)
+        processed = given_up = 0
+        if chosen:
+            check_input()
+            check_room(storage, settings.min_free_bytes)
+            ledger.begin_late()
+            work = _Retry(job, storage, settings, identity, plan, ledger, statuses)
+            processed, given_up = work.run(chosen, reporter, signals)
+        if ledger.heads.stale():
+            ledger.begin_late()
+            merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
+
+        def summarise(heads: Heads) -> Summary:
+            status = finished(take_stock(storage, plan, heads))
+            seconds = round(time.monotonic() - began, 3)
+            return Summary(status, 0, processed, seconds, settings.max_failed_fraction)
+
+        summary = ledger.end(summarise) if ledger.epoch else summarise(ledger.heads)
+        return Retried(summary, given_up)
+
+
+@dataclass(frozen=True)
+class _Retry:
+    """A retry of one output, by a driver that has begun."""
+
+    job: Job
+    storage: Storage
+    settings: RunSettings
+    identity: Identity
+    plan: Plan
+    ledger: Ledger
+    statuses: tuple[str, ...]
+
+    def run(
+        self, chosen: Mapping[str, int], reporter: Reporter, signals: Interrupts
+    ) -> tuple[int, int]:
+        """Processes items of some shards again, and puts their rows in place.
+
+        Returns:
+            Items that were processed again, and shards that were given up.
+        """
+        storage, ledger = self.storage, self.ledger
+        given_up_before = quarantined(storage)
+        left = dict.fromkeys(chosen)
+        processed = given_up = 0
+        waiting: list[ShardReport] = []
+        due = time.monotonic() + _REPLACE_EVERY_S
+
+        def work() -> tuple[Iterator[ShardSpec], int]:
+            return self._specs(list(left)), len(left)
+
+        def beat(workers: int) -> None:
+            ledger.check()
+            reporter.tick(workers)
+
+        planned = self.plan.sizes[self.plan.which(chosen)]
+        reporter.begin(sum(chosen.values()), int(planned.sum()))
+        packages = list(self.identity.packages)
+        results = dispatched(self.job, storage, packages, self.settings, work, beat, signals)
+        try:
+            with contextlib.closing(results):
+                for result in results:
+                    ledger.check()
+                    assert not isinstance(result, MergeReport)
+                    del left[result.shard]
+                    if isinstance(result, ShardReport):
+                        [old] = ledger.heads.of([result.shard])
+                        reporter.committed(self._gain(old, result))
+                        processed += result.retried
+                        waiting.append(result)
+                        if result.shard in given_up_before:
+                            forget_failure(storage, result.shard)
+                    else:
+                        given_up += 1
+                        write_failure(storage, result)
+                        reporter.given_up(result)
+                    if time.monotonic() >= due:
+                        ledger.replace(retried=waiting)
+                        waiting, due = [], time.monotonic() + _REPLACE_EVERY_S
+        finally:
+            if waiting and ledger.is_held:
+                ledger.replace(retried=waiting)
+            ledger.sweep()
+        return processed, given_up
+
+    def _specs(self, shards: list[str]) -> Iterator[ShardSpec]:
+        """The shards as workers get them, in plan order."""
+        indices = np.flatnonzero(self.plan.which(shards))
+        for index, head in zip(indices, self.ledger.heads.of(shards), strict=True):
+            again = Retry(self.statuses, head.parts, head.verdicts)
+            spec = self.plan.shard(int(index))
+            yield replace(spec, members=None, epoch=self.ledger.epoch, retry=again)
+
+    def _gain(self, old: Head, new: ShardReport) -> ShardReport:
+        """A report of the items that were processed again."""
+        failed_before = {failed: old.statuses.get(failed, 0) for failed in self.job.failed_statuses}
+        staying = sum(n for failed, n in failed_before.items() if failed not in self.statuses)
+        parts = {
+            name: replace(part, rows=max(0, part.rows - old.parts[name].rows))
+            for name, part in new.parts.items()
+        }
+        return replace(new, members=new.retried, failed=max(0, new.failed - staying), parts=parts)
