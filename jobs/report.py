@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.engine.compact import Compaction
 from jobs.engine.plain_text import plain
-from jobs.engine.retry import Retried
-from jobs.engine.status import Status
-from jobs.engine.summary import Summary
 
-if TYPE_CHECKING:  # it brings the benchmark with it
+if TYPE_CHECKING:  # they bring Ray and the benchmark with them
+    from jobs.engine.compact import Compaction
+    from jobs.engine.retry import Retried
+    from jobs.engine.status import Status
+    from jobs.engine.summary import Summary
     from jobs.planning import Forecast
 
 _MOST_PROBLEMS = 1000

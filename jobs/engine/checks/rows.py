@@ -94,7 +94,9 @@ def shard_rows(
     ]
     columns = {"key", "status", *(_count(name) for each in found for name in each.expected)}
     batches = file.iter_batches(
-        _BATCH_ROWS, columns=sorted(columns.intersection(file.schema_arrow.names))
+        _BATCH_ROWS,
+        columns=sorted(columns.intersection(file.schema_arrow.names)),
+        use_threads=False,  # several parts are read at once
     )
     for index, piece in _pieces(batches, rows):
         found[index].add(piece)
