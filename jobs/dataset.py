@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class Dataset:
         heads: What is committed of its shards.
 
     Attributes:
-        parts: Table -> its files, in the order of the rows; without those that hold none.
+        parts: Table -> its files, in the order of the rows.
         statuses: Status -> number of items, most frequent first.
         rows: Table -> number of rows.
         is_finished: Whether every planned shard is committed and nobody is writing, so that all
@@ -56,6 +57,7 @@ class Dataset:
         self.statuses = told.statuses
         self.rows = told.rows
         self.is_finished = is_finished(storage)
+        self._is_stale = bool(heads.stale())
         self._storage = storage
 
     def paths(self, table: str) -> list[str]:
@@ -64,25 +66,23 @@ class Dataset:
         Raises:
             UserError: A retry that was stopped has left rows in them that do not count.
         """
-        for part in self._of(table):
-            if len(part.stretches) > 1 or part.stretches[0][0]:
-                raise UserError(
-                    f"A retry of '{self._storage.url}' is under way or was stopped; run it again, "
-                    "or read with Dataset.batches."
-                )
+        parts = self._of(table)
+        if self._is_stale:
+            raise UserError(
+                f"A retry of '{self._storage.url}' is under way or was stopped; run it again, "
+                "or read with Dataset.batches."
+            )
         root = self._storage.root if self._storage.local else self._storage.url
-        return [f"{root.rstrip('/')}/{part.path}" for part in self._of(table)]
+        return [f"{root.rstrip('/')}/{part.path}" for part in parts]
 
     def schema(self, table: str) -> pa.Schema:
         """The schema of a table, with its metadata.
 
         Raises:
-            UserError: There is no such table, or no row in it yet.
+            UserError: There is no such table.
         """
-        for part in self._of(table):
-            with self._open(part) as file:
-                return file.schema_arrow
-        raise UserError(f"There is no row in '{table}' of '{self._storage.url}' yet.")
+        with self._open(self._of(table)[0]) as file:
+            return file.schema_arrow
 
     def batches(self, table: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Rows of a table in their order, a row group at a time.
@@ -111,9 +111,11 @@ class Dataset:
             )
         return self.parts[table]
 
-    def _open(self, part: Part) -> pq.ParquetFile:
+    @contextlib.contextmanager
+    def _open(self, part: Part) -> Generator[pq.ParquetFile, None, None]:
         try:
-            return pq.ParquetFile(self._storage.open(part.path), pre_buffer=False)
+            with self._storage.open(part.path) as stream, pq.ParquetFile(stream) as file:
+                yield file
         except (OSError, pa.ArrowException) as error:
             raise UserError(
                 f"'{part.path}' in '{self._storage.url}' cannot be read; if nobody has retried or "
@@ -137,17 +139,18 @@ def open_dataset(output: str, options: Mapping[str, Any] | None = None) -> Datas
 
 
 def _parts(heads: Heads, table: str) -> Iterator[Part]:
-    path, stretches = "", []  # type: ignore[var-annotated]
+    path: str | None = None
+    stretches: list[tuple[int, int]] = []
     for _, part in heads.parts(table):
         if part.path != path:
-            if stretches:
+            if path is not None:
                 yield Part(path, tuple(stretches))
             path, stretches = part.path, []
         if stretches and sum(stretches[-1]) == part.first_row:
             stretches[-1] = stretches[-1][0], stretches[-1][1] + part.rows
         elif part.rows:
             stretches.append((part.first_row, part.rows))
-    if stretches:
+    if path is not None:
         yield Part(path, tuple(stretches))
 
 

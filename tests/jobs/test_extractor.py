@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from jobs import tables as job_tables
 from jobs.config import Config, load_config
 from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob, Extractor
@@ -332,6 +333,20 @@ def test_batches_have_the_schemas_with_their_provenance(rows: Rows, config: Conf
         assert table.schema.metadata[b"mtcnn_ray.config_digest"].decode() == config.digest()
         digests = json.loads(table.schema.metadata[b"mtcnn_ray.model_digests"])
         assert digests == FaceDetector(config.detect).weights.digests
+
+
+def test_rows_for_an_older_version_of_the_tables_lack_what_came_later(
+    photos: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_tables, "ADDED", {"sharpness": 2, "orientation": 2})
+    job = replace(_job(photos / "people", config), schema_version=1, config_digest="then")
+    older, newer = _process(job), _process(replace(job, schema_version=2))
+    for table, column in (("images", "orientation"), ("faces", "sharpness")):
+        before, after = getattr(older, table), getattr(newer, table)
+        assert before.equals(after.drop_columns([column])) and before.num_rows
+        metadata = before.schema.metadata
+        assert metadata[b"mtcnn_ray.schema_version"] == b"1"
+        assert metadata[b"mtcnn_ray.config_digest"] == b"then"
 
 
 def test_a_verdict_is_a_row_and_the_photo_is_not_touched(photos: Path, config: Config) -> None:

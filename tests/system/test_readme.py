@@ -12,11 +12,12 @@ from PIL import Image
 from tests.command import mtcnn_ray
 from tests.system.outputs import rows
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+ROOT = Path(__file__).resolve().parents[2]
+README = ROOT / "README.md"
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL)
+def _blocks(language: str, file: Path = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", file.read_text(), re.DOTALL)
 
 
 def _run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -39,6 +40,10 @@ def test_the_dataset_is_read_as_shown(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"(160, 160) {kept}" in done.stdout
     assert "undecodable" in done.stdout
+    [committed] = _blocks("python", ROOT / "jobs" / "engine" / "README.md")
+    done = _run(f"import duckdb, ray\n{committed}\nprint(faces.rows['faces'])", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(len(rows(output, "faces")))
 
 
 def test_the_library_is_used_as_shown(tmp_path: Path) -> None:
