@@ -107,10 +107,11 @@ class RemoteFolder:
         Raises:
             FileExistsError: Something has it; after an error that has passed, perhaps this file.
         """
-        if not self.fenced and self._is_there(path):
+        if not self.fenced and self.exists(path):
             raise FileExistsError(errno.EEXIST, "the name is taken", path)
         deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
-        self._call(method, *given, timeout_s=deadline_s, mode="create")
+        exclusively = {"mode": "create"} if self.fenced else {}  # others may not know it
+        self._call(method, *given, timeout_s=deadline_s, **exclusively)
         if not (self._has_size(path, size) or self._has_size(path, size)):
             # The name is this file's by now, and nobody else takes a part of it for the whole.
             self._upload(path, size, method, *given)
