@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain
 from typing import Any
@@ -17,7 +18,7 @@ from jobs.engine.checks.strangers import strangers
 from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
 from jobs.engine.errors import UserError
 from jobs.engine.files.storage import Storage
-from jobs.engine.identity import JOB
+from jobs.engine.identity import JOB, read_identity
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
 from jobs.engine.ledger.ending import SUCCESS
@@ -57,7 +58,8 @@ def verify(
     """
     storage = Storage(output, options)
     problems: list[str] = []
-    identity = stored_identity(storage, problems)  # first: a newer version writes other records
+    with contextlib.suppress(RecordError):  # it is told below, if it is still so then
+        read_identity(storage)  # first: a newer version writes other records
     entries = _log(storage, problems)
     # In this order, since a run may be under way: what is marked is committed, what is committed
     # is planned.
@@ -69,6 +71,7 @@ def verify(
     problems += plan.problems
     if not plan.generations:
         problems.append("Nothing is planned: the run is listing its input, or the plan is gone.")
+    identity = stored_identity(storage, problems)
     problems += _unplanned(plan, done)
     given_up, damaged = _given_up(storage)
     problems += damaged
