@@ -28,13 +28,10 @@ from jobs.cli_options import (
     SourceArgument,
     WeightsOption,
     WorkersOption,
+    load_config,
 )
-from jobs.config import load_config
 from jobs.engine.errors import Interrupted, JobError, UserError
 from jobs.engine.plain_text import plain
-from mtcnn_core.devices import DeviceError
-from mtcnn_core.images import ImageError
-from mtcnn_core.weights import WeightsError
 
 app = typer.Typer(
     add_completion=False,
@@ -305,9 +302,9 @@ def main() -> None:
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except (UserError, WeightsError, DeviceError) as error:
+    except _or_loaded(UserError, "weights.WeightsError", "devices.DeviceError") as error:
         code = _fail(plain(str(error)), 2)
-    except (ImageError, JobError) as error:
+    except _or_loaded(JobError, "images.ImageError") as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
         code = 130
@@ -316,6 +313,13 @@ def main() -> None:
         sys.stdout.flush()
         os._exit(code)  # without waiting for threads that may be asking storage in vain
     sys.exit(code)
+
+
+def _or_loaded(first: type[Exception], *names: str) -> tuple[type[Exception], ...]:
+    """An error, and those of the core if it is there: what is not loaded has raised nothing."""
+    found = (name.split(".") for name in names)
+    modules = ((sys.modules.get(f"mtcnn_core.{module}"), name) for module, name in found)
+    return (first, *(getattr(module, name) for module, name in modules if module is not None))
 
 
 def _fail(message: str, code: int) -> int:

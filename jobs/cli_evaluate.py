@@ -20,8 +20,8 @@ from jobs.cli_options import (
     SetOption,
     WeightsOption,
     WorkersOption,
+    load_config,
 )
-from jobs.config import load_config
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

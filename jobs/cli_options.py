@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from jobs.config import Config
 
 ConfigOption = Annotated[
     str | None,
@@ -61,3 +65,12 @@ RayAddressOption = Annotated[
     str | None,
     typer.Option("--ray-address", help="Ray cluster to join; 'auto' finds it."),
 ]
+
+
+def load_config(
+    path_or_preset: str | None, flags: Mapping[str, object] | None = None, sets: Sequence[str] = ()
+) -> Config:
+    """See :func:`jobs.config.load_config`; a command without a config starts without the core."""
+    from jobs import config
+
+    return config.load_config(path_or_preset, flags, sets)
