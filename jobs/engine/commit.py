@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import TypeVar
@@ -13,13 +14,16 @@ from jobs.engine.errors import UserError
 from jobs.engine.files.credentials import redacted
 from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, parse_record, sealed, typed, unsealed, write_record
-from jobs.engine.shards import ShardFailure, ShardReport, shard_number
+from jobs.engine.shards import ShardFailure, ShardReport
 
 COMMITS = "_job/commits"
 QUARANTINE = "_job/quarantine"
 
 _FIX_COMMIT = "restore it from a copy, or delete it and run the job again"
 _FIX_FAILURE = "delete it and run the job again"
+
+# Names of the records of shards, in a line of names with slashes between them.
+_RECORDS = re.compile(r"(?<![^/])([0-9]{3}|[1-9][0-9]{3,})-([0-9]{6}|[1-9][0-9]{6,})\.json(?![^/])")
 
 T = TypeVar("T")
 
@@ -47,9 +51,9 @@ def committed(storage: Storage) -> set[str]:
 def committed_numbers(storage: Storage) -> npt.NDArray[np.int64]:
     """Generation and index of the shards that have a commit record, in one number each, sorted."""
     # One left out would be done again, for nothing.
-    found = filter(None, map(shard_number, _json_names(storage.confirmed_names(COMMITS))))
-    numbers = [generation << 32 | index for generation, index in found]
-    return np.sort(np.array(numbers, np.int64))
+    found = _RECORDS.findall("/".join(storage.confirmed_names(COMMITS)))
+    numbers = np.array(found, np.str_).reshape(-1, 2).astype(np.int64)
+    return np.sort(numbers[:, 0] << 32 | numbers[:, 1])
 
 
 def commit_path(shard: str) -> str:
