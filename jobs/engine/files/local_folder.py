@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -86,11 +85,6 @@ class LocalFolder:
     def confirmed_names(self, folder: str) -> list[str]:
         """The same."""
         return self.names(folder)
-
-    def remove_folder(self, folder: str) -> None:
-        """Removes a folder if there is nothing in it."""
-        with contextlib.suppress(OSError):  # not empty, or not there
-            (self._root / folder).rmdir()
 
     def delete(self, paths: Iterable[str]) -> None:
         """Removes files, which need not be there."""

@@ -184,9 +184,6 @@ class RemoteFolder:
         """The same, from two listings."""
         return list({*self.names(folder), *self.names(folder)})
 
-    def remove_folder(self, folder: str) -> None:
-        """Does nothing: object stores have no folders."""
-
     def delete(self, paths: Iterable[str]) -> None:
         """Removes files, which need not be there, several at once."""
 

@@ -212,11 +212,6 @@ class Storage:
         with self.writing():
             self._folder.delete(paths)
 
-    def forget_folders(self, *folders: str) -> None:
-        """Removes folders of this machine that are empty, in this order."""
-        for folder in folders:
-            self._folder.remove_folder(folder)
-
     def leftovers(self, folder: str) -> list[str]:
         """Paths of the files in a folder that are being written, or whose writers were killed."""
         if not self.local:  # where nothing is written before it is whole
