@@ -30,8 +30,8 @@ from jobs.cli_options import (
     WorkersOption,
     load_config,
 )
-from jobs.engine.errors import Interrupted, JobError, UserError
-from jobs.engine.plain_text import plain
+from jobs.messages.errors import Interrupted, JobError, UserError
+from jobs.messages.plain_text import plain
 
 app = typer.Typer(
     add_completion=False,

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.cli_options import JsonOption
-from jobs.engine.plain_text import plain
+from jobs.messages.plain_text import plain
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -145,7 +145,7 @@ def export(
     ] = "onnx",
 ) -> int:
     """Writes the three networks for any other runtime."""
-    from jobs.engine.errors import UserError
+    from jobs.messages.errors import UserError
     from mtcnn_core.weights.export import export_onnx
     from mtcnn_core.weights.load import load_weights
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jobs.config import Config
 from jobs.engine.compact import Compaction, compact
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import require_identity
+from jobs.storage.storage import Storage
 
 
 def compact_dataset(output: str, target_bytes: int, config: Config) -> Compaction:
@@ -17,9 +17,9 @@ def compact_dataset(output: str, target_bytes: int, config: Config) -> Compactio
         config: Its workers and the storage options of the output; all else is the output's own.
 
     Raises:
-        jobs.engine.errors.UserError: There is no job, another run has it, or a part is damaged.
-        jobs.engine.errors.JobError: Workers died again and again.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
+        jobs.messages.errors.UserError: There is no job, another run has it, or a part is damaged.
+        jobs.messages.errors.JobError: Workers died again and again.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
     """
     options = config.output.storage_options
     identity = require_identity(Storage(output, options))

@@ -4,14 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-from jobs.engine.errors import UserError
-from jobs.engine.settings import RunSettings
+from jobs.engine.settings import OutputSettings, RunSettings
 from jobs.layers import Layers
+from jobs.messages.errors import UserError
+from jobs.sources.settings import PACE, InputSettings
 from mtcnn_core.alignment import CropSettings
 from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.images import ImageLimits
@@ -23,60 +24,6 @@ MEANINGS: Mapping[str, tuple[int, str]] = {}
 # Setting -> the value with which all is as it was before there was the setting, where that is
 # another one than its default.
 BEFORE: Mapping[str, Any] = {}
-
-# Settings of the input that change how fast it is read, and nothing else.
-_PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
-
-
-class InputSettings(BaseModel):
-    """How the input is read.
-
-    Attributes:
-        kind: What the input is; "auto" goes by the end of its name.
-        label: "folder" labels a photo with the name of the folder it lies in (null at the top of
-            the input); "none" labels nothing. A label that the input itself gives comes first.
-        label_pattern: Regular expression searched for in the key; its first group, or all of it,
-            is the label (null where it is not found). Takes the place of `label`.
-        image_column: Of a Parquet file: the column with the pictures; found by its type if null.
-        key_column: Of a Parquet file or manifest: the column with the keys.
-        label_column: Of a Parquet file or manifest: the column with the labels. Of a tar: the key
-            in the `.json` beside a photo.
-        split_bytes: Larger containers are read in parts of about this size where they can be.
-        threads: Files read ahead at once by each worker.
-        read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.
-        timeout_s: Seconds after which one request to remote storage is given up and tried again.
-        storage_options: Passed to fsspec as they are; never shown, dumped or digested.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    kind: Literal["auto", "folder", "tar", "parquet", "manifest"] = "auto"
-    label: Literal["folder", "none"] = "folder"
-    label_pattern: str | None = None
-    image_column: str | None = None
-    key_column: str | None = None
-    label_column: str | None = None
-    split_bytes: int = Field(default=256 << 20, ge=1)
-    threads: int = Field(default=4, ge=1, le=256)
-    read_ahead_bytes: int = Field(default=64 << 20, ge=1)
-    timeout_s: float = Field(default=60.0, gt=0.0)
-    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
-
-
-class OutputSettings(BaseModel):
-    """How the output is written.
-
-    Attributes:
-        row_group_bytes: Row groups of the Parquet parts are closed at this size.
-        compression: Codec of all Parquet columns; crops are compressed images already.
-        storage_options: Passed to fsspec as they are; never shown, dumped or digested.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    row_group_bytes: int = Field(default=32 << 20, ge=1)
-    compression: Literal["zstd", "snappy", "lz4", "gzip", "none"] = "zstd"
-    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
 
 
 class Config(BaseModel):
@@ -142,7 +89,7 @@ class Config(BaseModel):
             "detect": dump["detect"],
             "crop": dump["crop"],
             "limits": dump["limits"],
-            "input": {name: value for name, value in dump["input"].items() if name not in _PACE},
+            "input": {name: value for name, value in dump["input"].items() if name not in PACE},
             "output": dump["output"],
             "run": {"shards": dump["run"]["shards"]},
         }

@@ -13,8 +13,8 @@ from typing import Any
 
 from jobs import config as settings
 from jobs.config import Config
-from jobs.engine.errors import UserError
 from jobs.engine.identity import Identity, refusal
+from jobs.messages.errors import UserError
 from jobs.tables import SCHEMA_VERSION
 from mtcnn_core.ssd.files import name_of
 

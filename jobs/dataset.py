@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import require_identity
 from jobs.engine.ledger.ending import is_finished
 from jobs.engine.ledger.heads import Heads
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from jobs.config import Config
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources import ReadError, open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.drawing import draw_faces
@@ -59,7 +59,7 @@ def detect_photo(url: str, config: Config) -> PhotoFaces:
         config: All settings.
 
     Raises:
-        jobs.engine.errors.UserError: It cannot be read, or is more than one file.
+        jobs.messages.errors.UserError: It cannot be read, or is more than one file.
         mtcnn_core.images.ImageError: It cannot be decoded.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
@@ -79,7 +79,8 @@ def write_drawing(found: PhotoFaces, file: Path) -> None:
     """Writes the photo with its faces drawn on it.
 
     Raises:
-        jobs.engine.errors.UserError: The file cannot be written, or its ending is no image format.
+        jobs.messages.errors.UserError: The file cannot be written, or its ending is no image
+            format.
     """
     picture = Image.fromarray(draw_faces(found.photo.pixels, found.faces))
     try:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from jobs import tables
 from jobs.config import MEANINGS, Config
 from jobs.continuing import Continued, begun, continued
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, package_versions, read_identity
 from jobs.engine.progress import Labels
 from jobs.engine.run import run
@@ -20,6 +19,7 @@ from jobs.engine.summary import Summary
 from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
+from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.weights import Weights
 from mtcnn_core.weights.load import ORIGINAL
@@ -51,8 +51,8 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
         config: All settings.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
         mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
@@ -73,7 +73,7 @@ def going_on(config: Config, output: str) -> Continued:
     """With what an output begins, or goes on if it was begun.
 
     Raises:
-        jobs.engine.errors.UserError: Its rows would not be the same.
+        jobs.messages.errors.UserError: Its rows would not be the same.
     """
     stored = read_identity(Storage(output, config.output.storage_options))
     return continued(stored, config, output) if stored else begun(config)

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from jobs import tables
 from jobs.engine.job import Notes
-from jobs.engine.plans.members import Member
 from jobs.engine.workers.ahead import work_ahead
+from jobs.members import Member
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError
 from mtcnn_core.detectors import make_detector

@@ -7,7 +7,7 @@ from typing import Any, get_origin, get_type_hints
 
 from pydantic import BaseModel, ValidationError
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 
 class Layers:

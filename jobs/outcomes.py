@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs import tables
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from mtcnn_core.alignment import CropSettings, crop_matrices, kept_faces
 from mtcnn_core.crops import cut, encode, sharpness
 from mtcnn_core.faces import Faces

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from jobs.bench.sample import evenly, picks
 from jobs.bench.stages import time_worker
 from jobs.config import Config
-from jobs.engine.errors import UserError
 from jobs.engine.preview import Preview, preview
 from jobs.engine.workers.cluster import usable_cpus
 from jobs.extract import LABELS, going_on, prepare
+from jobs.messages.errors import UserError
 from jobs.sources import check_apart
 
 _TIMED_PHOTOS = 12
@@ -58,8 +58,8 @@ def forecast(source_url: str, output: str, config: Config, *, store: bool) -> Fo
         store: Whether the plan is stored, for `extract` to follow; otherwise nothing is written.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.engine.plain_text import plain
+from jobs.messages.plain_text import plain
 
 if TYPE_CHECKING:  # they bring Ray and the benchmark with them
     from jobs.engine.compact import Compaction

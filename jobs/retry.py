@@ -10,11 +10,11 @@ from typing import get_args
 
 from jobs import tables
 from jobs.config import load_config
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import require_identity
 from jobs.engine.retry import Retried, retry_items
 from jobs.extract import LABELS, going_on, prepare
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ def retry(
         sets: As for `load_config`.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
         mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """

@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # The floors, bottom first; a module belongs to the longest of these names that its own begins with.
 _FLOORS = {
     "mtcnn_core": 0,
+    "jobs.messages": 0,
+    "jobs.members": 0,
+    "jobs.keys": 0,
+    "jobs.storage": 0,
     "jobs.engine": 0,
     "jobs.tables": 0,
     "jobs.layers": 0,

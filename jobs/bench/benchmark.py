@@ -78,9 +78,9 @@ def benchmark(
         workers: Numbers of workers to run the whole job with.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.JobError: The whole job failed.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.JobError: The whole job failed.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     with interrupts():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.bench.rivals import Detect
 from jobs.bench.spread import Spread
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 
 @dataclass

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.devices import EngineName, Precision

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.config import Config
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources import ReadError, Source
 from mtcnn_core.images import ImageError, read_photo
 

@@ -13,11 +13,11 @@ from jobs.bench.bar import track
 from jobs.bench.sample import Pick, decoded
 from jobs.config import Config
 from jobs.engine.commit import COMMITS, committed, read_commits
-from jobs.engine.errors import JobError, UserError
-from jobs.engine.files.storage import Storage
-from jobs.engine.plans.members import Member
 from jobs.extract import extract
+from jobs.members import Member
+from jobs.messages.errors import JobError, UserError
 from jobs.sources import Source
+from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
 
 

@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from jobs.bench.sample import Pick
 from jobs.bench.spread import Spread
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.extract import ExtractJob
 from jobs.extractor import Extractor
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from mtcnn_core.stopwatch import Stopwatch
 
 STAGES = (

@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import redacted
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, parse_record, sealed, typed, unsealed, write_record
 from jobs.engine.shards import ShardFailure, ShardReport
+from jobs.messages.credentials import redacted
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 COMMITS = "_job/commits"
 QUARANTINE = "_job/quarantine"

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from jobs.engine.files.room import check_room
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import require_identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.lease.lease import Lease
@@ -22,6 +20,8 @@ from jobs.engine.settings import RunSettings
 from jobs.engine.shards import Merge, PartReport
 from jobs.engine.status import take_stock
 from jobs.engine.summary import after_change
+from jobs.storage.room import check_room
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

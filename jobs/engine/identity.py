@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, sealed, stored_bytes, typed, unsealed, write_record
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 JOB = "_job/job.json"
 

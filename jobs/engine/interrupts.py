@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from jobs.engine.errors import Interrupted
+from jobs.messages.errors import Interrupted
 
 RESUME = "interrupted; run the same command again to resume"
 EXIT_CODE = 130

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 
 
 class Notes(Protocol):

@@ -7,9 +7,6 @@ import pickle
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 
-from jobs.engine.bar import bar
-from jobs.engine.errors import JobError
-from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
@@ -17,6 +14,9 @@ from jobs.engine.settings import RunSettings
 from jobs.engine.shards import Merge, MergeReport, Result, ShardFailure, ShardSpec
 from jobs.engine.workers.dispatch import dispatched
 from jobs.engine.workers.worker import Worker
+from jobs.messages.bar import bar
+from jobs.messages.errors import JobError
+from jobs.storage.storage import Storage
 
 # Ray takes 4 s to start, in which one process merges more than this.
 _SMALL_BYTES = 64 * 2**20

@@ -13,9 +13,9 @@ from ray.util.metrics import Counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.engine.files.credentials import redacted
-from jobs.engine.plain_text import plain
 from jobs.engine.shards import ShardFailure, ShardReport
+from jobs.messages.credentials import redacted
+from jobs.messages.plain_text import plain
 
 # Rates are over the last minutes: the first shards are small and the caches cold.
 _RATE_OVER_S = 300.0

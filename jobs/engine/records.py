@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 SEAL = "record_sha256"
 

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 
 from jobs.engine.commit import forget_failure, quarantined, write_failure
-from jobs.engine.files.room import check_room
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, require_identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
@@ -29,6 +27,8 @@ from jobs.engine.shards import MergeReport, Retry, ShardReport, ShardSpec
 from jobs.engine.status import take_stock
 from jobs.engine.summary import Summary, finished
 from jobs.engine.workers.dispatch import dispatched
+from jobs.storage.room import check_room
+from jobs.storage.storage import Storage
 
 # What was processed again is put in place as often as this, so that it is not lost with the driver.
 _REPLACE_EVERY_S = 1.0

@@ -13,9 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.engine.commit import committed_numbers, forget_failure, quarantined, write_failure
-from jobs.engine.errors import JobError, LeaseLostError, UserError
-from jobs.engine.files.room import check_room
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
@@ -26,7 +23,6 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.merging import merge_all, regroupings
 from jobs.engine.plans.growth import Growth
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.settings import RunSettings
@@ -34,6 +30,10 @@ from jobs.engine.shards import MergeReport, ShardReport, ShardSpec
 from jobs.engine.status import take_stock
 from jobs.engine.summary import Summary, finished
 from jobs.engine.workers.dispatch import dispatched
+from jobs.members import Member
+from jobs.messages.errors import JobError, LeaseLostError, UserError
+from jobs.storage.room import check_room
+from jobs.storage.storage import Storage
 
 # So many shards go out in plan order, to have something to look at; see `_running_order`.
 _FIRST = 16

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -64,3 +66,19 @@ class RunSettings(BaseModel):
     min_free_bytes: int = Field(default=2**30, ge=0)
     line_every_s: float = Field(default=30.0, gt=0.0)
     shards: ShardSizes = ShardSizes()
+
+
+class OutputSettings(BaseModel):
+    """How the output is written.
+
+    Attributes:
+        row_group_bytes: Row groups of the Parquet parts are closed at this size.
+        compression: Codec of all Parquet columns; crops are compressed images already.
+        storage_options: Passed to fsspec as they are; never shown, dumped or digested.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    row_group_bytes: int = Field(default=32 << 20, ge=1)
+    compression: Literal["zstd", "snappy", "lz4", "gzip", "none"] = "zstd"
+    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.engine.commit import quarantined
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import require_identity
 from jobs.engine.ledger.ending import SUCCESS
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
+from jobs.storage.storage import Storage
 
 STOPPED_RETRY = "A retry is under way or was killed; wait for it, or run it or the job again."
 

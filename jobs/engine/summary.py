@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.ledger.ending import stored_summary
 from jobs.engine.status import Status
+from jobs.storage.storage import Storage
 
 _OF_A_RUN: dict[str, Any] = {
     "new_members": 0,

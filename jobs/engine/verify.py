@@ -9,15 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.bar import bar
 from jobs.engine.checks.commits import CommitsCheck, Tally
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
 from jobs.engine.checks.plan import Planned, StoredPlan
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.strangers import strangers
 from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB, read_identity
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
@@ -26,6 +23,9 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
 from jobs.engine.shards import shard_number
 from jobs.engine.status import STOPPED_RETRY
+from jobs.messages.bar import bar
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 
 def verify(

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.config import Config
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, read_identity
 from jobs.engine.run import run
 from jobs.engine.summary import Summary
@@ -19,7 +16,10 @@ from jobs.evaluation.dataset import Dataset, FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.selection import select, select_keys
 from jobs.extract import LABELS, going_on, prepare
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
 from jobs.sources import check_apart
+from jobs.storage.storage import Storage
 from mtcnn_core.faces import Faces
 
 DATASET = "dataset"

@@ -43,8 +43,8 @@ def evaluate_landmarks(
         limit: How many photos at most.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
         mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """

@@ -9,10 +9,10 @@ from functools import partial
 
 import numpy as np
 
-from jobs.engine.plain_text import plain
 from jobs.evaluation.dataset import Dataset
 from jobs.evaluation.sheets import as_jpeg
 from jobs.evaluation.truth.pairs import Pairs
+from jobs.messages.plain_text import plain
 from mtcnn_core.contact_sheet import Tile, beside, contact_sheet
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.evaluation.verification import Verification

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources import ReadError, Source
 from mtcnn_core.images import ImageError, ImageLimits, read_photo
 

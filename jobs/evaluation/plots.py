@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.engine.plain_text import plain
 from jobs.evaluation.results import Results
+from jobs.messages.plain_text import plain
 from mtcnn_core.faces import LANDMARKS
 
 _LEFT_OUT = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.engine.files.storage import Storage
+from jobs.storage.storage import Storage
 
 METRICS = "metrics.json"
 _VERSION = 1
@@ -47,7 +47,7 @@ class Folder:
         """Writes a file, replacing what was there.
 
         Raises:
-            jobs.engine.errors.OutputError: Storage does not take it.
+            jobs.messages.errors.OutputError: Storage does not take it.
         """
         self._storage.publish_bytes(data, name)
 

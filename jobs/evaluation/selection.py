@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from jobs.bench.sample import evenly
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 
 
 class Names:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.engine.plain_text import plain
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.pictures import Pictures
+from jobs.messages.plain_text import plain
 from mtcnn_core.contact_sheet import Mark, Tile, contact_sheet, cut_out
 
 MOST = 48

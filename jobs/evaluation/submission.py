@@ -5,8 +5,8 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from jobs.engine.errors import UserError
 from jobs.evaluation.results import Folder
+from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.wider_face import Detections
 
 FOLDER = "detections"

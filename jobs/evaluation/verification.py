@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.config import Config
-from jobs.engine.errors import UserError
 from jobs.engine.interrupts import interrupts
 from jobs.engine.workers.cluster import usable_cpus
 from jobs.evaluation.dataset import Dataset
@@ -24,6 +23,7 @@ from jobs.evaluation.pair_sheet import hardest, pair_sheet
 from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.truth.pairs import Pairs, read_pairs
+from jobs.messages.errors import UserError
 from mtcnn_core.embedding import Embedder, EmbeddingError, EmbeddingSettings
 from mtcnn_core.evaluation.verification import Verification, verify
 
@@ -52,8 +52,8 @@ def evaluate_verification(
         embedding: How crops are given to the model.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
         mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """

@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping
 
 from jobs.config import Config
-from jobs.engine.errors import UserError
 from jobs.engine.interrupts import interrupts
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.detection import default_output, detect
@@ -20,6 +19,7 @@ from jobs.evaluation.submission import write_detections
 from jobs.evaluation.truth.detections import read_detections
 from jobs.evaluation.truth.wider import read_wider
 from jobs.evaluation.wider_scores import WiderFound, draw, score
+from jobs.messages.errors import UserError
 from jobs.sources import open_source
 from mtcnn_core.evaluation.annotations import Annotation, Detections
 from mtcnn_core.faces import Faces
@@ -51,8 +51,8 @@ def evaluate_widerface(
         save_detections: Whether what was found is written in that format, too.
 
     Raises:
-        jobs.engine.errors.UserError: Something the user has to change.
-        jobs.engine.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
         mtcnn_core.devices.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from jobs.config import InputSettings
-from jobs.engine.files.credentials import in_options
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.credentials import in_options
 from jobs.sources.demo import DemoSource
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path
@@ -13,6 +12,7 @@ from jobs.sources.kinds import Kind, kind_of
 from jobs.sources.labels import check_label_pattern
 from jobs.sources.manifest import ManifestSource
 from jobs.sources.parquet import ParquetSource
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 
 __all__ = ["ReadError", "Source", "check_apart", "open_source"]

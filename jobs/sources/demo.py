@@ -12,12 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.labels import label_of
+from jobs.sources.settings import InputSettings
 from mtcnn_core.cache import cache_dir
 
 # Part of the folder's name: another number whenever a picture below changes.

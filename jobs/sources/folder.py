@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.patience import ask, is_absent, said
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.local_tree import LocalTree, text_of
 from jobs.sources.files.pattern import Pattern, split_glob
 from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.files.remote_tree import RemoteTree, version_of
 from jobs.sources.labels import label_of
+from jobs.sources.settings import InputSettings
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.patience import ask, is_absent, said
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["

@@ -6,13 +6,13 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.files.braces import expand
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import open_ranges
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import is_folder, local_path
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS

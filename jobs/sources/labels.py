@@ -3,8 +3,8 @@
 import re
 from functools import lru_cache
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
+from jobs.sources.settings import InputSettings
 
 
 def label_of(name: str, settings: InputSettings, *, key: str | None = None) -> str | None:

@@ -4,16 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
 from jobs.sources.files.local_tree import LocalTree, text_of
 from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import local_path
 from jobs.sources.labels import label_of
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
 from jobs.sources.tables.rows import Row
 from jobs.sources.tables.uris import (
@@ -26,6 +25,7 @@ from jobs.sources.tables.uris import (
     store_of,
     without_dots,
 )
+from jobs.storage.filesystem import open_filesystem
 
 
 @dataclass(frozen=True)

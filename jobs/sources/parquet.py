@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.keys import digest
-from jobs.engine.plans.members import Member
+from jobs.keys import digest
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import open_ranges
 from jobs.sources.files.reading import ReadError
 from jobs.sources.labels import label_of
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, pairwise
 
-from jobs.config import InputSettings
-from jobs.engine.plans.keys import KeySet, digest
-from jobs.engine.plans.members import Member
+from jobs.keys import KeySet, digest
+from jobs.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.steady_file import SteadyFile, StreamError, open_local
 from jobs.sources.labels import label_of
+from jobs.sources.settings import InputSettings
 from jobs.sources.tars.samples import Sample, SampleFile
 from jobs.sources.tars.stream import TarEntry, TarStream
 

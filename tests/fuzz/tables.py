@@ -16,9 +16,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.parquet import ParquetSource
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
 from tests.fuzz.command import run
 from tests.fuzz.mutations import Sample, mutated

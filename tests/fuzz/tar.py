@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from jobs.config import InputSettings
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources.files.inflated_file import InflatedFile
 from jobs.sources.files.reading import ReadError
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 from tests.fuzz.command import run
 from tests.fuzz.mutations import mutated

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.config import Config, load_config, presets
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from mtcnn_core.alignment import PRESETS
 
 

@@ -14,8 +14,8 @@ from jobs import config as config_module
 from jobs import continuing, tables
 from jobs.config import Config, load_config
 from jobs.continuing import begun, continued
-from jobs.engine.errors import UserError
 from jobs.engine.identity import Identity
+from jobs.messages.errors import UserError
 
 URL = "faces"
 

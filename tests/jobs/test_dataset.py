@@ -9,7 +9,7 @@ import pytest
 
 from jobs.dataset import open_dataset
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from tests.jobs.engine import retries
 from tests.jobs.engine.outputs import finished_output, plan_folder, start_worker
 from tests.jobs.engine.stand_in import LINES, make_folder

@@ -12,7 +12,7 @@ from PIL import Image
 
 from jobs.config import load_config
 from jobs.detect import PhotoFaces, detect_photo, write_drawing
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from mtcnn_core.images import ImageTooLarge, UndecodableImage
 

@@ -20,8 +20,8 @@ from PIL import Image
 
 from jobs import tables as job_tables
 from jobs.config import Config, load_config
-from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob, Extractor
+from jobs.members import Member
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder

@@ -18,15 +18,15 @@ from jobs.config import load_config
 from jobs.continuing import begun
 from jobs.engine import retry as retry_module
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.plan import Plan
 from jobs.engine.shards import ShardReport
 from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
 from jobs.extract import prepare
+from jobs.messages.errors import UserError
 from jobs.retry import retry
 from jobs.sources.demo import demo_folder
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import part_digests
 from tests.jobs.engine.retries import run_here
 

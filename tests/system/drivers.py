@@ -19,10 +19,10 @@ from typing import Any
 
 import psutil
 
-from jobs.engine.errors import Interrupted
-from jobs.engine.plans.members import Member
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
+from jobs.members import Member
+from jobs.messages.errors import Interrupted
 from tests.command import environment
 from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder

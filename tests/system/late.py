@@ -29,11 +29,6 @@ import jobs.engine.merging
 import jobs.engine.retry
 import jobs.engine.run
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
-from jobs.engine.files import durable
-from jobs.engine.files.local_folder import LocalFolder
-from jobs.engine.files.remote_folder import RemoteFolder
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.lease import lease
 from jobs.engine.lease.claims import Periods
@@ -47,6 +42,11 @@ from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import Result, ShardSpec
 from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
+from jobs.messages.errors import UserError
+from jobs.storage import durable
+from jobs.storage.local_folder import LocalFolder
+from jobs.storage.remote_folder import RemoteFolder
+from jobs.storage.storage import Storage
 from tests.command import environment
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 

@@ -25,10 +25,8 @@ from jobs.engine.checks.commits import CommitsCheck
 from jobs.engine.checks.plan import Planned
 from jobs.engine.commit import commit_path
 from jobs.engine.compact import compact
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.progress import Labels, Reporter
 from jobs.engine.records import sealed
@@ -41,6 +39,8 @@ from jobs.engine.workers.actors import Actor
 from jobs.engine.workers.cluster import connect
 from jobs.engine.workers.pool import Pool
 from jobs.engine.workers.worker import resident_bytes
+from jobs.members import Member
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import ChecksumJob
 from tests.system.memory import peak_mb

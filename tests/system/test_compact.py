@@ -15,9 +15,9 @@ import pytest
 from jobs import tables
 from jobs.config import Config
 from jobs.engine.compact import compact
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.verify import verify
+from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
 from tests.system.conftest import SHARDS

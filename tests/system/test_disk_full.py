@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.errors import OutputError
 from jobs.engine.preview import preview
 from jobs.engine.settings import RunSettings
+from jobs.messages.errors import OutputError
 from tests.command import mtcnn_ray
 from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import list_folder, make_folder

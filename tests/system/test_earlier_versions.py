@@ -17,13 +17,13 @@ import pytest
 from jobs.dataset import open_dataset
 from jobs.engine import run as run_module
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
 from jobs.engine.records import SEAL, sealed
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.engine.status import status
 from jobs.engine.summary import Summary
 from jobs.engine.verify import verify
+from jobs.messages.errors import UserError
 from tests.command import mtcnn_ray
 from tests.jobs.engine import retries
 from tests.jobs.engine.outputs import IDENTITY

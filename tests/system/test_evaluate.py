@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 
 from jobs.config import load_config
-from jobs.engine.errors import UserError
 from jobs.engine.verify import verify
 from jobs.evaluation.widerface import evaluate_widerface
+from jobs.messages.errors import UserError
 from mtcnn_core import FaceDetector, decode
 from tests.command import blocking, mtcnn_ray
 from tests.mtcnn_core.embedding_model import embedding_model

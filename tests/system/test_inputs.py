@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.config import load_config
-from jobs.engine.plans.members import Member
 from jobs.extract import ExtractJob
+from jobs.members import Member
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
 from mtcnn_core.weights import load_default

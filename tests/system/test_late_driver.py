@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from jobs.engine.errors import UserError
 from jobs.engine.lease import claims, lease
 from jobs.engine.lease.claims import Periods
+from jobs.messages.errors import UserError
 from tests.servers.object_store import ObjectStore
 from tests.system.late import Place, Stops, driver, without_ray
 

@@ -15,8 +15,6 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.errors import LeaseLostError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.heads import Heads
@@ -26,6 +24,8 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.shards import Merge, MergeReport, Retry, ShardReport, ShardSpec
 from jobs.engine.status import take_stock
 from jobs.engine.summary import after_change
+from jobs.messages.errors import LeaseLostError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.stand_in import ChecksumJob
 from tests.servers.object_store import ObjectStore
 from tests.system.late import JOB, SETTINGS, UNREADABLE, Place, Stops, without_ray

@@ -11,9 +11,9 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files.storage import Storage
+from jobs.messages.errors import OutputError
 from jobs.sources.demo import demo_folder
+from jobs.storage.storage import Storage
 from tests.command import mtcnn_ray
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore

@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.verify import verify
+from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
 from tests.system.conftest import SHARDS

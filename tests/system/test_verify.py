@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.errors import UserError
 from jobs.engine.verify import verify
+from jobs.messages.errors import UserError
 from jobs.tables import FAILED_STATUSES
 from tests.command import mtcnn_ray
 from tests.jobs.engine.damage import rewrite_part

@@ -9,12 +9,12 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.checks.commits import Tally
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB, Identity, read_identity
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import Entry
 from jobs.engine.ledger.ending import FIX_SUMMARY, SUCCESS, SUMMARY, stored_summary
 from jobs.engine.records import RecordError
+from jobs.storage.storage import Storage
 
 
 def stored_identity(storage: Storage, problems: list[str]) -> Identity | None:

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.engine.checks.rows import ShardRows, shard_rows
-from jobs.engine.files.digest import read_once
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
 from jobs.engine.shards import PartReport, ShardReport, rows_shared, shard_number
+from jobs.storage.digest import read_once
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.engine.checks.rows import KeySequence
-from jobs.engine.files.digest import read_once
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.generation import Generation
 from jobs.engine.plans.index import FIX, PLAN, PlanFile, index_path, indexed, read_index
 from jobs.engine.records import RecordError
 from jobs.engine.shards import ShardSpec, shard_name, shard_number
+from jobs.storage.digest import read_once
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.checks.plan import StoredPlan
 from jobs.engine.commit import COMMITS, QUARANTINE
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import LOG, entry_number
@@ -17,6 +16,7 @@ from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.shards import shard_number
 from jobs.engine.workers.traces import ATTEMPTS
+from jobs.storage.storage import Storage
 
 _JOB = "_job"
 # Names of what an attempt at a shard leaves begin so.

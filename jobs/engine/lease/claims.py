@@ -7,10 +7,10 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.patience import Patience
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claim import Claim
+from jobs.messages.errors import UserError
+from jobs.storage.patience import Patience
+from jobs.storage.storage import Storage
 
 CLAIMS = "_job/lease"
 

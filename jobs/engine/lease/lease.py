@@ -11,12 +11,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from jobs.engine.errors import LeaseLostError, OutputError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Claims, Periods, now
 from jobs.engine.lease.lock import FolderLock
 from jobs.engine.lease.log import Entry, Log
+from jobs.messages.errors import LeaseLostError, OutputError, UserError
+from jobs.storage.storage import Storage
 
 PERIODS = Periods()
 

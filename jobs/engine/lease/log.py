@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, parse_record, sealed
 from jobs.engine.shards import Merged, ShardReport
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 LOG = "_job/log"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import Log
 from jobs.engine.plans.index import indexed
 from jobs.engine.records import stored_bytes, unsealed, write_record
+from jobs.storage.storage import Storage
 
 SUCCESS = "_SUCCESS"
 SUMMARY = "_job/summary.json"

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.engine.commit import committed_numbers, read_commits
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.checkpoints import SCHEMA, part_row, read_checkpoints, row_of
 from jobs.engine.plans.plan import Plan
 from jobs.engine.shards import Merged, PartReport, shard_name, shard_number
+from jobs.storage.storage import Storage
 
 _ROWS_AT_ONCE = 4096
 

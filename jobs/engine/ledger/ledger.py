@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.engine.commit import COMMITS, QUARANTINE
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import upgrade
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
@@ -28,6 +27,7 @@ from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.shards import Merged, ShardReport
 from jobs.engine.workers.traces import ATTEMPTS
+from jobs.storage.storage import Storage
 
 # A reader of an output in the making reads no more small records than these.
 _CHECKPOINT_SHARDS = 4096

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
 from jobs.engine.shards import Merge, Merged, PartReport, rows_shared
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

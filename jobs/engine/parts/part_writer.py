@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import JobError, OutputError
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.rows import canonical, row_bytes
 from jobs.engine.shards import PartReport
+from jobs.messages.errors import JobError, OutputError
+from jobs.storage.storage import Storage
 
 
 class PartWriter:

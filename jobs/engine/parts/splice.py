@@ -9,8 +9,8 @@ from itertools import accumulate
 
 import pyarrow as pa
 
-from jobs.engine.errors import JobError
 from jobs.engine.parts.stored import StoredRows
+from jobs.messages.errors import JobError
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.digest import read_once
-from jobs.engine.files.storage import Storage
 from jobs.engine.shards import PartReport
+from jobs.messages.errors import UserError
+from jobs.storage.digest import read_once
+from jobs.storage.storage import Storage
 
 
 class DamagedPartError(UserError):

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from jobs.engine.files.digest import digest
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.index import PlanFile
-from jobs.engine.plans.members import SCHEMA, Member, table_of
+from jobs.engine.plans.members import SCHEMA, table_of
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardSpec, shard_name
+from jobs.members import Member
+from jobs.storage.digest import digest
+from jobs.storage.storage import Storage
 
 _SHARDS_A_FILE = 1000
 

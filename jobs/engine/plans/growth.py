@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from jobs.engine.files.storage import Storage
-from jobs.engine.plain_text import plain
-from jobs.engine.plans.keys import KeySet
-from jobs.engine.plans.members import Member, read_members
+from jobs.engine.plans.members import read_members
+from jobs.keys import KeySet
+from jobs.members import Member
+from jobs.messages.plain_text import plain
+from jobs.storage.storage import Storage
 
 _LOOKED_UP_TOGETHER = 4096
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import read_record
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 PLAN = "_job/plan"
 

@@ -1,15 +1,15 @@
-"""The members of an input, and how the plan stores them."""
+"""The members of an input as a plan stores them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
+from jobs.members import Member
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 SCHEMA = pa.schema(
     [
@@ -23,36 +23,6 @@ SCHEMA = pa.schema(
         pa.field("stop", pa.int64()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member of the input: an item, or a part of a container that holds many.
-
-    Attributes:
-        key: Unique name within the input.
-        uri: Where it is.
-        size: Bytes; None where that is not known.
-        version: ETag or modification time.
-        label: Class of the item, if it has one.
-        items: How many items it holds; None for a container that tells only when it is read.
-        start: Where a part of a container begins, in the container's own unit; 0 for others.
-        stop: Where it ends, itself not included; None is the end of the container.
-    """
-
-    key: str
-    uri: str
-    size: int | None
-    version: str
-    label: str | None
-    items: int | None = 1
-    start: int = 0
-    stop: int | None = None
-
-    @property
-    def is_container(self) -> bool:
-        """Whether it is read for the items in it; the key is then not theirs."""
-        return self.items != 1 or self.stop is not None
 
 
 def table_of(members: Sequence[Member]) -> pa.Table:

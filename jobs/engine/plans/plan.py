@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from jobs.engine.errors import LeaseLostError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.generation import Generation, cut_into_shards, joined, write_files
 from jobs.engine.plans.growth import Growth, News
 from jobs.engine.plans.index import PLAN, Index, PlanFile, index_path, read_indices
-from jobs.engine.plans.keys import KeySet
-from jobs.engine.plans.members import Member, members_of, read_members
+from jobs.engine.plans.members import members_of, read_members
 from jobs.engine.records import create_record
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardSpec, shard_number
+from jobs.keys import KeySet
+from jobs.members import Member
+from jobs.messages.errors import LeaseLostError, UserError
+from jobs.storage.storage import Storage
 
 # Of a driver, which its files are called by; those of version 0.1 had none.
 _PLANNED = re.compile(r"generation-[0-9]+(?:\.([0-9]+))?-[0-9]+\.parquet")

@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Callable
 from typing import Literal
 
-from jobs.engine.errors import JobError
-from jobs.engine.files.storage import Storage
-from jobs.engine.plans.members import Member
 from jobs.engine.shards import ShardFailure, ShardSpec
 from jobs.engine.workers.traces import Trace, leave_trace, remove_traces
 from jobs.engine.workers.watchdog import State, Watchdog
+from jobs.members import Member
+from jobs.messages.errors import JobError
+from jobs.storage.storage import Storage
 
 
 class Attempt:

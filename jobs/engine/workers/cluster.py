@@ -17,9 +17,9 @@ import ray
 from ray._private.worker import global_worker
 from ray.exceptions import RayError
 
-from jobs.engine.errors import JobError, UserError
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.loopback import only_for_us
+from jobs.messages.errors import JobError, UserError
 
 # Descriptors only pass through the object store; Ray asks for 75 MiB at least.
 _OBJECT_STORE_BYTES = 100 * 2**20

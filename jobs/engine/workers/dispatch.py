@@ -6,13 +6,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Generator, Iterable, Sequence
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import Result, ShardSpec
 from jobs.engine.workers.cluster import ClusterLostError, connect
 from jobs.engine.workers.pool import Beat, Pool
+from jobs.storage.storage import Storage
 
 # So often in a row, with no shard done in between, may Ray be lost.
 _LOSSES = 3

@@ -21,8 +21,6 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from jobs.engine.errors import JobError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
 from jobs.engine.settings import RunSettings
@@ -32,6 +30,8 @@ from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
 from jobs.engine.workers.traces import given_up, read_trace
 from jobs.engine.workers.watchdog import Limits
+from jobs.messages.errors import JobError, UserError
+from jobs.storage.storage import Storage
 
 _DEATHS = (
     RayActorError,

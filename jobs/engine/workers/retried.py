@@ -9,16 +9,16 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from jobs.engine.errors import JobError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.job import Job, count_column
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.splice import Choice, NewRows, splice
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
-from jobs.engine.plans.members import Member
 from jobs.engine.shards import PartReport, Retry, ShardReport, ShardSpec
+from jobs.members import Member
+from jobs.messages.errors import JobError, UserError
+from jobs.storage.storage import Storage
 
 
 class RetriedParts:

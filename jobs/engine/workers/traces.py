@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import read_record, write_record
 from jobs.engine.shards import CRASHED, ShardFailure, ShardSpec
+from jobs.storage.storage import Storage
 
 ATTEMPTS = "_job/attempts"
 

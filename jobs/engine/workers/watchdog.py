@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.engine.files.storage import Storage
+from jobs.storage.storage import Storage
 
 # Dumps the stacks of all threads; neither Ray nor the libraries of a job use it.
 STACKS_SIGNAL = signal.SIGUSR2

@@ -149,8 +149,8 @@ def _said() -> bytes:
 def _leave_trace(
     url: str, options: dict[str, object], state: State, verdict: Verdict | None, where: str
 ) -> None:
-    from jobs.engine.files.storage import Storage
     from jobs.engine.workers.traces import Trace, leave_trace
+    from jobs.storage.storage import Storage
 
     if state.shard is None:
         return

@@ -17,9 +17,6 @@ import psutil
 import pyarrow as pa
 
 from jobs.engine.commit import create_commit, is_committed, read_commits
-from jobs.engine.errors import JobError, OutputError
-from jobs.engine.files.room import check_room
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
 from jobs.engine.lease.log import Log
@@ -40,6 +37,9 @@ from jobs.engine.shards import (
 from jobs.engine.workers.attempt import Alone, Attempt
 from jobs.engine.workers.retried import RetriedParts
 from jobs.engine.workers.watchdog import Limits, State, Watchdog
+from jobs.messages.errors import JobError, OutputError
+from jobs.storage.room import check_room
+from jobs.storage.storage import Storage
 
 
 class Worker:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.landmark_error import AnnotatedFaces
 from mtcnn_core.evaluation.overlaps import Floats
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 
 def read_text(path: Path) -> str:

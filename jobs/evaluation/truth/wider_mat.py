@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.overlaps import corners
 from mtcnn_core.evaluation.wider_face import SUBSETS, Annotation
 

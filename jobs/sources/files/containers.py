@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.patience import is_absent, said
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
 from jobs.sources.files.braces import common_folder, expand
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.local_tree import LocalTree
@@ -24,6 +21,9 @@ from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.files.steady_file import SteadyFile, open_local, open_remote
 from jobs.sources.files.web_page import is_page
 from jobs.sources.folder import local_path
+from jobs.sources.settings import InputSettings
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.patience import is_absent, said
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import unquote_to_bytes
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.patience import retrying
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason
 from jobs.sources.files.regular_file import NotRegularError, open_regular
+from jobs.storage.patience import retrying
 
 _Identity = tuple[int, int]
 

@@ -4,7 +4,7 @@ import re
 
 from fsspec.utils import glob_translate
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 
 class Pattern:

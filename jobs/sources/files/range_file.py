@@ -6,12 +6,12 @@ import io
 import os
 from collections.abc import Callable
 
-from jobs.engine.files.patience import CutOffError, retrying
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError, reason
 from jobs.sources.files.regular_file import NotRegularError, open_regular
 from jobs.sources.files.remote_path import RemotePath, size_of
 from jobs.sources.files.remote_tree import RemoteTree
+from jobs.storage.patience import CutOffError, retrying
 
 
 class RangeError(OSError):

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.engine.files.patience import CutOffError, is_denied
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.storage.patience import CutOffError, is_denied
 
 
 class ContradictionError(OSError):

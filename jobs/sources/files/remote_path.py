@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.engine.files.patience import PATIENCE, Patience, ask, is_transient
 from jobs.sources.files.reading import ContradictionError
 from jobs.sources.files.web_page import is_page, read_page
+from jobs.storage.patience import PATIENCE, Patience, ask, is_transient
 
 _VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
 

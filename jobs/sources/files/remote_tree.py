@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import public_url
-from jobs.engine.files.patience import PATIENCE, Patience, said
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
 from jobs.sources.files.entry import Entry
 from jobs.sources.files.pattern import Pattern
 from jobs.sources.files.reading import ReadError, changed, over_limit, reason
 from jobs.sources.files.remote_path import RemotePath, is_other, size_of, version_of
 from jobs.sources.files.s3_listing import is_s3, list_s3
 from jobs.sources.files.web_page import is_page
+from jobs.storage.patience import PATIENCE, Patience, said
 
 __all__ = ["RemoteTree", "said", "version_of"]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jobs.engine.files.patience import Patience, ask
 from jobs.sources.files.entry import Entry
+from jobs.storage.patience import Patience, ask
 
 
 def is_s3(fs: Any) -> bool:

@@ -5,10 +5,10 @@ from typing import Any, BinaryIO, Protocol
 
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.files.patience import PATIENCE, CutOffError, Patience, ask, retrying
 from jobs.sources.files.reading import reason
 from jobs.sources.files.regular_file import open_regular
 from jobs.sources.files.web_page import is_page
+from jobs.storage.patience import PATIENCE, CutOffError, Patience, ask, retrying
 
 # One request to remote storage.
 BLOCK = 8 << 20

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.files.local_tree import text_of
+from jobs.sources.settings import InputSettings
 
 # By name, because older releases of pyarrow lack the views.
 _BINARY = frozenset({"binary", "large_binary", "binary_view"})

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.files.inflated_file import INFLATES, most_content
 from jobs.sources.files.range_file import RangeFile
 from jobs.sources.files.reading import ReadError, over_limit
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import ParquetColumns
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 
 # More than any row of text needs; a file of another kind may be one long line.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from jobs.bench.duel import Duel, Side, duel
 from jobs.bench.rivals import Detect
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 
 def _photos(count: int) -> list[NDArray[np.uint8]]:

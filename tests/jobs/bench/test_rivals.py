@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.bench.rivals import RIVALS, load_rival
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from mtcnn_core import DetectorSettings, decode
 from mtcnn_core.devices import DeviceError

@@ -9,7 +9,7 @@ from PIL import Image
 
 from jobs.bench.sample import Pick, decoded, evenly, picks
 from jobs.config import load_config
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources import open_source
 
 

@@ -10,8 +10,8 @@ import pytest
 from jobs.bench.sample import Pick
 from jobs.bench.stages import OTHER, STAGES, PhotoTimes, WorkerTimes, time_worker
 from jobs.config import load_config
-from jobs.engine.errors import UserError
 from jobs.extract import ExtractJob
+from jobs.messages.errors import UserError
 from jobs.sources import open_source
 from mtcnn_core.weights import load_default
 

@@ -11,9 +11,9 @@ from typing import Any
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import LOG
 from jobs.engine.parts.names import shard_of
+from jobs.storage.storage import Storage
 
 
 class Mortal(MemoryFileSystem):  # type: ignore[misc]

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.plan import Plan
@@ -17,6 +16,7 @@ from jobs.engine.records import SEAL, sealed
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardReport
 from jobs.engine.workers.worker import Worker
+from jobs.storage.storage import Storage
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 
 IDENTITY = Identity({"detect": {"min_face": 20}}, "digest", packages={"pyarrow": "0"}, input="in")

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jobs.engine.commit import committed
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.plan import Plan
 from jobs.engine.retry import Retried, retry_items
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
 from jobs.engine.workers.worker import Worker
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder
 

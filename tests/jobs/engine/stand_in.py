@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.job import Notes
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 
 FILES = pa.schema(
     [

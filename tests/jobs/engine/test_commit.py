@@ -13,10 +13,10 @@ from jobs.engine.commit import (
     read_failures,
     write_failure,
 )
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError
 from jobs.engine.shards import ShardFailure
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import edit_record, finished_output
 
 

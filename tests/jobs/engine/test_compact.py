@@ -21,8 +21,6 @@ import pytest
 from jobs.engine import merging
 from jobs.engine.commit import committed, read_commits, write_failure
 from jobs.engine.compact import Compacted, compact
-from jobs.engine.errors import OutputError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import LOG, Log
 from jobs.engine.ledger import ledger as ledger_module
@@ -36,6 +34,8 @@ from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.status import status
 from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
+from jobs.messages.errors import OutputError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.mortal import (
     Mortal,
     contents,

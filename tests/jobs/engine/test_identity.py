@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, package_versions, read_identity
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 IDENTITY = Identity(
     config={"detect": {"min_face": 20, "factor": 0.709}, "crop": {"size": 160}},

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.engine.errors import Interrupted
 from jobs.engine.interrupts import interrupts
+from jobs.messages.errors import Interrupted
 
 
 def _interrupted_library() -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from jobs.engine import run as run_module
-from jobs.engine.errors import OutputError
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.engine.verify import verify
+from jobs.messages.errors import OutputError
 from tests.jobs.engine.mortal import Mortal, contents, data_of, files, places, restore
 from tests.jobs.engine.outputs import IDENTITY, finished_output, part_digests
 from tests.jobs.engine.retries import SIZES, run_here
@@ -31,7 +31,7 @@ SETTINGS = RunSettings(workers=2)
 DRIVER = """
 import sys
 from pathlib import Path
-from jobs.engine.errors import Interrupted
+from jobs.messages.errors import Interrupted
 from jobs.engine.run import run
 from tests.jobs.engine.retries import SIZES, run_here
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder

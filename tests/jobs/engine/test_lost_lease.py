@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 
 from jobs.engine.compact import compact
-from jobs.engine.errors import LeaseLostError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease import lease as lease_module
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.lease.lease import Lease
@@ -20,11 +18,13 @@ from jobs.engine.lease.log import Log
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans import plan as plan_module
 from jobs.engine.plans.index import PlanFile
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import PLAN
 from jobs.engine.preview import preview
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
+from jobs.members import Member
+from jobs.messages.errors import LeaseLostError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY, finished_output, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob
 

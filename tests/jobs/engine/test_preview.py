@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.errors import UserError
 from jobs.engine.identity import Identity
 from jobs.engine.plans.growth import Growth
-from jobs.engine.plans.members import Member
 from jobs.engine.preview import Preview, preview
 from jobs.engine.settings import RunSettings, ShardSizes
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from tests.jobs.engine.outputs import IDENTITY, finished_output
 from tests.jobs.engine.stand_in import list_folder, make_folder
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.records import RecordError, parse_record, sealed, write_record
+from jobs.storage.storage import Storage
 
 
 @dataclass(frozen=True)

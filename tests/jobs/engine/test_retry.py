@@ -19,8 +19,6 @@ import pytest
 from jobs.engine import retry as retry_module
 from jobs.engine.commit import committed, quarantined, read_commits
 from jobs.engine.compact import compact
-from jobs.engine.errors import OutputError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger import ledger as ledger_module
@@ -31,6 +29,8 @@ from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.engine.status import status
 from jobs.engine.verify import verify
+from jobs.messages.errors import OutputError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.mortal import (
     Mortal,
     contents,

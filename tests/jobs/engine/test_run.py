@@ -12,8 +12,6 @@ import pytest
 
 from jobs.engine.commit import quarantined, read_failures
 from jobs.engine.compact import compact
-from jobs.engine.errors import JobError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.run import run
@@ -21,6 +19,8 @@ from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.status import status
 from jobs.engine.summary import Summary
 from jobs.engine.verify import verify
+from jobs.messages.errors import JobError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 

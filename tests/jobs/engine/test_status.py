@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.commit import write_failure
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.shards import ShardFailure
 from jobs.engine.status import status
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import finished_output, plan_folder, start_worker
 from tests.jobs.engine.stand_in import make_folder
 

@@ -17,19 +17,19 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.engine.commit import read_commits, write_failure
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, SCHEMA, row_of, write_checkpoint
 from jobs.engine.ledger.heads import Heads
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure
 from jobs.engine.status import STOPPED_RETRY
 from jobs.engine.verify import verify
+from jobs.members import Member
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.damage import (
     EVERYWHERE,
     ONCE,

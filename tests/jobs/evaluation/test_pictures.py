@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.config import InputSettings
-from jobs.engine.plans.members import Member
 from jobs.evaluation.pictures import Pictures
+from jobs.members import Member
 from jobs.sources import ReadError, Source, open_source
+from jobs.sources.settings import InputSettings
 from mtcnn_core.images import ImageLimits
 
 

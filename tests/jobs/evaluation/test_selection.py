@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
 from jobs.evaluation.selection import Names, limited, select, select_keys
+from jobs.members import Member
+from jobs.messages.errors import UserError
 
 NAMES = ["0--Parade/a_1.jpg", "0--Parade/a_2.jpg", "1--Dance/a_1.jpg"]
 

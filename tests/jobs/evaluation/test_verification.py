@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from jobs.config import load_config
-from jobs.engine.errors import UserError
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.evaluation.verification import _figures, _those_with, evaluate_verification
+from jobs.messages.errors import UserError
 from mtcnn_core.embedding import EmbeddingSettings
 from mtcnn_core.evaluation.verification import verify
 from tests.mtcnn_core.embedding_model import embedding_model

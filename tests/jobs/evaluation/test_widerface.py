@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from jobs.config import load_config
-from jobs.engine.errors import UserError
 from jobs.evaluation.detection import default_output
 from jobs.evaluation.report import widerface_report
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.submission import write_detections
 from jobs.evaluation.widerface import evaluate_widerface
+from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.wider_face import Detections
 from tests.jobs.evaluation.printed import printed
 

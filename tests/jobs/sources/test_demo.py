@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
+from jobs.sources.settings import InputSettings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

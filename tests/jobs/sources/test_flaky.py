@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import tenacity.nap
 
-from jobs.config import InputSettings
 from jobs.sources import ReadError, open_source
 from jobs.sources.files import steady_file
+from jobs.sources.settings import InputSettings
 from tests.servers import flaky
 
 _MAX_BYTES = 50_000

@@ -16,11 +16,11 @@ from typing import ClassVar
 import fsspec
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources import ReadError, Source, check_apart, open_source
 from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.settings import InputSettings
 
 
 def filled(root: Path, *keys: str) -> Path:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.sources import open_source
 from jobs.sources.labels import check_label_pattern, label_of
+from jobs.sources.settings import InputSettings
 
 
 def settings_of(**settings: object) -> InputSettings:

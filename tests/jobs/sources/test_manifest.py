@@ -14,12 +14,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource
 from jobs.sources.manifest import ManifestSource
+from jobs.sources.settings import InputSettings
 
 GONE = ReadError("unreadable", "the file is no longer there")
 NOT_LOCAL = ReadError("unsupported", "the manifest is remote and may not name local files")

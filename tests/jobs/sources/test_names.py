@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.config import InputSettings
 from jobs.engine.plans.members import members_of, table_of
 from jobs.sources import open_source
+from jobs.sources.settings import InputSettings
 from tests.servers.object_store import ObjectStore
 
 NAMES = [

@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.reading import ReadError
 from jobs.sources.parquet import ParquetSource, image_columns
+from jobs.sources.settings import InputSettings
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 Items = list[tuple[Member, bytes | ReadError]]

@@ -18,10 +18,10 @@ import fsspec
 import numpy as np
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.reading import ReadError
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 
 Items = dict[str, bytes | ReadError]
@@ -715,7 +715,7 @@ def test_what_is_too_large_is_never_in_memory(tmp_path: Path) -> None:
 
 _MEASURE = """
 import sys
-from jobs.config import InputSettings
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 from tests.system.memory import peak_mb
 source = TarSource(sys.argv[1], InputSettings(split_bytes=1 << 40))

@@ -17,14 +17,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.engine.errors import LeaseLostError, OutputError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease import lease as lease_module
 from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.lock import FolderLock
 from jobs.engine.lease.log import Entry, Log
+from jobs.messages.errors import LeaseLostError, OutputError, UserError
+from jobs.storage.storage import Storage
 
 FAST = Periods(renew_s=0.05, expiry_s=0.6, look_s=0.02)
 OWN = Claim.own(locked=False)
@@ -356,7 +356,7 @@ def test_leftovers_of_killed_writers_of_claims_are_removed(tmp_path: Path) -> No
 def test_lock_is_refused_while_the_first_lives(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom jobs.engine.lease.lease import Lease\n"
-        "from jobs.engine.files.storage import Storage\n"
+        "from jobs.storage.storage import Storage\n"
         "with Lease(Storage(sys.argv[1])) as lease:\n    lease.take()\n"
         "    print('taken', flush=True); sys.stdin.read()"
     )
@@ -403,9 +403,9 @@ def test_lock_makes_no_folder_that_stays(tmp_path: Path) -> None:
 CONTENDER = """
 import os, random, sys, time
 from jobs.engine.lease.claims import Periods
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 from jobs.engine.lease.lease import Lease
-from jobs.engine.files.storage import Storage
+from jobs.storage.storage import Storage
 folder, seed = sys.argv[1:]
 draw = random.Random(seed)
 for _ in range(10):

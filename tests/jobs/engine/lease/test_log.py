@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import LOG, Entry, Log, entry_number, entry_path
 from jobs.engine.shards import Merged, PartReport, ShardReport
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 MERGED = Merged("files", "files/part-000-000000.3.parquet", 9, "ab", {"000-000000": (2, 5)})
 REPORT = ShardReport(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.ledger.checkpoints import (
     CHECKPOINTS,
     SCHEMA,
@@ -18,6 +17,7 @@ from jobs.engine.ledger.checkpoints import (
     write_checkpoint,
 )
 from jobs.engine.shards import shard_name
+from jobs.storage.storage import Storage
 from tests.jobs.engine.ledger.reports import report
 
 

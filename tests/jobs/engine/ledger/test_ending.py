@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pytest
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.ending import (
@@ -20,10 +19,11 @@ from jobs.engine.ledger.ending import (
     show_ending,
     stored_summary,
 )
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.records import RecordError
 from jobs.engine.settings import ShardSizes
+from jobs.members import Member
+from jobs.storage.storage import Storage
 
 DONE = {"status": {"success": True}, "a": 1}
 NOT_DONE = {"status": {"success": False}, "a": 2}

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from jobs.engine.commit import commit_path, create_commit
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import Entry, Log, entry_path
 from jobs.engine.ledger import heads as heads_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, write_checkpoint
 from jobs.engine.ledger.heads import Heads
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import Merged, ShardReport
+from jobs.members import Member
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.ledger.reports import part, report
 
 SHARDS = ("000-000000", "000-000001", "000-000002", "001-000000")

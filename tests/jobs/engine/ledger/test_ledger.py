@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 
 from jobs.engine.commit import create_commit
-from jobs.engine.errors import LeaseLostError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Entry, Log
@@ -21,6 +19,8 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.shards import Merged, ShardReport
 from jobs.engine.workers.traces import ATTEMPTS
+from jobs.messages.errors import LeaseLostError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.ledger.reports import part, report
 
 OUTPUTS = ("files", "lines")

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.errors import JobError, OutputError
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.rows import row_bytes
 from jobs.engine.shards import PartReport
+from jobs.messages.errors import JobError, OutputError
+from jobs.storage.storage import Storage
 
 SCHEMA = pa.schema(
     [

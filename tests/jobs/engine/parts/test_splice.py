@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.errors import JobError
 from jobs.engine.parts.splice import Choice, NewRows, Stretch, splice
 from jobs.engine.parts.stored import StoredRows
+from jobs.messages.errors import JobError
 
 SCHEMA = pa.schema(
     [

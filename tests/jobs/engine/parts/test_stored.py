@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.commit import read_commits
-from jobs.engine.files.storage import Storage
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import finished_output
 
 SCHEMA = pa.schema([pa.field("number", pa.int64())])

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.generation import cut_into_shards
 from jobs.engine.plans.growth import Growth
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import PLAN, Plan, PlanReader
 from jobs.engine.settings import ShardSizes
+from jobs.members import Member
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 
 
 def members(count: int, start: int = 0, size: int | None = 100) -> Iterator[Member]:

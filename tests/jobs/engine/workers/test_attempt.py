@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.files.storage import Storage
-from jobs.engine.plans.members import Member
 from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.attempt import Alone, Attempt
 from jobs.engine.workers.traces import Trace, read_trace
 from jobs.engine.workers.watchdog import State, Watchdog
+from jobs.members import Member
+from jobs.storage.storage import Storage
 
 SPEC = ShardSpec("000-000001", "plan.parquet", 1, 3, 100, run="r", attempt=2, careful=True)
 MEMBERS = [Member(key, f"/{key}", 1, "v", None) for key in ("a.jpg", "b.jpg", "c.jpg")]

@@ -7,9 +7,9 @@ import psutil
 import pytest
 import ray
 
-from jobs.engine.errors import UserError
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.cluster import Cluster, connect
+from jobs.messages.errors import UserError
 
 
 def _target(monkeypatch: pytest.MonkeyPatch, resources: dict[str, float], **settings: Any) -> int:

@@ -11,14 +11,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.errors import JobError, OutputError, UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.plans.plan import Plan
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardFailure, ShardReport
 from jobs.engine.verify import verify
 from jobs.engine.workers.cluster import Cluster, connect
 from jobs.engine.workers.pool import Beat, Pool
+from jobs.messages.errors import JobError, OutputError, UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import part_digests, plan_folder
 from tests.jobs.engine.stand_in import ChecksumJob, ChecksumProcessor, make_folder
 

@@ -10,15 +10,15 @@ import pytest
 
 from jobs.engine.commit import commit_path, read_commits
 from jobs.engine.compact import compact
-from jobs.engine.errors import UserError
-from jobs.engine.files.storage import Storage
 from jobs.engine.job import Job
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.heads import Heads
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import PartReport, Retry, ShardFailure, ShardReport, ShardSpec
+from jobs.members import Member
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.mortal import files
 from tests.jobs.engine.outputs import edit_record, part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, make_folder

@@ -11,15 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.engine.files.storage import Storage
 from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.traces import ATTEMPTS, Trace, read_trace
+from jobs.storage.storage import Storage
 
 SPEC = ShardSpec("000-000001", "plan.parquet", 1, 8, 100, run="r", attempt=3)
 # Tells of an item, and then does something with it.
 WORKER = """
 import collections, ctypes, itertools, os, re, sys, time
-from jobs.engine.files.storage import Storage
+from jobs.storage.storage import Storage
 from jobs.engine.workers.watchdog import Limits, State, Watchdog
 
 dog = Watchdog(Storage(sys.argv[1]), Limits(item_s={item_s}, stall_s=1, max_bytes=400 << 20))

@@ -10,16 +10,16 @@ import pytest
 
 from jobs.engine.commit import committed, read_commits
 from jobs.engine.compact import compact
-from jobs.engine.errors import OutputError
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.log import Entry, Log
-from jobs.engine.plans.members import Member
 from jobs.engine.plans.plan import Plan
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import Merge, MergeReport, ShardFailure, ShardReport, ShardSpec
 from jobs.engine.workers import worker as worker_module
 from jobs.engine.workers.traces import ATTEMPTS, read_trace
 from jobs.engine.workers.worker import Worker
+from jobs.members import Member
+from jobs.messages.errors import OutputError
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
 

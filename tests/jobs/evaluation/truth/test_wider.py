@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.engine.errors import UserError
 from jobs.evaluation.truth.wider import read_wider
+from jobs.messages.errors import UserError
 from tests.jobs.evaluation.truth.wider_files import (
     FACES,
     PHOTOS,

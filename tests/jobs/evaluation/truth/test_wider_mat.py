@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from jobs.engine.errors import UserError
 from jobs.evaluation.truth.wider_mat import read_mat
+from jobs.messages.errors import UserError
 from tests.jobs.evaluation.truth.wider_files import (
     FACES,
     PHOTOS,

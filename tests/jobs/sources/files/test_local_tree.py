@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources.files import local_tree
 from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.files.reading import ReadError

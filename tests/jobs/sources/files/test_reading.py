@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources.files.reading import ReadError, read_ahead, reason
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.files.patience import CutOffError, Patience
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources.files.containers import Containers
 from jobs.sources.files.range_file import RangeFile, open_ranges
 from jobs.sources.files.reading import ContradictionError, ReadError
 from jobs.sources.files.remote_path import RemotePath, is_other, version_of
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.files.steady_file import SteadyFile
+from jobs.storage.patience import CutOffError, Patience
 from tests.servers.scripted import Scripted
 
 HURRIED = Patience(attempts=3, first_wait_s=0.0, longest_wait_s=0.0)

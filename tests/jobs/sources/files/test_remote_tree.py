@@ -8,14 +8,14 @@ from typing import Any
 import fsspec
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.patience import Patience
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import FolderSource
+from jobs.sources.settings import InputSettings
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.patience import Patience
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore
 

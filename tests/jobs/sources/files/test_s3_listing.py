@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.patience import PATIENCE
+from jobs.messages.errors import UserError
 from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.files.s3_listing import list_s3
+from jobs.storage.patience import PATIENCE
 from tests.servers.object_store import ObjectStore
 
 

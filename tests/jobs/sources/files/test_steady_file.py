@@ -15,7 +15,6 @@ import pytest
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.engine.files.patience import Patience
 from jobs.sources.files.steady_file import (
     BLOCK,
     Opened,
@@ -24,6 +23,7 @@ from jobs.sources.files.steady_file import (
     open_local,
     open_remote,
 )
+from jobs.storage.patience import Patience
 
 QUICK = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.001)
 CONTENT = os.urandom(3 * BLOCK + 1000)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import fsspec
 import pytest
 
-from jobs.engine.plans.members import Member
+from jobs.members import Member
 from jobs.sources.files.reading import ReadError
 from jobs.sources.files.remote_tree import RemoteTree
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pyarrow.parquet.encryption as pe
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
-from jobs.engine.plans.members import Member
+from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.files.reading import ReadError
 from jobs.sources.parquet import ParquetSource
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables import photos
 
 NO_FOOTER = "the Parquet file cannot be read: its footer is damaged or missing"
@@ -46,7 +46,7 @@ def repeated(file: Path, value: pa.Array, count: int, **others: pa.Array) -> Pat
 
 _MEASURE = """
 import sys
-from jobs.config import InputSettings
+from jobs.sources.settings import InputSettings
 from jobs.sources.parquet import ParquetSource
 from tests.system.memory import peak_mb
 source = ParquetSource(sys.argv[1], InputSettings())

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.config import InputSettings
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
+from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
 from jobs.sources.tables.rows import Row, has_uri
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import InputSettings
 from jobs.sources.files.reading import ReadError
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 from jobs.sources.tars.stream import TarEntry, TarStream
 
@@ -183,7 +183,7 @@ def test_a_label_of_megabytes_is_not_parsed(tmp_path: Path) -> None:
 
 _MEASURE = """
 import sys
-from jobs.config import InputSettings
+from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 from tests.system.memory import peak_mb
 source = TarSource(sys.argv[1], InputSettings())

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files.storage import Storage
+from jobs.messages.errors import OutputError
+from jobs.storage.storage import Storage
 
 
 def check_room(storage: Storage, least_bytes: int) -> None:

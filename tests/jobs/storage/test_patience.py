@@ -10,7 +10,7 @@ from fsspec.exceptions import FSTimeoutError
 from fsspec.implementations.local import LocalFileSystem
 from tenacity import wait_none
 
-from jobs.engine.files.patience import (
+from jobs.storage.patience import (
     ATTEMPTS,
     CutOffError,
     Patience,

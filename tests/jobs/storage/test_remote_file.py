@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.files.remote_file import open_remote
+from jobs.storage.remote_file import open_remote
 
 DATA = bytes(range(256)) * 40_000  # more than two blocks
 

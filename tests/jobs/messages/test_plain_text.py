@@ -2,8 +2,8 @@
 
 import pytest
 
-from jobs.engine.errors import JobError, UserError
-from jobs.engine.plain_text import plain
+from jobs.messages.errors import JobError, UserError
+from jobs.messages.plain_text import plain
 
 
 @pytest.mark.parametrize(

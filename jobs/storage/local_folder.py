@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
-from jobs.engine.files import durable, spool
+from jobs.storage import durable, spool
 
 
 class LocalFolder:

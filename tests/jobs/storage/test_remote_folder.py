@@ -12,9 +12,9 @@ import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files.patience import Patience
-from jobs.engine.files.storage import Storage
+from jobs.messages.errors import OutputError
+from jobs.storage.patience import Patience
+from jobs.storage.storage import Storage
 
 HURRIED = Patience(attempts=4, first_wait_s=0.0, longest_wait_s=0.0)
 

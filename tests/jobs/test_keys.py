@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobs.engine.plans.keys import KeySet
+from jobs.keys import KeySet
 
 
 def key_set(*keys: str) -> KeySet:

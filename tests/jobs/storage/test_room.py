@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files.room import check_room
-from jobs.engine.files.storage import Storage
-from jobs.engine.plans.members import Member
 from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
+from jobs.members import Member
+from jobs.messages.errors import OutputError
+from jobs.storage.room import check_room
+from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY, plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, make_folder
 

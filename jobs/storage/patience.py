@@ -22,7 +22,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from jobs.engine.files.credentials import redacted
+from jobs.messages.credentials import redacted
 
 ATTEMPTS = 6
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.files.durable import make_folder
-from jobs.engine.files.storage import Storage
 from jobs.engine.lease.lock import FolderLock
+from jobs.storage.durable import make_folder
+from jobs.storage.storage import Storage
 
 # Whatever is done to a disk that matters when the power fails.
 Trace = list[tuple[str, str]]

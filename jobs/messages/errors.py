@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from jobs.engine.files.credentials import redacted
-from jobs.engine.plain_text import plain
+from jobs.messages.credentials import redacted
+from jobs.messages.plain_text import plain
 
 
 class UserError(Exception):

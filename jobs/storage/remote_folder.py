@@ -13,9 +13,9 @@ from typing import Any, BinaryIO, cast
 
 from fsspec import AbstractFileSystem
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files import spool
-from jobs.engine.files.patience import (
+from jobs.messages.errors import OutputError
+from jobs.storage import spool
+from jobs.storage.patience import (
     CutOffError,
     Patience,
     ask,
@@ -24,7 +24,7 @@ from jobs.engine.files.patience import (
     retrying,
     said,
 )
-from jobs.engine.files.remote_file import open_remote
+from jobs.storage.remote_file import open_remote
 
 _READ_TOGETHER = 256
 _THREADS = 8

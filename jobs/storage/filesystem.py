@@ -7,9 +7,9 @@ from typing import Any
 
 import fsspec
 
-from jobs.engine.errors import UserError
-from jobs.engine.files.credentials import in_options, public_url, remember
-from jobs.engine.files.patience import said
+from jobs.messages.credentials import in_options, public_url, remember
+from jobs.messages.errors import UserError
+from jobs.storage.patience import said
 
 _EXTRAS = {
     "s3": "s3",

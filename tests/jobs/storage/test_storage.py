@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.errors import OutputError, UserError
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.storage import Storage
+from jobs.messages.errors import OutputError, UserError
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.storage import Storage
 
 
 @pytest.fixture(params=["local", "memory", "remote"])
@@ -244,7 +244,7 @@ def test_missing_package_is_named_with_its_extra(module: str, url: str, extra: s
     # In a process of its own, where the package is hidden.
     code = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from jobs.engine.errors import UserError; from jobs.engine.files.storage import Storage\n"
+        "from jobs.messages.errors import UserError; from jobs.storage.storage import Storage\n"
         f"try:\n    Storage({url!r})\nexcept UserError as error:\n    print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

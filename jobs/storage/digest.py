@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from jobs.engine.errors import UserError
+from jobs.messages.errors import UserError
 
 if TYPE_CHECKING:
-    from jobs.engine.files.storage import Storage
+    from jobs.storage.storage import Storage
 
 _BLOCK_BYTES = 2**22
 

@@ -11,13 +11,13 @@ from typing import Any, BinaryIO
 
 from fsspec.implementations.local import LocalFileSystem
 
-from jobs.engine.errors import OutputError
-from jobs.engine.files.digest import digest
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.local_folder import LocalFolder
-from jobs.engine.files.patience import PATIENCE, Patience, said
-from jobs.engine.files.remote_folder import RemoteFolder
-from jobs.engine.files.spool import is_leftover
+from jobs.messages.errors import OutputError
+from jobs.storage.digest import digest
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.local_folder import LocalFolder
+from jobs.storage.patience import PATIENCE, Patience, said
+from jobs.storage.remote_folder import RemoteFolder
+from jobs.storage.spool import is_leftover
 
 # A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
 _DEADLINE_S = 600.0

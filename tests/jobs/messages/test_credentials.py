@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.commit import read_failures, write_failure
-from jobs.engine.errors import JobError, OutputError, UserError
-from jobs.engine.files import credentials
-from jobs.engine.files.credentials import HIDDEN, in_options, public_url, redacted, remember
-from jobs.engine.files.filesystem import open_filesystem
-from jobs.engine.files.storage import Storage
 from jobs.engine.identity import Identity, read_identity
 from jobs.engine.shards import ShardFailure
+from jobs.messages import credentials
+from jobs.messages.credentials import HIDDEN, in_options, public_url, redacted, remember
+from jobs.messages.errors import JobError, OutputError, UserError
+from jobs.storage.filesystem import open_filesystem
+from jobs.storage.storage import Storage
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from jobs.engine.files.durable import make_folder
+from jobs.storage.durable import make_folder
 
 _OPEN_FILES = Path("/proc/self/fd")
 

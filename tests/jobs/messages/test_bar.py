@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from jobs.engine.bar import bar
+from jobs.messages.bar import bar
 
 
 def test_lines_where_there_is_no_terminal() -> None:

@@ -1,0 +1,1 @@
+"""What is said to people: errors, text without control characters or credentials, a bar."""
