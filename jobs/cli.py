@@ -149,7 +149,7 @@ def detect(
 @app.command()
 def status(output: OutputArgument, config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Tells how far a job is: while it runs, and after."""
-    from jobs.engine.status import status
+    from jobs.engine.driver.status import status
     from jobs.report import status_json, status_table
 
     found = status(output, _output_options(config))
@@ -163,7 +163,7 @@ def status(output: OutputArgument, config: ConfigOption = None, as_json: JsonOpt
 @app.command()
 def verify(output: OutputArgument, config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """Checks every record against its files, and finds what does not belong there."""
-    from jobs.engine.verify import verify
+    from jobs.engine.driver.verify import verify
     from jobs.report import verdict
     from jobs.tables import FAILED_STATUSES
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.config import Config
-from jobs.engine.compact import Compaction, compact
+from jobs.engine.driver.compact import Compaction, compact
 from jobs.engine.identity import require_identity
 from jobs.storage.storage import Storage
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 from jobs import tables
 from jobs.config import MEANINGS, Config
 from jobs.continuing import Continued, begun, continued
+from jobs.engine.driver.progress import Labels
+from jobs.engine.driver.run import run
+from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, package_versions, read_identity
-from jobs.engine.progress import Labels
-from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
-from jobs.engine.summary import Summary
 from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source

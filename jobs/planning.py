@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobs.bench.sample import evenly, picks
 from jobs.bench.stages import time_worker
 from jobs.config import Config
-from jobs.engine.preview import Preview, preview
+from jobs.engine.driver.preview import Preview, preview
 from jobs.engine.workers.cluster import usable_cpus
 from jobs.extract import LABELS, going_on, prepare
 from jobs.messages.errors import UserError

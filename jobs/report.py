@@ -12,10 +12,10 @@ from rich.table import Table
 from jobs.messages.plain_text import plain
 
 if TYPE_CHECKING:  # they bring Ray and the benchmark with them
-    from jobs.engine.compact import Compaction
-    from jobs.engine.retry import Retried
-    from jobs.engine.status import Status
-    from jobs.engine.summary import Summary
+    from jobs.engine.driver.compact import Compaction
+    from jobs.engine.driver.retry import Retried
+    from jobs.engine.driver.status import Status
+    from jobs.engine.driver.summary import Summary
     from jobs.planning import Forecast
 
 _MOST_PROBLEMS = 1000

@@ -10,8 +10,8 @@ from typing import get_args
 
 from jobs import tables
 from jobs.config import load_config
+from jobs.engine.driver.retry import Retried, retry_items
 from jobs.engine.identity import require_identity
-from jobs.engine.retry import Retried, retry_items
 from jobs.extract import LABELS, going_on, prepare
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

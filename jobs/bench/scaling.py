@@ -12,7 +12,7 @@ from typing import Any
 from jobs.bench.bar import track
 from jobs.bench.sample import Pick, decoded
 from jobs.config import Config
-from jobs.engine.commit import COMMITS, committed, read_commits
+from jobs.engine.ledger.commits import COMMITS, committed, read_commits
 from jobs.extract import extract
 from jobs.members import Member
 from jobs.messages.errors import JobError, UserError

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.config import Config
+from jobs.engine.driver.run import run
+from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, read_identity
-from jobs.engine.run import run
-from jobs.engine.summary import Summary
 from jobs.evaluation.dataset import Dataset, FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.selection import select, select_keys

@@ -16,7 +16,7 @@ import psutil
 import pyarrow.dataset as ds
 import pytest
 
-from jobs.engine.verify import verify
+from jobs.engine.driver.verify import verify
 from jobs.sources.demo import demo_folder
 from mtcnn_core import FaceDetector, decode
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.dataset import open_dataset
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
 from jobs.messages.errors import UserError
 from tests.jobs.engine import retries
 from tests.jobs.engine.outputs import finished_output, plan_folder, start_worker
@@ -62,8 +62,8 @@ def stopped_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jobs.engine.retry.dispatched", retries.run_here)
-    monkeypatch.setattr("jobs.engine.retry.merge_all", killed)
+    monkeypatch.setattr("jobs.engine.driver.retry.dispatched", retries.run_here)
+    monkeypatch.setattr("jobs.engine.driver.retry.merge_all", killed)
     with pytest.raises(KeyboardInterrupt):
         retries.retry(output)
     return output

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.config import load_config
+from jobs.engine.driver.preview import Preview
 from jobs.engine.plans.growth import Growth
-from jobs.engine.preview import Preview
 from jobs.planning import Forecast, forecast
 from tests.command import mtcnn_ray
 

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs import tables
-from jobs.engine.status import Status
-from jobs.engine.summary import Summary
+from jobs.engine.driver.status import Status
+from jobs.engine.driver.summary import Summary
 from jobs.report import status_json, status_table, summary_table, verdict
 
 _STATUS = Status(

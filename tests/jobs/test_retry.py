@@ -16,11 +16,11 @@ import pytest
 import jobs.extractor
 from jobs.config import load_config
 from jobs.continuing import begun
-from jobs.engine import retry as retry_module
-from jobs.engine.compact import compact
+from jobs.engine.driver import retry as retry_module
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.verify import verify
 from jobs.engine.plans.plan import Plan
-from jobs.engine.shards import ShardReport
-from jobs.engine.verify import verify
+from jobs.engine.reports import ShardReport
 from jobs.engine.workers.worker import Worker
 from jobs.extract import prepare
 from jobs.messages.errors import UserError

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from jobs.engine.run import run
+from jobs.engine.driver.run import run
 from jobs.engine.settings import RunSettings
 from jobs.members import Member
 from jobs.messages.errors import Interrupted

@@ -25,10 +25,13 @@ import fsspec
 import pyarrow.parquet as pq
 import pytest
 
-import jobs.engine.merging
-import jobs.engine.retry
-import jobs.engine.run
-from jobs.engine.compact import compact
+import jobs.engine.driver.merging
+import jobs.engine.driver.retry
+import jobs.engine.driver.run
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.retry import retry_items
+from jobs.engine.driver.run import run
+from jobs.engine.driver.verify import verify
 from jobs.engine.identity import Identity
 from jobs.engine.lease import lease
 from jobs.engine.lease.claims import Periods
@@ -36,11 +39,9 @@ from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.ending import SUCCESS, show_ending
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan, PlanReader
-from jobs.engine.retry import retry_items
-from jobs.engine.run import run
+from jobs.engine.reports import Result
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import Result, ShardSpec
-from jobs.engine.verify import verify
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.worker import Worker
 from jobs.messages.errors import UserError
 from jobs.storage import durable
@@ -248,7 +249,11 @@ def without_ray(skipping: str | None = None) -> Iterator[None]:
                 yield worker.run(spec)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (jobs.engine.run, jobs.engine.retry, jobs.engine.merging):
+        for module in (
+            jobs.engine.driver.run,
+            jobs.engine.driver.retry,
+            jobs.engine.driver.merging,
+        ):
             patch.setattr(module, "dispatched", dispatched)
         patch.setattr(durable, "sync", lambda path: None)
         yield

@@ -20,21 +20,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
-from jobs.engine import merging
 from jobs.engine.checks.commits import CommitsCheck
 from jobs.engine.checks.plan import Planned
-from jobs.engine.commit import commit_path
-from jobs.engine.compact import compact
+from jobs.engine.driver import merging
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.status import status, take_stock
+from jobs.engine.driver.summary import after_change
+from jobs.engine.driver.verify import verify
 from jobs.engine.lease.lease import Lease
+from jobs.engine.ledger.commits import commit_path
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.plan import Plan, PlanReader
-from jobs.engine.progress import Labels, Reporter
 from jobs.engine.records import sealed
+from jobs.engine.reports import PartReport, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import PartReport, ShardReport, ShardSpec
-from jobs.engine.status import status, take_stock
-from jobs.engine.summary import after_change
-from jobs.engine.verify import verify
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.actors import Actor
 from jobs.engine.workers.cluster import connect
 from jobs.engine.workers.pool import Pool

@@ -14,9 +14,9 @@ import pytest
 
 from jobs import tables
 from jobs.config import Config
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.verify import verify
 from jobs.engine.parts.part_writer import PartWriter
-from jobs.engine.verify import verify
 from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
@@ -27,7 +27,7 @@ from tests.system.processes import wait_until
 TABLES = ("images", "faces")
 # Nobody listens there: a run that needed Ray would end with an error.
 _NO_RAY = {"RAY_ADDRESS": "127.0.0.1:1"}
-_DRIVER = "import sys; from jobs.engine.compact import compact; compact(sys.argv[1])"
+_DRIVER = "import sys; from jobs.engine.driver.compact import compact; compact(sys.argv[1])"
 
 
 @pytest.fixture

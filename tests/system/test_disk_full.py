@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.preview import preview
+from jobs.engine.driver.preview import preview
 from jobs.engine.settings import RunSettings
 from jobs.messages.errors import OutputError
 from tests.command import mtcnn_ray

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from jobs.dataset import open_dataset
-from jobs.engine import run as run_module
-from jobs.engine.compact import compact
+from jobs.engine.driver import run as run_module
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.run import run
+from jobs.engine.driver.status import status
+from jobs.engine.driver.summary import Summary
+from jobs.engine.driver.verify import verify
 from jobs.engine.records import SEAL, sealed
-from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
-from jobs.engine.status import status
-from jobs.engine.summary import Summary
-from jobs.engine.verify import verify
 from jobs.messages.errors import UserError
 from tests.command import mtcnn_ray
 from tests.jobs.engine import retries
@@ -50,7 +50,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     make_folder(Path("in"), 8)
     monkeypatch.setattr(run_module, "dispatched", retries.run_here)
-    monkeypatch.setattr("jobs.engine.retry.dispatched", retries.run_here)
+    monkeypatch.setattr("jobs.engine.driver.retry.dispatched", retries.run_here)
     return tmp_path
 
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from jobs.config import load_config
-from jobs.engine.verify import verify
+from jobs.engine.driver.verify import verify
 from jobs.evaluation.widerface import evaluate_widerface
 from jobs.messages.errors import UserError
 from mtcnn_core import FaceDetector, decode

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.engine.verify import verify
+from jobs.engine.driver.verify import verify
 from tests.command import environment
 from tests.jobs.engine.outputs import finished_output, part_digests
 from tests.system.drivers import driving

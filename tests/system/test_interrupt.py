@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jobs.engine.driver.verify import verify
 from jobs.engine.settings import ShardSizes
-from jobs.engine.verify import verify
 from tests.command import mtcnn_ray
 from tests.jobs.engine.outputs import part_digests, plan_folder, start_worker
 from tests.jobs.engine.stand_in import make_folder

@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
+from jobs.engine.driver.merging import merge_all, regroupings
+from jobs.engine.driver.status import take_stock
+from jobs.engine.driver.summary import after_change
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.merging import merge_all, regroupings
 from jobs.engine.plans.plan import Plan
-from jobs.engine.shards import Merge, MergeReport, Retry, ShardReport, ShardSpec
-from jobs.engine.status import take_stock
-from jobs.engine.summary import after_change
+from jobs.engine.reports import MergeReport, ShardReport
+from jobs.engine.shards import Merge, Retry, ShardSpec
 from jobs.messages.errors import LeaseLostError, UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.stand_in import ChecksumJob

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.compact import compact
-from jobs.engine.verify import verify
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.verify import verify
 from tests.command import mtcnn_ray
 from tests.servers.bad_http import Answer, BadServer
 from tests.system.conftest import SHARDS

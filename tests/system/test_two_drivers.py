@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from jobs.engine.driver.verify import verify
 from jobs.engine.lease.claims import CLAIMS, Periods
-from jobs.engine.verify import verify
 from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.verify import verify
+from jobs.engine.driver.verify import verify
 from jobs.messages.errors import UserError
 from jobs.tables import FAILED_STATUSES
 from tests.command import mtcnn_ray

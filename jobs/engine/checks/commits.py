@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from jobs.engine.checks.plan import Planned
-from jobs.engine.commit import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.lease.log import Entry
+from jobs.engine.ledger.commits import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.records import RecordError
-from jobs.engine.shards import Merged, ShardReport
+from jobs.engine.reports import Merged, ShardReport
 from jobs.storage.storage import Storage
 
 _READ_TOGETHER = 256

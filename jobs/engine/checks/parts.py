@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from jobs.engine.checks.rows import ShardRows, shard_rows
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
-from jobs.engine.shards import PartReport, ShardReport, rows_shared, shard_number
+from jobs.engine.reports import PartReport, ShardReport, rows_shared
+from jobs.engine.shards import shard_number
 from jobs.storage.digest import read_once
 from jobs.storage.storage import Storage
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Set
 
+from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.checks.plan import StoredPlan
-from jobs.engine.commit import COMMITS, QUARANTINE
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import LOG, entry_number
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, is_checkpoint
+from jobs.engine.ledger.commits import COMMITS, QUARANTINE
 from jobs.engine.ledger.ending import SUCCESS, SUMMARY
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.shards import shard_number
-from jobs.engine.workers.traces import ATTEMPTS
 from jobs.storage.storage import Storage
 
 _JOB = "_job"

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from jobs.engine.records import RecordError, parse_record, sealed
-from jobs.engine.shards import Merged, ShardReport
+from jobs.engine.reports import Merged, ShardReport
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.shards import PartReport, ShardReport, shard_number
+from jobs.engine.reports import PartReport, ShardReport
+from jobs.engine.shards import shard_number
 from jobs.storage.storage import Storage
 
 CHECKPOINTS = "_job/checkpoints"

@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.engine.commit import committed_numbers, read_commits
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.checkpoints import SCHEMA, part_row, read_checkpoints, row_of
+from jobs.engine.ledger.commits import committed_numbers, read_commits
 from jobs.engine.plans.plan import Plan
-from jobs.engine.shards import Merged, PartReport, shard_name, shard_number
+from jobs.engine.reports import Merged, PartReport
+from jobs.engine.shards import shard_name, shard_number
 from jobs.storage.storage import Storage
 
 _ROWS_AT_ONCE = 4096

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.engine.commit import COMMITS, QUARANTINE
+from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.identity import upgrade
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
@@ -21,12 +21,12 @@ from jobs.engine.ledger.checkpoints import (
     row_of,
     write_checkpoint,
 )
+from jobs.engine.ledger.commits import COMMITS, QUARANTINE
 from jobs.engine.ledger.ending import SUCCESS, show_ending
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
-from jobs.engine.shards import Merged, ShardReport
-from jobs.engine.workers.traces import ATTEMPTS
+from jobs.engine.reports import Merged, ShardReport
 from jobs.storage.storage import Storage
 
 # A reader of an output in the making reads no more small records than these.

@@ -13,7 +13,8 @@ from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
-from jobs.engine.shards import Merge, Merged, PartReport, rows_shared
+from jobs.engine.reports import Merged, PartReport, rows_shared
+from jobs.engine.shards import Merge
 from jobs.storage.storage import Storage
 
 

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.parts.rows import canonical, row_bytes
-from jobs.engine.shards import PartReport
+from jobs.engine.parts.row_bytes import canonical, row_bytes
+from jobs.engine.reports import PartReport
 from jobs.messages.errors import JobError, OutputError
 from jobs.storage.storage import Storage
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.shards import PartReport
+from jobs.engine.reports import PartReport
 from jobs.messages.errors import UserError
 from jobs.storage.digest import read_once
 from jobs.storage.storage import Storage

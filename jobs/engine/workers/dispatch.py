@@ -8,8 +8,9 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
+from jobs.engine.reports import Result
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import Result, ShardSpec
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.cluster import ClusterLostError, connect
 from jobs.engine.workers.pool import Beat, Pool
 from jobs.storage.storage import Storage

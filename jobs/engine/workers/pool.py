@@ -21,15 +21,16 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from jobs.engine.blame.traces import given_up, read_trace
+from jobs.engine.blame.watchdog import Limits
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.job import Job
+from jobs.engine.reports import Result, ShardFailure
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import Result, ShardFailure, ShardSpec
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.actors import Actor, Hand
 from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
-from jobs.engine.workers.traces import given_up, read_trace
-from jobs.engine.workers.watchdog import Limits
 from jobs.messages.errors import JobError, UserError
 from jobs.storage.storage import Storage
 

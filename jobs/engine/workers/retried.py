@@ -15,7 +15,8 @@ from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.parts.splice import Choice, NewRows, splice
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
-from jobs.engine.shards import PartReport, Retry, ShardReport, ShardSpec
+from jobs.engine.reports import PartReport, ShardReport
+from jobs.engine.shards import Retry, ShardSpec
 from jobs.members import Member
 from jobs.messages.errors import JobError, UserError
 from jobs.storage.storage import Storage

@@ -16,27 +16,20 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
-from jobs.engine.commit import create_commit, is_committed, read_commits
+from jobs.engine.blame.attempt import Alone, Attempt
+from jobs.engine.blame.watchdog import Limits, State, Watchdog
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
 from jobs.engine.lease.log import Log
+from jobs.engine.ledger.commits import create_commit, is_committed, read_commits
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.merge import merge_parts
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.plans.plan import PlanReader
-from jobs.engine.shards import (
-    Merge,
-    Merged,
-    MergeReport,
-    PartReport,
-    ShardFailure,
-    ShardReport,
-    ShardSpec,
-)
-from jobs.engine.workers.attempt import Alone, Attempt
+from jobs.engine.reports import Merged, MergeReport, PartReport, ShardFailure, ShardReport
+from jobs.engine.shards import Merge, ShardSpec
 from jobs.engine.workers.retried import RetriedParts
-from jobs.engine.workers.watchdog import Limits, State, Watchdog
 from jobs.messages.errors import JobError, OutputError
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage

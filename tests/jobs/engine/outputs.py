@@ -13,8 +13,8 @@ from jobs.engine.identity import Identity
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.plan import Plan
 from jobs.engine.records import SEAL, sealed
+from jobs.engine.reports import ShardReport
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import ShardReport
 from jobs.engine.workers.worker import Worker
 from jobs.storage.storage import Storage
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder

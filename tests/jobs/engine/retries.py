@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jobs.engine.commit import committed
+from jobs.engine.driver.retry import Retried, retry_items
+from jobs.engine.ledger.commits import committed
 from jobs.engine.plans.plan import Plan
-from jobs.engine.retry import Retried, retry_items
+from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.worker import Worker
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.traces import Trace
+from jobs.engine.shards import ShardSpec, Trace
 
 SPEC = ShardSpec("000-000001", "_job/plan/generation-000-00000.parquet", 1, 1024, 10**9)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.commit import read_failures, write_failure
 from jobs.engine.identity import Identity, read_identity
-from jobs.engine.shards import ShardFailure
+from jobs.engine.ledger.commits import read_failures, write_failure
+from jobs.engine.reports import ShardFailure
 from jobs.messages import credentials
 from jobs.messages.credentials import HIDDEN, in_options, public_url, redacted, remember
 from jobs.messages.errors import JobError, OutputError, UserError

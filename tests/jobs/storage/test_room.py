@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from jobs.engine.run import run
+from jobs.engine.driver.run import run
 from jobs.engine.settings import RunSettings
 from jobs.members import Member
 from jobs.messages.errors import OutputError

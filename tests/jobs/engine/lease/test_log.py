@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.lease.log import LOG, Entry, Log, entry_number, entry_path
-from jobs.engine.shards import Merged, PartReport, ShardReport
+from jobs.engine.reports import Merged, PartReport, ShardReport
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 

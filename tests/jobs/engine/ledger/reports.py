@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jobs.engine.shards import PartReport, ShardReport
+from jobs.engine.reports import PartReport, ShardReport
 
 
 def part(path: str, rows: int = 2, size: int = 10, **more: Any) -> PartReport:

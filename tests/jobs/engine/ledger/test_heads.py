@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.engine.commit import commit_path, create_commit
 from jobs.engine.lease.log import Entry, Log, entry_path
 from jobs.engine.ledger import heads as heads_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, write_checkpoint
+from jobs.engine.ledger.commits import commit_path, create_commit
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import Merged, ShardReport
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import Merged, ShardReport
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.commit import create_commit
+from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, read_checkpoints
+from jobs.engine.ledger.commits import create_commit
 from jobs.engine.ledger.ending import SUCCESS, is_at_rest, is_finished, stored_summary
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.shards import Merged, ShardReport
-from jobs.engine.workers.traces import ATTEMPTS
+from jobs.engine.reports import Merged, ShardReport
 from jobs.messages.errors import LeaseLostError, UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.ledger.reports import part, report

@@ -10,8 +10,9 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.merge import merge_parts
 from jobs.engine.parts.stored import DamagedPartError
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import Merged, PartReport
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import Merge, Merged, PartReport
+from jobs.engine.shards import Merge
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import plan_folder, start_worker
 from tests.jobs.engine.stand_in import ChecksumJob, make_folder

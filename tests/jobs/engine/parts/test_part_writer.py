@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.parts.part_writer import PartWriter
-from jobs.engine.parts.rows import row_bytes
-from jobs.engine.shards import PartReport
+from jobs.engine.parts.row_bytes import row_bytes
+from jobs.engine.reports import PartReport
 from jobs.messages.errors import JobError, OutputError
 from jobs.storage.storage import Storage
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.commit import read_commits
+from jobs.engine.ledger.commits import read_commits
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import finished_output

@@ -11,10 +11,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.engine.driver.verify import verify
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import ShardFailure, ShardReport
-from jobs.engine.verify import verify
 from jobs.engine.workers.cluster import Cluster, connect
 from jobs.engine.workers.pool import Beat, Pool
 from jobs.messages.errors import JobError, OutputError, UserError

@@ -8,14 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.commit import commit_path, read_commits
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
 from jobs.engine.job import Job
 from jobs.engine.lease.log import Entry, Log
+from jobs.engine.ledger.commits import commit_path, read_commits
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import PartReport, ShardFailure, ShardReport
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import PartReport, Retry, ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import Retry, ShardSpec
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

@@ -8,14 +8,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.commit import committed, read_commits
-from jobs.engine.compact import compact
+from jobs.engine.blame.traces import ATTEMPTS, read_trace
+from jobs.engine.driver.compact import compact
 from jobs.engine.lease.log import Entry, Log
+from jobs.engine.ledger.commits import committed, read_commits
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import MergeReport, ShardFailure, ShardReport
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import Merge, MergeReport, ShardFailure, ShardReport, ShardSpec
+from jobs.engine.shards import Merge, ShardSpec
 from jobs.engine.workers import worker as worker_module
-from jobs.engine.workers.traces import ATTEMPTS, read_trace
 from jobs.engine.workers.worker import Worker
 from jobs.members import Member
 from jobs.messages.errors import OutputError

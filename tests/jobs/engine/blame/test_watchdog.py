@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.traces import ATTEMPTS, Trace, read_trace
+from jobs.engine.blame.traces import ATTEMPTS, read_trace
+from jobs.engine.shards import ShardSpec, Trace
 from jobs.storage.storage import Storage
 
 SPEC = ShardSpec("000-000001", "plan.parquet", 1, 8, 100, run="r", attempt=3)
@@ -20,7 +20,7 @@ SPEC = ShardSpec("000-000001", "plan.parquet", 1, 8, 100, run="r", attempt=3)
 WORKER = """
 import collections, ctypes, itertools, os, re, sys, time
 from jobs.storage.storage import Storage
-from jobs.engine.workers.watchdog import Limits, State, Watchdog
+from jobs.engine.blame.watchdog import Limits, State, Watchdog
 
 dog = Watchdog(Storage(sys.argv[1]), Limits(item_s={item_s}, stall_s=1, max_bytes=400 << 20))
 dog.tell(State({phase!r}, "000-000001", "r", 3, 4, "a.jpg"))
@@ -86,7 +86,7 @@ def test_segfault_leaves_its_stack(tmp_path: Path) -> None:
 
 def wait_for_dogs(ended: subprocess.CompletedProcess[bytes]) -> None:
     """Waits for watchdogs whose worker is gone."""
-    name = "jobs.engine.workers.watchdog_process"
+    name = "jobs.engine.blame.watchdog_process"
     dogs = [
         process
         for process in psutil.process_iter(["cmdline", "ppid"])

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from jobs.engine.driver.status import Status
 from jobs.engine.ledger.ending import stored_summary
-from jobs.engine.status import Status
 from jobs.storage.storage import Storage
 
 _OF_A_RUN: dict[str, Any] = {

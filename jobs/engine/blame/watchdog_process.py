@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from jobs.engine.workers.watchdog import STACKS_SIGNAL, Limits, State
+from jobs.engine.blame.watchdog import STACKS_SIGNAL, Limits, State
 
 # Code that eats memory gets a gigabyte or so in a second.
 _LOOK_S = 0.1
@@ -149,7 +149,8 @@ def _said() -> bytes:
 def _leave_trace(
     url: str, options: dict[str, object], state: State, verdict: Verdict | None, where: str
 ) -> None:
-    from jobs.engine.workers.traces import Trace, leave_trace
+    from jobs.engine.blame.traces import leave_trace
+    from jobs.engine.shards import Trace
     from jobs.storage.storage import Storage
 
     if state.shard is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.commit import (
+from jobs.engine.ledger.commits import (
     forget_failure,
     quarantined,
     read_commits,
@@ -14,7 +14,7 @@ from jobs.engine.commit import (
     write_failure,
 )
 from jobs.engine.records import RecordError
-from jobs.engine.shards import ShardFailure
+from jobs.engine.reports import ShardFailure
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import edit_record, finished_output

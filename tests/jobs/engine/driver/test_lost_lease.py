@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.preview import preview
+from jobs.engine.driver.run import run
 from jobs.engine.lease import lease as lease_module
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.lease.lease import Lease
@@ -19,8 +21,6 @@ from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans import plan as plan_module
 from jobs.engine.plans.index import PlanFile
 from jobs.engine.plans.plan import PLAN
-from jobs.engine.preview import preview
-from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
 from jobs.members import Member
 from jobs.messages.errors import LeaseLostError

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.attempt import Alone, Attempt
-from jobs.engine.workers.traces import Trace, read_trace
-from jobs.engine.workers.watchdog import State, Watchdog
+from jobs.engine.blame.attempt import Alone, Attempt
+from jobs.engine.blame.traces import read_trace
+from jobs.engine.blame.watchdog import State, Watchdog
+from jobs.engine.shards import ShardSpec, Trace
 from jobs.members import Member
 from jobs.storage.storage import Storage
 

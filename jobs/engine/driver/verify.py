@@ -14,15 +14,15 @@ from jobs.engine.checks.ending import check_ending, check_schema, stored_identit
 from jobs.engine.checks.plan import Planned, StoredPlan
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.strangers import strangers
-from jobs.engine.commit import committed, failure_path, parse_failure, quarantined
+from jobs.engine.driver.status import STOPPED_RETRY
 from jobs.engine.identity import JOB, read_identity
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
+from jobs.engine.ledger.commits import committed, failure_path, parse_failure, quarantined
 from jobs.engine.ledger.ending import SUCCESS
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
 from jobs.engine.shards import shard_number
-from jobs.engine.status import STOPPED_RETRY
 from jobs.messages.bar import bar
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

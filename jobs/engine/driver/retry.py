@@ -11,21 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from jobs.engine.commit import forget_failure, quarantined, write_failure
+from jobs.engine.driver.merging import merge_all, regroupings
+from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.status import take_stock
+from jobs.engine.driver.summary import Summary, finished
 from jobs.engine.identity import Identity, require_identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
 from jobs.engine.lease.lease import Lease
+from jobs.engine.ledger.commits import forget_failure, quarantined, write_failure
 from jobs.engine.ledger.ending import is_at_rest
 from jobs.engine.ledger.heads import Head, Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.merging import merge_all, regroupings
 from jobs.engine.plans.plan import Plan
-from jobs.engine.progress import Labels, Reporter
+from jobs.engine.reports import MergeReport, ShardReport
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import MergeReport, Retry, ShardReport, ShardSpec
-from jobs.engine.status import take_stock
-from jobs.engine.summary import Summary, finished
+from jobs.engine.shards import Retry, ShardSpec
 from jobs.engine.workers.dispatch import dispatched
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage

@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
+from jobs.engine.reports import MergeReport, Result, ShardFailure
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import Merge, MergeReport, Result, ShardFailure, ShardSpec
+from jobs.engine.shards import Merge, ShardSpec
 from jobs.engine.workers.dispatch import dispatched
 from jobs.engine.workers.worker import Worker
 from jobs.messages.bar import bar

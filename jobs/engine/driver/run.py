@@ -12,23 +12,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.engine.commit import committed_numbers, forget_failure, quarantined, write_failure
+from jobs.engine.driver.merging import merge_all, regroupings
+from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.status import take_stock
+from jobs.engine.driver.summary import Summary, finished
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.job import Job
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Log
+from jobs.engine.ledger.commits import committed_numbers, forget_failure, quarantined, write_failure
 from jobs.engine.ledger.ending import is_finished, show_ending, stored_summary
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.merging import merge_all, regroupings
 from jobs.engine.plans.growth import Growth
 from jobs.engine.plans.plan import Plan
-from jobs.engine.progress import Labels, Reporter
+from jobs.engine.reports import MergeReport, ShardReport
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import MergeReport, ShardReport, ShardSpec
-from jobs.engine.status import take_stock
-from jobs.engine.summary import Summary, finished
+from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.dispatch import dispatched
 from jobs.members import Member
 from jobs.messages.errors import JobError, LeaseLostError, UserError

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.engine.progress import Labels, Reporter
-from jobs.engine.shards import PartReport, ShardFailure, ShardReport
+from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.reports import PartReport, ShardFailure, ShardReport
 
 REPORT = ShardReport(
     shard="000-000000",

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.engine.records import RecordError, parse_record, sealed, typed, unsealed, write_record
-from jobs.engine.shards import ShardFailure, ShardReport
+from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.messages.credentials import redacted
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.commit import quarantined, read_failures
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.run import run
+from jobs.engine.driver.status import status
+from jobs.engine.driver.summary import Summary
+from jobs.engine.driver.verify import verify
 from jobs.engine.identity import Identity
 from jobs.engine.ledger import ledger as ledger_module
-from jobs.engine.run import run
+from jobs.engine.ledger.commits import quarantined, read_failures
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.status import status
-from jobs.engine.summary import Summary
-from jobs.engine.verify import verify
 from jobs.messages.errors import JobError, UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests

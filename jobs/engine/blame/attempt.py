@@ -7,9 +7,10 @@ import traceback
 from collections.abc import Callable
 from typing import Literal
 
-from jobs.engine.shards import ShardFailure, ShardSpec
-from jobs.engine.workers.traces import Trace, leave_trace, remove_traces
-from jobs.engine.workers.watchdog import State, Watchdog
+from jobs.engine.blame.traces import leave_trace, remove_traces
+from jobs.engine.blame.watchdog import State, Watchdog
+from jobs.engine.reports import ShardFailure
+from jobs.engine.shards import ShardSpec, Trace
 from jobs.members import Member
 from jobs.messages.errors import JobError
 from jobs.storage.storage import Storage

@@ -16,19 +16,19 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine import retry as retry_module
-from jobs.engine.commit import committed, quarantined, read_commits
-from jobs.engine.compact import compact
+from jobs.engine.driver import retry as retry_module
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.retry import retry_items
+from jobs.engine.driver.run import run
+from jobs.engine.driver.status import status
+from jobs.engine.driver.verify import verify
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.ledger.commits import committed, quarantined, read_commits
 from jobs.engine.ledger.heads import Head, Heads
 from jobs.engine.plans.plan import Plan
-from jobs.engine.retry import retry_items
-from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
-from jobs.engine.status import status
-from jobs.engine.verify import verify
 from jobs.messages.errors import OutputError, UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.mortal import (

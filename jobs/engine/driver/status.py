@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.engine.commit import quarantined
 from jobs.engine.identity import require_identity
+from jobs.engine.ledger.commits import quarantined
 from jobs.engine.ledger.ending import SUCCESS
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine import run as run_module
+from jobs.engine.driver import run as run_module
+from jobs.engine.driver.run import run
+from jobs.engine.driver.verify import verify
 from jobs.engine.ledger import ledger as ledger_module
-from jobs.engine.run import run
 from jobs.engine.settings import RunSettings
-from jobs.engine.verify import verify
 from jobs.messages.errors import OutputError
 from tests.jobs.engine.mortal import Mortal, contents, data_of, files, places, restore
 from tests.jobs.engine.outputs import IDENTITY, finished_output, part_digests
@@ -32,10 +32,10 @@ DRIVER = """
 import sys
 from pathlib import Path
 from jobs.messages.errors import Interrupted
-from jobs.engine.run import run
+from jobs.engine.driver.run import run
 from tests.jobs.engine.retries import SIZES, run_here
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder
-from tests.jobs.engine.test_kill import IDENTITY, SETTINGS
+from tests.jobs.engine.driver.test_kill import IDENTITY, SETTINGS
 
 folder, output = map(Path, sys.argv[1:])
 try:

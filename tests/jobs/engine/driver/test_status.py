@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.commit import write_failure
-from jobs.engine.shards import ShardFailure
-from jobs.engine.status import status
+from jobs.engine.driver.status import status
+from jobs.engine.ledger.commits import write_failure
+from jobs.engine.reports import ShardFailure
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import finished_output, plan_folder, start_worker

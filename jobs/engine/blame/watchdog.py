@@ -102,7 +102,7 @@ class Watchdog:
         stacks = self._stacks.fileno()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jobs.engine.workers.watchdog_process", str(stacks)],
+            [sys.executable, "-m", "jobs.engine.blame.watchdog_process", str(stacks)],
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -18,21 +18,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine import merging
-from jobs.engine.commit import committed, read_commits, write_failure
-from jobs.engine.compact import Compacted, compact
+from jobs.engine.driver import merging
+from jobs.engine.driver.compact import Compacted, compact
+from jobs.engine.driver.run import run
+from jobs.engine.driver.status import status
+from jobs.engine.driver.verify import verify
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import LOG, Log
 from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.ledger.commits import committed, read_commits, write_failure
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.names import shard_of
 from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.plans.plan import Plan
-from jobs.engine.run import run
+from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import ShardFailure, ShardReport
-from jobs.engine.status import status
-from jobs.engine.verify import verify
 from jobs.engine.workers.worker import Worker
 from jobs.messages.errors import OutputError, UserError
 from jobs.storage.storage import Storage

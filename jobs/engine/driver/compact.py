@@ -8,18 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from jobs.engine.driver.merging import merge_all, regroupings
+from jobs.engine.driver.status import take_stock
+from jobs.engine.driver.summary import after_change
 from jobs.engine.identity import require_identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.ending import is_at_rest
 from jobs.engine.ledger.heads import Heads, Tally
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.merging import merge_all, regroupings
 from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import PartReport
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import Merge, PartReport
-from jobs.engine.status import take_stock
-from jobs.engine.summary import after_change
+from jobs.engine.shards import Merge
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
 

@@ -13,7 +13,7 @@ from ray.util.metrics import Counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.engine.shards import ShardFailure, ShardReport
+from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.messages.credentials import redacted
 from jobs.messages.plain_text import plain
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.engine.driver.preview import Preview, preview
 from jobs.engine.identity import Identity
 from jobs.engine.plans.growth import Growth
-from jobs.engine.preview import Preview, preview
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.members import Member
 from jobs.messages.errors import UserError

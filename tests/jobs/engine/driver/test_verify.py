@@ -15,18 +15,18 @@ import pyarrow as pa
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jobs.engine.commit import read_commits, write_failure
-from jobs.engine.compact import compact
+from jobs.engine.driver.compact import compact
+from jobs.engine.driver.run import run
+from jobs.engine.driver.status import STOPPED_RETRY
+from jobs.engine.driver.verify import verify
 from jobs.engine.lease.log import Entry, Log
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, SCHEMA, row_of, write_checkpoint
+from jobs.engine.ledger.commits import read_commits, write_failure
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
-from jobs.engine.run import run
+from jobs.engine.reports import ShardFailure
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.engine.shards import ShardFailure
-from jobs.engine.status import STOPPED_RETRY
-from jobs.engine.verify import verify
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.run import extend_plan
+from jobs.engine.driver.status import take_stock
+from jobs.engine.driver.summary import after_change
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.lease.lease import Lease
@@ -19,11 +23,7 @@ from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.generation import cut_into_shards, items_in
 from jobs.engine.plans.growth import Growth, News
 from jobs.engine.plans.plan import Plan, PlanReader
-from jobs.engine.progress import Labels, Reporter
-from jobs.engine.run import extend_plan
 from jobs.engine.settings import RunSettings
-from jobs.engine.status import take_stock
-from jobs.engine.summary import after_change
 from jobs.members import Member
 from jobs.storage.storage import Storage
 

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from jobs.engine.records import read_record, write_record
-from jobs.engine.shards import CRASHED, ShardFailure, ShardSpec
+from jobs.engine.reports import ShardFailure
+from jobs.engine.shards import ShardSpec, Trace
 from jobs.storage.storage import Storage
 
 ATTEMPTS = "_job/attempts"
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What was going on when a process ended.
-
-    Attributes:
-        attempt: Which attempt at the shard it was.
-        item: Index of the item in hand; None where none or several were.
-        key: Its key, if it is known.
-        cleared: Whether the shard's suspect had been tried alone, and the process had lived on.
-        status: What the item becomes if it turns out to be to blame.
-        reason: Why the process was ended, if the watchdog did it.
-        details: Where the code was: a stack of each thread.
-    """
-
-    attempt: int
-    item: int | None = None
-    key: str | None = None
-    cleared: bool = False
-    status: str = CRASHED
-    reason: str = ""
-    details: str = ""
-
-    def sentence(self) -> str:
-        """What is known of it."""
-        item = "no item" if self.item is None else f"item {self.item} ('{self.key}')"
-        reason = self.reason or "the worker was lost"
-        return f"Attempt {self.attempt}: {reason}, with {item} in hand."
 
 
 def leave_trace(storage: Storage, shard: str, run: str, trace: Trace) -> None:

@@ -1,0 +1,1 @@
+"""Whose fault it is when a worker dies: traces, the watchdog, verdicts."""

@@ -1,0 +1,1 @@
+"""What the driver does with an output: run, retry, compact, look at it."""
