@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from jobs.config import Config
+from jobs.extract.config import Config
 from jobs.messages.errors import UserError
-from jobs.sources import ReadError, open_source
+from jobs.photos.decode import decode
+from jobs.photos.detect import Finder, Found
+from jobs.photos.read import read
+from jobs.sources import open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.drawing import draw_faces
-from mtcnn_core.faces import LANDMARKS, Faces
-from mtcnn_core.images import Photo, read_photo
+from mtcnn_core.faces import LANDMARKS
 
 
-@dataclass(frozen=True)
-class PhotoFaces:
-    """One photo and the faces found in it.
-
-    Attributes:
-        uri: Where the photo lies.
-        photo: Its pixels and header.
-        faces: In pixels of the displayed photo.
-    """
-
-    uri: str
-    photo: Photo
-    faces: Faces
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values; coordinates in pixels of the displayed photo, to a hundredth."""
-        return {
-            "photo": self.uri,
-            "width": self.photo.header.width,
-            "height": self.photo.header.height,
-            "faces": [
-                {
-                    "box": _rounded(box),
-                    "score": round(float(score), 4),
-                    "landmarks": dict(zip(LANDMARKS, map(_rounded, points), strict=True)),
-                }
-                for box, score, points in zip(
-                    self.faces.boxes, self.faces.scores, self.faces.landmarks, strict=True
-                )
-            ],
-        }
-
-
-def detect_photo(url: str, config: Config) -> PhotoFaces:
+def detect_photo(url: str, config: Config) -> Found:
     """Reads one photo and finds its faces.
 
     Args:
@@ -68,20 +36,42 @@ def detect_photo(url: str, config: Config) -> PhotoFaces:
     member = next(members)
     if next(members, None) is not None:
         raise UserError(f"'{url}' is more than one file: give one photo, or use extract")
-    (_, data), *_ = source.stream([member], config.limits.max_bytes)
-    if isinstance(data, ReadError):
-        raise UserError(f"cannot read '{url}': {data.message}")
-    photo = read_photo(data, limits=config.limits, name=member.key)
-    return PhotoFaces(member.uri, photo, make_detector(config.detect).detect(photo.pixels))
+    photo, *_ = (decode(each, config.limits) for each in read(source, [member], config.limits))
+    if photo.failure is not None:
+        raise photo.failure.cause or UserError(f"cannot read '{url}': {photo.failure.error}")
+    [found] = Finder(make_detector(config.detect)).find([photo])
+    return found
 
 
-def write_drawing(found: PhotoFaces, file: Path) -> None:
-    """Writes the photo with its faces drawn on it.
+def found_json(found: Found) -> dict[str, Any]:
+    """The faces of a photo as JSON values; in pixels of the displayed photo, to a hundredth."""
+    width, height = found.photo.size
+    faces = found.faces
+    return {
+        "photo": found.photo.member.uri,
+        "width": width,
+        "height": height,
+        "faces": [
+            {
+                "box": _rounded(box),
+                "score": round(float(score), 4),
+                "landmarks": dict(zip(LANDMARKS, map(_rounded, points), strict=True)),
+            }
+            for box, score, points in zip(faces.boxes, faces.scores, faces.landmarks, strict=True)
+        ],
+    }
+
+
+def write_drawing(found: Found, file: Path) -> None:
+    """Writes a photo with its faces drawn on it.
 
     Raises:
+        ValueError: The photo was not decoded.
         jobs.messages.errors.UserError: The file cannot be written, or its ending is no image
             format.
     """
+    if found.photo.pixels is None:
+        raise ValueError(f"'{found.photo.member.key}' was not decoded")
     picture = Image.fromarray(draw_faces(found.photo.pixels, found.faces))
     try:
         picture.save(file, quality=92)

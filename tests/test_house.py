@@ -21,12 +21,12 @@ _FLOORS = {
     "jobs.keys": 0,
     "jobs.storage": 0,
     "jobs.engine": 0,
-    "jobs.tables": 0,
-    "jobs.layers": 0,
-    "jobs.config": 1,  # its sections are the settings of the ground floor
+    "jobs.extract.schema": 0,
+    "jobs.kind.layers": 0,
+    "jobs.kind.config": 1,  # its sections are the settings of the ground floor
     "jobs.sources": 2,
     "jobs": 3,  # the jobs themselves
-    "jobs.report": 3,
+    "jobs.cli.show_job": 3,
     "jobs.cli": 4,
 }
 # Modules in a package -> what they must not import, whatever its floor.
@@ -35,18 +35,18 @@ _FORBIDDEN = {
     "jobs.engine": (
         "mtcnn_core",
         "jobs.cli",
-        "jobs.config",
+        "jobs.kind.config",
         "jobs.detect",
         "jobs.extract",
-        "jobs.layers",
-        "jobs.report",
+        "jobs.kind.layers",
+        "jobs.cli.show_job",
         "jobs.sources",
-        "jobs.tables",
+        "jobs.extract.schema",
         "cv2",
         "PIL",
         "onnxruntime",
     ),
-    "jobs.tables": ("mtcnn_core", "jobs"),
+    "jobs.extract.schema": ("mtcnn_core", "jobs"),
     "jobs.sources": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray", "pyarrow"),
@@ -69,7 +69,7 @@ def _imports(name: str, file: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1]
             base = ".".join([*above, node.module or ""]) if node.level else node.module or ""
-            # `from jobs import tables` imports jobs.tables.
+            # `from jobs import tables` imports jobs.extract.schema.
             for alias in node.names:
                 whole = f"{base.rstrip('.')}.{alias.name}"
                 yield whole if whole in _NAMES else base, node.lineno

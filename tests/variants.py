@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest import mock
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from mtcnn_core import boxes as bx
 from mtcnn_core.cascade import DetectorSettings, FaceDetector
 from mtcnn_core.pyramid import Pyramid

@@ -11,13 +11,14 @@ from jobs.bench.bar import track
 from jobs.bench.duel import Duel, duel
 from jobs.bench.machine import machine
 from jobs.bench.rivals import find_rival, load_rival
-from jobs.bench.sample import decoded, picks
 from jobs.bench.scaling import Scale, time_scale
-from jobs.bench.stages import WorkerTimes, time_worker
-from jobs.config import Config
+from jobs.bench.stages import stages_json
 from jobs.engine.identity import package_versions
 from jobs.engine.interrupts import interrupts
-from jobs.extract import ExtractJob
+from jobs.extract.config import Config
+from jobs.extract.job import ExtractJob
+from jobs.extract.times import WorkerTimes, time_worker
+from jobs.photos.sample import picks, pixels
 from jobs.sources import open_source
 from mtcnn_core.detectors import make_detector
 
@@ -54,7 +55,7 @@ class Benchmark:
             "input": self.input,
             "listed": self.listed,
             "config": self.config,
-            "worker": self.worker.as_json(),
+            "worker": stages_json(self.worker),
             "against": [each.as_json() for each in self.duels],
             "scaling": [each.as_json() for each in self.scaling],
         }
@@ -98,7 +99,7 @@ def benchmark(
                 package_versions(find_rival(name).packages),
                 lambda image: len(detector.detect(image)),
                 other,
-                decoded(source, track(sample, f"against {name}"), config),
+                pixels(source, track(sample, f"against {name}"), config.limits),
             )
             for name, other in others.items()
         ]

@@ -12,7 +12,7 @@ import psutil
 
 from jobs.engine.identity import package_versions
 from jobs.engine.workers.cluster import usable_cpus
-from jobs.extract import PACKAGES
+from jobs.extract.kind import EXTRACT
 
 _CPUINFO = Path("/proc/cpuinfo")
 
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "system": platform.platform(),
         "python": platform.python_version(),
-        "packages": package_versions(PACKAGES),
+        "packages": package_versions(EXTRACT.packages),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

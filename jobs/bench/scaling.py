@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.bench.bar import track
-from jobs.bench.sample import Pick, decoded
-from jobs.config import Config
 from jobs.engine.ledger.commits import COMMITS, committed, read_commits
-from jobs.extract import extract
+from jobs.extract.config import Config
+from jobs.extract.kind import EXTRACT
+from jobs.kind.run import run_job
 from jobs.members import Member
 from jobs.messages.errors import JobError, UserError
+from jobs.photos.sample import Pick, pixels
 from jobs.sources import Source
 from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
@@ -77,27 +78,27 @@ class Scale:
 
     @property
     def loop_photos_per_s(self) -> float:
-        """Of the loop."""
+        """Photos a second of the loop."""
         return self.photos / self.loop_seconds
 
     @property
     def photos_per_s(self) -> float:
-        """Of the job, start included."""
+        """Photos a second of the job, start included."""
         return self.photos / self.seconds
 
     @property
     def working_photos_per_s(self) -> float:
-        """Of the job once it works, start excluded."""
+        """Photos a second of the job once it works, start excluded."""
         return self.photos / self.work_seconds
 
     @property
     def ratio(self) -> float:
-        """Of the job, start included, to as many loops as it has workers; 1 is no price at all."""
+        """The job to as many loops as it has workers, start included; 1 is no price at all."""
         return self.photos_per_s / (self.workers * self.loop_photos_per_s)
 
     @property
     def working_ratio(self) -> float:
-        """The same, start excluded."""
+        """The job to as many loops as it has workers, start excluded."""
         return self.working_photos_per_s / (self.workers * self.loop_photos_per_s)
 
     def as_json(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ def time_scale(
     run = config.run.model_copy(update={"workers": workers, "ray_address": "local"})
     with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as output:
         called = time.time()
-        summary = extract(url, output, config.model_copy(update={"run": run}))
+        summary = run_job(EXTRACT, url, output, config.model_copy(update={"run": run}))
         returned = time.time()
         if not summary.status.complete:
             raise JobError(
@@ -183,8 +184,8 @@ def time_scale(
 
 def _time_loop(source: Source, members: Sequence[Member], config: Config) -> float:
     detector = make_detector(config.detect)
-    seconds = 0.0
-    for image in decoded(source, track(list(map(Pick, members)), "the plain loop"), config):
+    seconds, picks = 0.0, list(map(Pick, members))
+    for image in pixels(source, track(picks, "the plain loop"), config.limits):
         began = time.perf_counter()
         detector.detect(image)
         seconds += time.perf_counter() - began

@@ -1,219 +1,42 @@
-"""One worker, stage by stage: the job's own code, run on one photo after the other."""
+"""What the stages of one worker took, as figures to show."""
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
-import pyarrow as pa
-
-from jobs.bench.sample import Pick
 from jobs.bench.spread import Spread
-from jobs.engine.parts.part_writer import PartWriter
-from jobs.extract import ExtractJob
-from jobs.extractor import Extractor
-from jobs.messages.errors import UserError
-from jobs.storage.storage import Storage
-from mtcnn_core.stopwatch import Stopwatch
-
-STAGES = (
-    "read",
-    "decode",
-    "pyramid",
-    "ssd",
-    "pnet",
-    "rnet",
-    "onet",
-    "nms",
-    "crop",
-    "align",
-    "encode",
-    "write",
-)
-# Hashes, Arrow rows and the Python in between.
-OTHER = "other"
-_DECODED = frozenset({"ok", "no_face"})
+from jobs.extract.times import OTHER, STAGES, WorkerTimes
 
 
-@dataclass(frozen=True)
-class PhotoTimes:
-    """One photo on its way through a worker.
-
-    Attributes:
-        faces: Found in it.
-        seconds: Stage -> seconds: those of `STAGES` and `OTHER`; their sum is the photo's time.
-        bytes: Of its file.
-    """
-
-    faces: int
-    seconds: Mapping[str, float]
-    bytes: int = 0
-
-    @property
-    def total(self) -> float:
-        """Seconds from its file to its rows."""
-        return sum(self.seconds.values())
+def stages(times: WorkerTimes) -> dict[str, Spread]:
+    """Seconds a photo by stage, in the order of the work."""
+    return {
+        stage: Spread.of([photo.seconds[stage] for photo in times.photos])
+        for stage in (*STAGES, OTHER)
+    }
 
 
-@dataclass(frozen=True)
-class WorkerTimes:
-    """What one worker on one thread needs.
-
-    Attributes:
-        photos: Times of the photos that could be decoded, at least one.
-        left_out: Status -> how many photos could not.
-    """
-
-    photos: Sequence[PhotoTimes]
-    left_out: Mapping[str, int]
-
-    @property
-    def seconds(self) -> float:
-        """Of all photos together."""
-        return sum(photo.total for photo in self.photos)
-
-    @property
-    def bytes(self) -> int:
-        """Of the files of all photos together."""
-        return sum(photo.bytes for photo in self.photos)
-
-    @property
-    def faces(self) -> int:
-        """In all photos together."""
-        return sum(photo.faces for photo in self.photos)
-
-    def stages(self) -> dict[str, Spread]:
-        """Seconds a photo by stage, in the order of the work."""
-        return {
-            stage: Spread.of([photo.seconds[stage] for photo in self.photos])
-            for stage in (*STAGES, OTHER)
-        }
-
-    def total(self) -> Spread:
-        """Seconds a photo."""
-        return Spread.of([photo.total for photo in self.photos])
-
-    def share(self, stage: str) -> float:
-        """A stage's part of the time of all photos together."""
-        return sum(photo.seconds[stage] for photo in self.photos) / self.seconds
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "photos": len(self.photos),
-            "left_out": dict(self.left_out),
-            "faces": self.faces,
-            "photos_per_s": round(len(self.photos) / self.seconds, 4),
-            "faces_per_s": round(self.faces / self.seconds, 4),
-            "stages": {
-                stage: {**spread.as_json(), "share": round(self.share(stage), 6)}
-                for stage, spread in self.stages().items()
-            },
-            "total": self.total().as_json(),
-        }
+def total(times: WorkerTimes) -> Spread:
+    """Seconds a photo, all stages together."""
+    return Spread.of([photo.total for photo in times.photos])
 
 
-def time_worker(
-    job: ExtractJob, picks: Iterable[Pick], warm_up: Iterable[Pick], folder: str
-) -> WorkerTimes:
-    """Runs what a worker does with a shard, except that nothing runs ahead on threads.
-
-    Args:
-        job: The job.
-        picks: Photos to time.
-        warm_up: Processed before, up to the first that can be decoded.
-        folder: Where the parts are written, a local path.
-
-    Raises:
-        UserError: None of the photos can be decoded.
-    """
-    stopwatch = Stopwatch()
-    extractor = Extractor(job, stopwatch)
-    for rows in _photos(job, extractor, warm_up):
-        if any(name == job.primary and _status(batch) in _DECODED for name, batch in rows):
-            break
-    photos: list[PhotoTimes] = []
-    left_out: Counter[str] = Counter()
-    with _writers(job, Storage(folder)) as writers:
-        for status, photo in _times(_photos(job, extractor, picks), writers, stopwatch):
-            if status in _DECODED:
-                photos.append(photo)
-            else:
-                left_out[status] += 1
-        began = time.perf_counter()
-        for writer in writers.values():
-            writer.publish()
-        publish = time.perf_counter() - began
-    if not photos:
-        statuses = ", ".join(f"{count} {status}" for status, count in left_out.items())
-        raise UserError(f"none of the photos can be decoded ({statuses}): give others")
-    # Parts are flushed and published as a whole: every photo bears its part of that.
-    return WorkerTimes(
-        [_later(photo, "write", publish / len(photos)) for photo in photos], left_out
-    )
+def share(times: WorkerTimes, stage: str) -> float:
+    """A stage's part of the time of all photos together, from 0 to 1."""
+    return sum(photo.seconds[stage] for photo in times.photos) / times.seconds
 
 
-def _photos(
-    job: ExtractJob, extractor: Extractor, picks: Iterable[Pick]
-) -> Iterator[list[tuple[str, pa.RecordBatch]]]:
-    """The rows of one photo after the other; nothing is read while the consumer is busy."""
-    for pick in picks:
-        items = pick.stream(job.source, job.config.limits.max_bytes)
-        # One at a time, as each is timed. An item that is not there has no rows.
-        while rows := list(extractor.rows(islice(items, 1))):
-            yield rows
-
-
-def _times(
-    photos: Iterator[list[tuple[str, pa.RecordBatch]]],
-    writers: Mapping[str, PartWriter],
-    stopwatch: Stopwatch,
-) -> Iterator[tuple[str, PhotoTimes]]:
-    """Writes the rows; what became of each photo, and its times."""
-    while True:
-        stopwatch.reset()
-        began = time.perf_counter()
-        rows = next(photos, None)
-        if rows is None:
-            return
-        faces, status, size = 0, "", 0
-        for name, batch in rows:
-            with stopwatch("write"):
-                writers[name].write(batch)
-            if name == "faces":
-                faces += batch.num_rows
-            else:
-                status, size = _status(batch), batch.column("bytes")[0].as_py() or 0
-        total = time.perf_counter() - began
-        seconds = {stage: stopwatch.seconds.get(stage, 0.0) for stage in STAGES}
-        yield status, PhotoTimes(faces, {**seconds, OTHER: total - sum(seconds.values())}, size)
-
-
-def _status(images: pa.RecordBatch) -> str:
-    return str(images.column("status")[0].as_py())
-
-
-def _later(photo: PhotoTimes, stage: str, seconds: float) -> PhotoTimes:
-    return replace(photo, seconds={**photo.seconds, stage: photo.seconds[stage] + seconds})
-
-
-@contextlib.contextmanager
-def _writers(job: ExtractJob, storage: Storage) -> Iterator[dict[str, PartWriter]]:
-    with contextlib.ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                PartWriter(
-                    storage,
-                    [f"{name}/part.parquet"],
-                    schema,
-                    job.row_group_bytes,
-                    job.writer_options(name),
-                )
-            )
-            for name, schema in job.schemas.items()
-        }
+def stages_json(times: WorkerTimes) -> dict[str, Any]:
+    """The stages of one worker as JSON values."""
+    return {
+        "photos": len(times.photos),
+        "left_out": dict(times.left_out),
+        "faces": times.faces,
+        "photos_per_s": round(len(times.photos) / times.seconds, 4),
+        "faces_per_s": round(times.faces / times.seconds, 4),
+        "stages": {
+            stage: {**spread.as_json(), "share": round(share(times, stage), 6)}
+            for stage, spread in stages(times).items()
+        },
+        "total": total(times).as_json(),
+    }

@@ -67,10 +67,7 @@ class Identity:
         if stored is None:
             return []
         if stored.job != self.job:
-            raise UserError(
-                f"'{storage.url}' is an output of '{stored.job}', not of '{self.job}'; "
-                "use another output."
-            )
+            raise another_job(storage.url, stored.job, self.job)
         # A digest that is the same although settings have come or gone was taken from the output.
         if (stored.digest, stored.models) != (self.digest, dict(self.models)):
             differing = [
@@ -91,6 +88,11 @@ class Identity:
     def write(self, storage: Storage) -> None:
         """Stores it, unless one is stored already."""
         storage.create_bytes(sealed(asdict(self)), JOB)
+
+
+def another_job(url: str, stored: str, wanted: str) -> UserError:
+    """What to say where an output is of another job."""
+    return UserError(f"'{url}' is an output of '{stored}', not of '{wanted}': use another output")
 
 
 def refusal(url: str, differing: Iterable[tuple[str, Any, Any]]) -> UserError:

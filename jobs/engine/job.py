@@ -3,63 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
 from jobs.members import Member
 
 
-class Notes(Protocol):
-    """What a processor tells of the items in its hands, so that it is known which one to blame."""
+class Item(Protocol):
+    """What a member is read for: the member itself, or one of the many in a container."""
 
-    def reading(self, index: int, key: str | None) -> None:
-        """A source is about to be asked for an item.
+    @property
+    def member(self) -> Member:
+        """The item as a member; its key is that of the item's row."""
+        ...
+
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+
+
+class Processor(Protocol[AnyItem]):
+    """A job inside one worker process.
+
+    Which item is in hand, which one to blame when the process dies, which ones are not touched any
+    more: all that is the engine's work. It hands over fewer items at a time when it suspects one.
+    The rows must therefore be a function of each item alone: a shard may be processed again after a
+    crash, and has to come out the same.
+    """
+
+    def read(self, members: Sequence[Member]) -> Iterator[AnyItem]:
+        """Yields the items of some members of a shard, in order; may read ahead."""
+        ...
+
+    def rows(self, items: Iterator[AnyItem]) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Turns items into rows.
 
         Args:
-            index: Of the item in the shard; one more than the last if there is none left.
-            key: Its key; None where only reading tells.
-        """
-        ...
-
-    def begin(self, index: int, key: str) -> None:
-        """An item that was read is about to be touched."""
-        ...
-
-    def wants(self, key: str) -> bool:
-        """Whether an item of a container is to be processed; to be asked of each, in order.
-
-        The others are passed over as if they were not there: they have no index and no row.
-        """
-        ...
-
-
-class Processor(Protocol):
-    """A job inside one worker process."""
-
-    def process(
-        self,
-        members: Sequence[Member],
-        notes: Notes,
-        verdicts: Mapping[int, str],
-        careful: bool,
-    ) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Turns the members of one shard into rows.
-
-        The rows must be a function of the members and verdicts alone: a shard may be processed
-        again after a crash, and has to come out the same.
-
-        Args:
-            members: What to process, in order; containers are processed item by item.
-            notes: To be told of each item before it is read and before it is touched, in order.
-            verdicts: Index -> status; such an item is not touched and becomes a row with
-                that status.
-            careful: A worker died on this shard: no item may be touched before the one in hand
-                is done, so that it is known which one to blame.
+            items: In order; asked on one thread at a time. May be none, one, or all of a shard.
 
         Yields:
-            Output name and rows for it, in that output's schema. In the primary output row i
-            is item i.
+            Output name and rows for it, in that output's schema. In the primary output row i is
+            item i.
+        """
+        ...
+
+    def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+        """Yields the rows of an item that must not be touched, and may not have been read.
+
+        Args:
+            member: The item.
+            status: Why: "crashed" or "timeout".
         """
         ...
 
@@ -98,6 +92,19 @@ class Job(Protocol):
         """Keyword arguments of `pyarrow.parquet.ParquetWriter` for an output."""
         ...
 
-    def start(self) -> Processor:
+    def start(self) -> Processor[Any]:
         """Called once in each worker process: loads what every shard needs."""
         ...
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a job calls things.
+
+    Attributes:
+        members: The members of the input, as in "photos".
+        rows: The rows of the secondary outputs, as in "faces".
+    """
+
+    members: str = "items"
+    rows: str = "rows"

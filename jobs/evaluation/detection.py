@@ -8,17 +8,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.config import Config
 from jobs.engine.driver.run import run
 from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, read_identity
 from jobs.evaluation.dataset import Dataset, FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.selection import select, select_keys
-from jobs.extract import LABELS, going_on, prepare
+from jobs.extract.config import Config
+from jobs.extract.job import open_job
+from jobs.extract.kind import EXTRACT
+from jobs.kind.continuing import going_on
+from jobs.kind.run import identity_of
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources import check_apart
+from jobs.sources import check_apart, open_source
 from jobs.storage.storage import Storage
 from mtcnn_core.faces import Faces
 
@@ -95,12 +98,22 @@ def detect(
     """
     began = time.monotonic()
     folder, options = f"{output.rstrip('/')}/{DATASET}", config.output.storage_options
-    job, settings, identity = prepare(images, going_on(config, folder))
+    going = going_on(EXTRACT, config, folder)
+    opened = open_job(images, going)
+    identity = identity_of(EXTRACT, images, going, opened.models)
     _check_input(Storage(folder, options), identity)
-    selection = select(job.source.list(), names, limit)
+    selection = select(opened.list_members(), names, limit)
     if not selection.is_known:  # else nothing that is written there would be taken for a photo
         check_apart(images, output)
-    summary = run(job, selection.list, folder, settings, identity, labels=LABELS, options=options)
+    summary = run(
+        opened.job,
+        selection.list,
+        folder,
+        opened.settings,
+        identity,
+        labels=EXTRACT.labels,
+        options=options,
+    )
     dataset = Dataset(folder, options)
     keys = selection.keys if selection.is_known else select_keys(dataset.keys(), names, limit)
     rows = dataset.photos(set(keys.values()))
@@ -116,7 +129,7 @@ def detect(
         absent,
         lost,
         dataset,
-        Pictures(job.source, selection.members, config.limits),
+        Pictures(open_source(images, config.input), selection.members, config.limits),
         summary,
         identity,
         time.monotonic() - began,

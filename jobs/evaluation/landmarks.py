@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jobs.config import Config
 from jobs.engine.interrupts import interrupts
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.detection import default_output, detect
@@ -16,6 +15,7 @@ from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.sheets import MOST, Request, sheet
 from jobs.evaluation.truth.landmarks import read_landmarks
+from jobs.extract.config import Config
 from mtcnn_core.contact_sheet import GREEN, RED, Mark
 from mtcnn_core.evaluation.landmark_error import (
     FAILURE,

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.members import Member
-from jobs.sources import ReadError, Source
-from mtcnn_core.images import ImageError, ImageLimits, read_photo
+from jobs.photos.decode import decode
+from jobs.photos.read import read
+from jobs.sources import Source
+from mtcnn_core.images import ImageLimits
 
 
 class Pictures:
@@ -43,13 +45,11 @@ class Pictures:
                 return
             if not _may_hold(member, left):
                 continue
-            for item, data in self._source.stream([member], self._limits.max_bytes):
-                if left.pop(item.key, None) is not None and not isinstance(data, ReadError):
-                    try:
-                        photo = read_photo(data, limits=self._limits, name=item.key)
-                    except ImageError:  # changed since it was extracted
-                        continue
-                    yield item.key, photo.pixels
+            for photo in read(self._source, [member], self._limits):
+                if left.pop(photo.member.key, None) is not None:
+                    pixels = decode(photo, self._limits).pixels
+                    if pixels is not None:  # else it has changed since it was extracted
+                        yield photo.member.key, pixels
                 if not left:
                     return
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
-from jobs.bench.sample import evenly
 from jobs.members import Member
 from jobs.messages.errors import UserError
+from jobs.photos.sample import evenly
 
 
 class Names:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.config import Config
 from jobs.engine.interrupts import interrupts
 from jobs.engine.workers.cluster import usable_cpus
 from jobs.evaluation.dataset import Dataset
@@ -23,6 +22,7 @@ from jobs.evaluation.pair_sheet import hardest, pair_sheet
 from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.truth.pairs import Pairs, read_pairs
+from jobs.extract.config import Config
 from jobs.messages.errors import UserError
 from mtcnn_core.embedding import Embedder, EmbeddingError, EmbeddingSettings
 from mtcnn_core.evaluation.verification import Verification, verify

@@ -7,7 +7,6 @@ import posixpath
 import time
 from collections.abc import Mapping
 
-from jobs.config import Config
 from jobs.engine.interrupts import interrupts
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.detection import default_output, detect
@@ -19,6 +18,7 @@ from jobs.evaluation.submission import write_detections
 from jobs.evaluation.truth.detections import read_detections
 from jobs.evaluation.truth.wider import read_wider
 from jobs.evaluation.wider_scores import WiderFound, draw, score
+from jobs.extract.config import Config
 from jobs.messages.errors import UserError
 from jobs.sources import open_source
 from mtcnn_core.evaluation.annotations import Annotation, Detections

@@ -13,7 +13,7 @@ import typer
 import yaml
 
 from jobs.cli import app
-from jobs.config import load_config
+from jobs.extract.config import load_config
 
 # On Python 3.10 pytest brings tomli along.
 tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")

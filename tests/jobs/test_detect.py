@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.detect import PhotoFaces, detect_photo, write_drawing
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder

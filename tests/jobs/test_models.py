@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.config import load_config
-from jobs.continuing import begun
+from jobs.extract.config import load_config
+from jobs.kind.continuing import begun
 from jobs.extract import prepare
 from jobs.models import check_model, entries, import_model, layers
 from mtcnn_core.ssd.files import find_model

@@ -7,9 +7,9 @@ import resource
 import sys
 from pathlib import Path
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.extract import ExtractJob
-from jobs.extractor import Extractor
+from jobs.extract.extractor import Extractor
 from jobs.members import Member
 from jobs.sources import open_source
 from mtcnn_core.weights import load_default

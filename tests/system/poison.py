@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import jobs.extract
-import jobs.extractor
+import jobs.extract.extractor
 from jobs.cli import main
 
 
@@ -46,14 +46,14 @@ DEEDS: dict[str, Callable[[], Any]] = {
 class PoisonedJob(jobs.extract.ExtractJob):
     """Decodes as the real one does, except for photos called after a deed."""
 
-    def start(self) -> jobs.extractor.Extractor:
-        decode = jobs.extractor.read_photo
+    def start(self) -> jobs.extract.extractor.Extractor:
+        decode = jobs.extract.extractor.read_photo
 
         def poisoned(data: bytes, *, name: str, **more: Any) -> Any:
             DEEDS.get(PurePosixPath(name).stem, lambda: None)()
             return decode(data, name=name, **more)
 
-        jobs.extractor.read_photo = poisoned
+        jobs.extract.extractor.read_photo = poisoned
         return super().start()
 
 

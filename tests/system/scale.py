@@ -24,7 +24,8 @@ from jobs.engine.checks.commits import CommitsCheck
 from jobs.engine.checks.plan import Planned
 from jobs.engine.driver import merging
 from jobs.engine.driver.compact import compact
-from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.progress import Reporter
+from jobs.engine.job import Labels
 from jobs.engine.driver.status import status, take_stock
 from jobs.engine.driver.summary import after_change
 from jobs.engine.driver.verify import verify

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import tables
-from jobs.config import Config
+from jobs.extract import schema as tables
+from jobs.extract.config import Config
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
 from jobs.engine.parts.part_writer import PartWriter

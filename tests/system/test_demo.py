@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from jobs import tables
+from jobs.extract import schema as tables
 from jobs.sources.demo import demo_folder
 from tests.command import mtcnn_ray
 from tests.system.outputs import Finished, commits

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.engine.driver.verify import verify
 from jobs.evaluation.widerface import evaluate_widerface
 from jobs.messages.errors import UserError

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.extract import ExtractJob
 from jobs.members import Member
 from jobs.sources import open_source

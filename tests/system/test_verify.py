@@ -12,7 +12,7 @@ import pytest
 
 from jobs.engine.driver.verify import verify
 from jobs.messages.errors import UserError
-from jobs.tables import FAILED_STATUSES
+from jobs.extract.schema import FAILED_STATUSES
 from tests.command import mtcnn_ray
 from tests.jobs.engine.damage import rewrite_part
 from tests.servers.object_store import ObjectStore

@@ -17,7 +17,7 @@ from jobs.storage.storage import Storage
 
 
 class Attempt:
-    """An attempt at a shard; takes the processor's notes (:class:`jobs.engine.job.Notes`).
+    """An attempt at a shard: is told of each item before it is read and before it is touched.
 
     The watchdog hears of everything. If the shard is careful, the item in hand is on storage too
     before it is read or touched, in case the process does not live to tell.
@@ -28,19 +28,21 @@ class Attempt:
         watchdog: Of this process, if it has one.
 
     Attributes:
-        members: Of the shard.
+        members: To be processed.
+        keys: Of the items, as far as they are known before they are read: none if a member is a
+            container.
         verdicts: Key -> status of the items done that were not touched.
     """
 
     def __init__(self, spec: ShardSpec, storage: Storage, watchdog: Watchdog | None) -> None:
         self.spec = spec
         self.members: list[Member] = []
+        self.keys: list[str] = []
         self.verdicts: dict[str, str] = {}
         self._storage = storage
         self._watchdog = watchdog
         self._in_hand: tuple[int, str | None] | None = None
         self._done = 0
-        self._keys: list[str] | None = None
         self._wants: Callable[[str], bool] | None = None
         self._closed = False
         self._cleared = False
@@ -55,11 +57,15 @@ class Attempt:
         """
         self.members = members
         self._wants = wants
-        if not any(member.is_container for member in members):
-            self._keys = [member.key for member in members]
+        self.keys = [] if self.has_containers else [member.key for member in members]
 
     def reading(self, index: int, key: str | None) -> None:
-        """Notes that an item is about to be read."""
+        """Notes that the source is about to be asked for an item.
+
+        Args:
+            index: Of the item in the shard; one more than the last if there is none left.
+            key: Its key; None where only reading tells.
+        """
         self._leave_trace(index if key is not None else None, key)
         self._tell("reading")
 
@@ -69,13 +75,21 @@ class Attempt:
         self._tell("item")
 
     @property
+    def has_containers(self) -> bool:
+        """Whether only reading tells what the items are."""
+        return any(member.is_container for member in self.members)
+
+    @property
     def suspect(self) -> tuple[int, Member] | None:
         """The item to be tried alone, if it can be: an item of a container cannot."""
         index = self.spec.suspect
-        return None if index is None or self._keys is None else (index, self.members[index])
+        return None if index is None or self.has_containers else (index, self.members[index])
 
     def wants(self, key: str) -> bool:
-        """Whether an item of a container is to be processed."""
+        """Whether an item of a container is to be processed; to be asked of each, in order.
+
+        The others are passed over as if they were not there: they have no index and no row.
+        """
         if self._wants is None:
             return True
         self._tell("reading")  # much may be passed over before the next one is begun
@@ -105,7 +119,7 @@ class Attempt:
             JobError: Others are due.
         """
         for key in keys:
-            due = key if self._keys is None else self._due()
+            due = key if self.has_containers else self._due()
             if key != due:
                 raise JobError(f"row for '{key}' where the row for '{due}' is due")
             if self._done in self.spec.verdicts:
@@ -137,8 +151,7 @@ class Attempt:
         )
 
     def _due(self) -> str | None:
-        keys = self._keys or []
-        return keys[self._done] if self._done < len(keys) else None
+        return self.keys[self._done] if self._done < len(self.keys) else None
 
     def _leave_trace(self, item: int | None, key: str | None) -> None:
         """Notes on storage what is in hand, if that changes and somebody may ask."""
@@ -159,31 +172,3 @@ class Attempt:
                 spec = self.spec
                 state = State(phase, spec.shard, spec.run, spec.attempt, item, key, self._cleared)
                 self._watchdog.tell(state)
-
-
-class Alone:
-    """The notes on one item of a shard that is processed alone.
-
-    Args:
-        attempt: At the shard.
-        index: Of the item in it.
-    """
-
-    def __init__(self, attempt: Attempt, index: int) -> None:
-        self._attempt = attempt
-        self._index = index
-
-    def reading(self, index: int, key: str | None) -> None:
-        """Notes that the item is about to be read, or that there is no other."""
-        if index:
-            self._attempt.pause()
-        else:
-            self._attempt.reading(self._index, key)
-
-    def begin(self, index: int, key: str) -> None:
-        """Notes that the item is about to be touched."""
-        self._attempt.begin(self._index, key)
-
-    def wants(self, key: str) -> bool:
-        """The item is no container."""
-        return True

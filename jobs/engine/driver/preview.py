@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.run import extend_plan
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import after_change
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
+from jobs.engine.job import Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.ending import is_finished
 from jobs.engine.ledger.heads import Heads

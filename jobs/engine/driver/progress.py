@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -13,6 +12,7 @@ from ray.util.metrics import Counter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from jobs.engine.job import Labels
 from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.messages.credentials import redacted
 from jobs.messages.plain_text import plain
@@ -21,19 +21,6 @@ from jobs.messages.plain_text import plain
 _RATE_OVER_S = 300.0
 _RATE_STEP_S = 1.0
 _GIVEN_UP_LINES = 20
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the job calls things.
-
-    Attributes:
-        members: The members of the input, as in "photos".
-        rows: The rows of the secondary outputs, as in "faces".
-    """
-
-    members: str = "items"
-    rows: str = "rows"
 
 
 class Reporter:

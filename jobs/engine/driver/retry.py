@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from jobs.engine.driver.merging import merge_all, regroupings
-from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, finished
 from jobs.engine.identity import Identity, require_identity
 from jobs.engine.interrupts import Interrupts, interrupts
-from jobs.engine.job import Job
+from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.commits import forget_failure, quarantined, write_failure
 from jobs.engine.ledger.ending import is_at_rest

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.engine.driver.merging import merge_all, regroupings
-from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, finished
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import Interrupts, interrupts
-from jobs.engine.job import Job
+from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Log
 from jobs.engine.ledger.commits import committed_numbers, forget_failure, quarantined, write_failure

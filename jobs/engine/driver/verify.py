@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ def verify(
     output: str,
     options: Mapping[str, Any] | None = None,
     *,
-    failed_statuses: frozenset[str] | None = None,
+    failed_statuses: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> list[str]:
     """Checks an output against its plan and its records; changes nothing.
 
@@ -48,7 +49,8 @@ def verify(
     Args:
         output: Local path or fsspec URL.
         options: Keyword arguments of the fsspec file system.
-        failed_statuses: Statuses that count as failed; None leaves those counts unchecked.
+        failed_statuses: Job -> statuses that count as failed; of a job that is not there those
+            counts are not checked.
 
     Returns:
         What is wrong, a sentence each; empty if nothing is.
@@ -79,7 +81,8 @@ def verify(
     def schema_problems(path: str, schema: pa.Schema) -> Iterable[str]:
         return check_schema(path, schema, identity) if identity else ()
 
-    commits = CommitsCheck(storage, entries, failed_statuses, problems.append)
+    failed = failed_statuses.get(identity.job) if identity else None
+    commits = CommitsCheck(storage, entries, failed, problems.append)
     with bar("verifying", "shards", len(plan)) as advance:
         parts = PartsCheck(storage, schema_problems, advance)
         planned = chain(plan.shards(problems.append), _of_unknown_plan(plan, done))

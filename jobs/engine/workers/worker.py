@@ -16,7 +16,8 @@ from typing import Any
 import psutil
 import pyarrow as pa
 
-from jobs.engine.blame.attempt import Alone, Attempt
+from jobs.engine.blame.attempt import Attempt
+from jobs.engine.blame.processing import processed
 from jobs.engine.blame.watchdog import Limits, State, Watchdog
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
@@ -213,25 +214,12 @@ class Worker:
         return statuses
 
     def _process(self, attempt: Attempt) -> Generator[tuple[str, pa.RecordBatch], None, None]:
-        spec = attempt.spec
         try:
-            self._try_suspect(attempt)
-            yield from self._processor.process(
-                attempt.members, attempt, spec.verdicts, spec.careful
-            )
+            yield from processed(self._processor, attempt)
         except (OutputError, MemoryError):  # not the job's fault
             raise
         except Exception as error:
             raise JobError(f"{type(error).__name__}: {error}") from error
-
-    def _try_suspect(self, attempt: Attempt) -> None:
-        """Processes the item that was in hand at the last death alone, for nothing but that."""
-        if attempt.suspect is None:
-            return
-        index, member = attempt.suspect
-        for _ in self._processor.process([member], Alone(attempt, index), {}, True):
-            pass
-        attempt.clear_suspect()
 
 
 class _AlreadyCommittedError(Exception):

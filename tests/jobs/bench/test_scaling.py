@@ -11,7 +11,7 @@ import pytest
 
 from jobs.bench import scaling
 from jobs.bench.scaling import Scale, time_scale, worker_counts
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.extract import extract
 from jobs.messages.errors import UserError
 from jobs.sources import open_source

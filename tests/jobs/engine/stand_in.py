@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.job import Notes
 from jobs.members import Member
 
 FILES = pa.schema(
@@ -65,62 +64,76 @@ class ChecksumJob:
         return ChecksumProcessor(self)
 
 
+@dataclass(frozen=True)
+class File:
+    """An item.
+
+    Attributes:
+        member: The file.
+        data: What is in it; None if it is gone.
+    """
+
+    member: Member
+    data: bytes | None
+
+
 class ChecksumProcessor:
     def __init__(self, job: ChecksumJob) -> None:
         self._job = job
 
-    def process(
-        self,
-        members: Sequence[Member],
-        notes: Notes,
-        verdicts: Mapping[int, str],
-        careful: bool,
-    ) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def read(self, members: Sequence[Member]) -> Iterator[File]:
+        for member in _files(members):
+            path = Path(member.uri)
+            yield File(member, path.read_bytes() if path.exists() else None)
+
+    def rows(self, items: Iterator[File]) -> Iterator[tuple[str, pa.RecordBatch]]:
         if self._job.dies_early:
             os._exit(7)
-        for index, member in enumerate(_items(members, notes)):
-            if member.key == self._job.dropped:
-                continue
-            if index in verdicts:
-                yield "files", _row(member.key, verdicts[index], None)
-                continue
-            notes.reading(index, member.key)
-            path = Path(member.uri)
-            if not path.exists():
-                yield "files", _row(member.key, "unreadable", None)
-                continue
-            data = path.read_bytes()
-            notes.begin(index, member.key)
-            time.sleep(self._job.delay_s)
-            if data == b"exit":
-                os._exit(7)
-            if data == b"once":
-                path.write_bytes(b"line of text\n")
-                os.kill(os.getpid(), signal.SIGKILL)
-            if data == b"segfault":
-                os.kill(os.getpid(), signal.SIGSEGV)
-            while data == b"spin":
-                pass
-            if data == b"hold":
-                deque(itertools.repeat(0), maxlen=0)
-            eaten = []
-            while data == b"eat":
-                eaten.append(b"x" * 2**24)
-                time.sleep(0.01)
-            if data == b"bug":
-                raise ZeroDivisionError("a bug in the job")
-            lines = data.splitlines()
-            yield "files", _row(member.key, "ok", zlib.crc32(data), len(lines))
-            columns = {"key": [member.key] * len(lines), "line": lines}
-            yield "lines", pa.RecordBatch.from_pydict(columns, schema=LINES)
+        for item in items:
+            if item.member.key != self._job.dropped:
+                yield from self._rows(item)
+
+    def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:
+        yield "files", _row(member.key, status, None)
+
+    def _rows(self, item: File) -> Iterator[tuple[str, pa.RecordBatch]]:
+        key, data = item.member.key, item.data
+        if data is None:
+            yield "files", _row(key, "unreadable", None)
+            return
+        time.sleep(self._job.delay_s)
+        _misbehave(data, Path(item.member.uri))
+        lines = data.splitlines()
+        yield "files", _row(key, "ok", zlib.crc32(data), len(lines))
+        columns = {"key": [key] * len(lines), "line": lines}
+        yield "lines", pa.RecordBatch.from_pydict(columns, schema=LINES)
 
 
-def _items(members: Sequence[Member], notes: Notes) -> Iterator[Member]:
+def _misbehave(data: bytes, path: Path) -> None:
+    if data == b"exit":
+        os._exit(7)
+    if data == b"once":
+        path.write_bytes(b"line of text\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if data == b"segfault":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    while data == b"spin":
+        pass
+    if data == b"hold":
+        deque(itertools.repeat(0), maxlen=0)
+    eaten = []
+    while data == b"eat":
+        eaten.append(b"x" * 2**24)
+        time.sleep(0.01)
+    if data == b"bug":
+        raise ZeroDivisionError("a bug in the job")
+
+
+def _files(members: Sequence[Member]) -> Iterator[Member]:
     """The members; a container is a folder."""
     for member in members:
         if member.is_container:
-            items = list_folder(Path(member.uri))
-            yield from (item for item in items if notes.wants(item.key))
+            yield from list_folder(Path(member.uri))
         else:
             yield member
 

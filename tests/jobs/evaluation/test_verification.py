@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.evaluation.verification import _figures, _those_with, evaluate_verification
 from jobs.messages.errors import UserError

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.config import load_config
+from jobs.extract.config import load_config
 from jobs.evaluation.detection import default_output
-from jobs.evaluation.report import widerface_report
+from jobs.cli.show_evaluation import widerface_report
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.submission import write_detections
 from jobs.evaluation.widerface import evaluate_widerface

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.engine.driver.progress import Labels, Reporter
+from jobs.engine.driver.progress import Reporter
+from jobs.engine.job import Labels
 from jobs.engine.reports import PartReport, ShardFailure, ShardReport
 
 REPORT = ShardReport(

@@ -1,0 +1,188 @@
+"""Arguments and flags that several commands share, each declared once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar, get_type_hints
+
+import typer
+
+from jobs.kind.config import JobConfig
+from jobs.kind.job_kind import JobKind
+
+AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True)
+class Flag:
+    """A flag that stands for a setting.
+
+    Attributes:
+        name: Without its dashes.
+        setting: Dotted name.
+        type: Of its value.
+        help: One line.
+        metavar: What to call its value; None is its type.
+    """
+
+    name: str
+    setting: str
+    type: type
+    help: str
+    metavar: str | None = None
+
+
+FLAGS = {
+    flag.name: flag
+    for flag in (
+        Flag("workers", "run.workers", int, "Worker processes; one a CPU by default."),
+        Flag("ray-address", "run.ray_address", str, "Ray cluster to join; 'auto' finds it."),
+        Flag("min-face", "detect.min_face", float, "Side of the smallest face to find, in pixels."),
+        Flag("device", "detect.device", str, "What the networks run on: cpu or cuda."),
+        Flag(
+            "engine",
+            "detect.engine",
+            str,
+            "What computes the networks: auto, llvm, onnxruntime or openvino.",
+        ),
+        Flag("precision", "detect.precision", str, "f32; bf16 or bf16-all with openvino: faster."),
+        Flag(
+            "detector",
+            "detect.detector",
+            str,
+            "mtcnn, or an SSD model: .xml, .onnx, or a name such as face-detection-0204.",
+            "NAME|FILE",
+        ),
+        Flag("weights", "detect.weights", str, "Imported weights; see `models list`.", "NAME"),
+    )
+}
+
+# What commands that look for faces take.
+DETECTING = ("min-face", "engine", "precision", "detector", "weights")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was said of the settings.
+
+    Attributes:
+        file: YAML file or preset.
+        flags: Setting -> value; None where the flag was not given.
+        sets: What was said with `--set`.
+    """
+
+    file: str | None
+    flags: Mapping[str, object]
+    sets: Sequence[str] = ()
+
+    def load(
+        self, kind: JobKind[AnyConfig], unless_said: Mapping[str, object] | None = None
+    ) -> AnyConfig:
+        """The config of a job.
+
+        Args:
+            kind: The job.
+            unless_said: Setting -> value of the command itself, over a file and below flags.
+
+        Raises:
+            jobs.messages.errors.UserError: Something that was said is wrong.
+        """
+        from jobs.kind.loading import load
+        from jobs.registry import sections_of_others
+
+        flags = {**(unless_said or {}), **_said(self.flags)}
+        others = sections_of_others(kind)
+        return load(kind.config, self.file, flags, self.sets, others=others)
+
+    def shared(self) -> JobConfig:
+        """The sections that all jobs have; those of single jobs are passed over.
+
+        Raises:
+            jobs.messages.errors.UserError: Something that was said is wrong.
+        """
+        from jobs.kind.loading import load
+        from jobs.registry import JOBS
+
+        own = JobConfig.model_fields
+        others = {section for kind in JOBS for section in kind.config.model_fields}
+        flags = {key: value for key, value in self.flags.items() if key.partition(".")[0] in own}
+        sets = [text for text in self.sets if text.partition(".")[0].strip() in own]
+        return load(JobConfig, self.file, flags, sets, others=others)
+
+    def output_options(self) -> dict[str, Any]:
+        """Storage options of the output."""
+        return self.shared().output.storage_options
+
+
+def takes(
+    *names: str, sets: bool = True, preset: str | None = None
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a command `--config`, flags and `--set`.
+
+    The command declares a parameter ``given``: :class:`Given`; in its place come the flags.
+
+    Args:
+        names: Of :data:`FLAGS`.
+        sets: Whether it has `--set`.
+        preset: Taken where no `--config` is given.
+    """
+    flags = [FLAGS[name] for name in names]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def run(**values: Any) -> int:
+            said = {flag.setting: values.pop(_parameter(flag)) for flag in flags}
+            given = Given(values.pop("config"), said, values.pop("sets", ()))
+            return command(**values, given=given)
+
+        parameters = []
+        hints = get_type_hints(command, include_extras=True)
+        for name, parameter in inspect.signature(command).parameters.items():
+            if name == "given":
+                parameters += [_config(preset), *map(_option, flags), *([_sets()] if sets else [])]
+            else:
+                kind = inspect.Parameter.KEYWORD_ONLY
+                parameters.append(parameter.replace(annotation=hints[name], kind=kind))
+        # What typer looks at.
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        del run.__wrapped__
+        return run
+
+    return decorate
+
+
+def _said(flags: Mapping[str, object]) -> dict[str, object]:
+    return {setting: value for setting, value in flags.items() if value is not None}
+
+
+def _parameter(flag: Flag) -> str:
+    return flag.name.replace("-", "_")
+
+
+def _option(flag: Flag) -> inspect.Parameter:
+    option = typer.Option(f"--{flag.name}", metavar=flag.metavar, help=flag.help)
+    return _keyword(_parameter(flag), Annotated[flag.type | None, option], None)
+
+
+def _config(preset: str | None) -> inspect.Parameter:
+    option = typer.Option(
+        "--config", "--preset", metavar="FILE|PRESET", help="YAML file or preset name."
+    )
+    return _keyword("config", Annotated[str | None, option], preset)
+
+
+def _sets() -> inspect.Parameter:
+    option = typer.Option("--set", metavar="KEY=VALUE", help="Any setting, such as crop.size=112.")
+    return _keyword("sets", Annotated[list[str], option], [])
+
+
+def _keyword(name: str, annotation: Any, default: object) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)

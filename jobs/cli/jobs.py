@@ -1,0 +1,66 @@
+"""A command for each job of the registry, and `plan` for any of them."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from jobs.cli.flags import FLAGS, Given, JsonOption, OutputArgument, takes
+from jobs.kind.job_kind import JobKind
+from jobs.registry import JOBS, job_named
+
+
+def add_jobs(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for kind in JOBS:
+        app.command(kind.name, help=kind.about)(_command(kind))
+    app.command()(plan)
+
+
+def _command(kind: JobKind[Any]) -> Any:
+    @takes("workers", *kind.flags, "ray-address")
+    def command(
+        source: Annotated[str, typer.Argument(metavar="INPUT", help=kind.input_help)],
+        output: OutputArgument,
+        given: Given,
+    ) -> int:
+        from jobs.cli.show_job import summary_table
+        from jobs.kind.run import run_job
+
+        summary = run_job(kind, source, output, given.load(kind))
+        Console().print(summary_table(kind, summary, output))
+        return summary.exit_code
+
+    return command
+
+
+_PLANNING = tuple(
+    dict.fromkeys(
+        name for kind in JOBS for name in ("workers", *kind.flags) if FLAGS[name].name != "device"
+    )
+)
+
+
+@takes(*_PLANNING)
+def plan(
+    source: Annotated[
+        str, typer.Argument(metavar="INPUT", help="As for the job; extract's if none is named.")
+    ],
+    output: OutputArgument,
+    given: Given,
+    job: Annotated[str, typer.Option("--job", metavar="NAME", help="Which job.")] = "extract",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Tells what a job would read, in how many shards, for how long; and stores that plan."""
+    from jobs.cli.show_job import forecast_json, forecast_table
+    from jobs.kind.forecast import forecast
+
+    kind = job_named(job)
+    found = forecast(kind, source, output, given.load(kind), store=not dry_run)
+    if as_json:
+        print(json.dumps(forecast_json(found), indent=1, ensure_ascii=False))
+    else:
+        Console().print(forecast_table(kind, found, output, stored=not dry_run))
+    return 0

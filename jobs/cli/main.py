@@ -1,0 +1,68 @@
+"""The command line: its commands, and the codes that it exits with."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from jobs.cli.evaluate import app as evaluate_app
+from jobs.cli.jobs import add_jobs
+from jobs.cli.models import app as models_app
+from jobs.cli.outputs import add_outputs
+from jobs.cli.photos import add_photos
+from jobs.messages.errors import Interrupted, JobError, UserError
+from jobs.messages.plain_text import plain
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Turns collections of photos into a Parquet dataset of aligned faces.",
+)
+add_jobs(app)
+add_outputs(app)
+add_photos(app)
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(models_app, name="models")
+# click's class for everything that is wrong with a command line; newer typer carries its own copy.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def main() -> None:
+    """Runs the command line; exits with the code that the README lists."""
+    logging.basicConfig(format="mtcnn-ray: %(message)s", level=logging.WARNING)
+    try:
+        code = typer.main.get_command(app).main(prog_name="mtcnn-ray", standalone_mode=False)
+    except _UsageError as error:
+        message = _sentence(error)  # empty where the help was all there is to say
+        code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
+    except _or_loaded(UserError, "weights.WeightsError", "devices.DeviceError") as error:
+        code = _fail(plain(str(error)), 2)
+    except _or_loaded(JobError, "images.ImageError") as error:
+        code = _fail(str(error), 1)
+    except (Interrupted, KeyboardInterrupt, typer.Abort):
+        code = 130
+    if code == 130:  # newer typer turns an interrupt into this code itself
+        _fail("interrupted; run the same command again to resume", code)
+        sys.stdout.flush()
+        os._exit(code)  # without waiting for threads that may be asking storage in vain
+    sys.exit(code)
+
+
+def _or_loaded(first: type[Exception], *names: str) -> tuple[type[Exception], ...]:
+    """An error, and those of the core if it is there: what is not loaded has raised nothing."""
+    found = (name.split(".") for name in names)
+    modules = ((sys.modules.get(f"mtcnn_core.{module}"), name) for module, name in found)
+    return (first, *(getattr(module, name) for module, name in modules if module is not None))
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"mtcnn-ray: {message}", file=sys.stderr)
+    return code
+
+
+def _sentence(error: Exception) -> str:
+    return str(error.format_message())  # type: ignore[attr-defined]

@@ -1,0 +1,98 @@
+"""Commands on an output of any job: `status`, `verify`, `retry`, `compact`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from jobs.cli.flags import Given, JsonOption, OutputArgument, takes
+from jobs.messages.plain_text import plain
+from jobs.registry import FAILED_STATUSES, job_of, sections_of_others
+
+
+def add_outputs(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (status, verify, retry, compact):
+        app.command()(command)
+
+
+@takes(sets=False)
+def status(output: OutputArgument, given: Given, as_json: JsonOption = False) -> int:
+    """Tells how far a job is: while it runs, and after."""
+    from jobs.cli.show_job import status_json, status_table
+    from jobs.engine.driver.status import status
+
+    options = given.output_options()
+    found = status(output, options)
+    if as_json:
+        print(json.dumps(status_json(found), indent=1))
+    else:
+        Console().print(status_table(job_of(output, options), found, output))
+    return 0
+
+
+@takes(sets=False)
+def verify(output: OutputArgument, given: Given, as_json: JsonOption = False) -> int:
+    """Checks every record against its files, and finds what does not belong there."""
+    from jobs.cli.show_job import verdict
+    from jobs.engine.driver.verify import verify
+
+    problems = verify(output, given.output_options(), failed_statuses=FAILED_STATUSES)
+    if as_json:
+        print(json.dumps({"problems": problems}, indent=1, ensure_ascii=False))
+    else:
+        print(*map(plain, verdict(problems, output)), sep="\n")
+    return int(bool(problems))
+
+
+@takes("detector", "workers", "ray-address")
+def retry(
+    output: OutputArgument,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status",
+            metavar="STATUS,...",
+            help="Of the items to try again; all that count as failed by default.",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--input",
+            metavar="INPUT",
+            help="Where the input is now; an address with its password, as none is stored.",
+        ),
+    ] = None,
+    *,
+    given: Given,
+) -> int:
+    """Tries items again that failed, and replaces their rows."""
+    from jobs.cli.show_job import retry_table
+    from jobs.kind.retry import retry
+
+    kind = job_of(output, given.output_options())
+    others = sections_of_others(kind)
+    done = retry(kind, output, status, source, given.file, given.flags, given.sets, others)
+    Console().print(retry_table(kind, done, output))
+    return done.exit_code
+
+
+@takes("workers", "ray-address", sets=False)
+def compact(
+    output: OutputArgument,
+    given: Given,
+    target_mb: Annotated[
+        int, typer.Option("--target-mb", min=1, help="Largest part that is put together, in MB.")
+    ] = 256,
+) -> int:
+    """Merges small parts; the rows stay the same."""
+    from jobs.cli.show_job import compaction_table
+    from jobs.kind.compact import compact_dataset
+
+    done = compact_dataset(output, target_mb * 10**6, given.shared())
+    Console().print(compaction_table(done, output))
+    return 0

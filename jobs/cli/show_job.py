@@ -1,0 +1,154 @@
+"""What the command line shows of a job: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from jobs.messages.plain_text import plain
+
+if TYPE_CHECKING:  # they bring Ray and the benchmark with them
+    from jobs.engine.driver.compact import Compaction
+    from jobs.engine.driver.retry import Retried
+    from jobs.engine.driver.status import Status
+    from jobs.engine.driver.summary import Summary
+    from jobs.kind.forecast import Forecast
+    from jobs.kind.job_kind import JobKind
+
+_MOST_PROBLEMS = 1000
+
+
+def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
+    """How a run ended, and where the job stands."""
+    table = status_table(kind, summary.status, output)
+    if summary.processed:
+        rate = summary.processed / max(summary.seconds, 1e-3)
+        items = kind.labels.members
+        note = f"{items} in {summary.seconds:.1f} s, {rate:.1f} {items}/s, start included"
+        table.add_row("this run", f"{summary.processed:,}", note)
+    else:
+        table.add_row("this run", "0", f"{kind.labels.members}: nothing was left to do")
+    return table
+
+
+def retry_table(kind: JobKind[Any], done: Retried, output: str) -> Table:
+    """How a retry ended, and where the job stands."""
+    table = summary_table(kind, done.summary, output)
+    if done.given_up:
+        note = "shards stay as they were: see _job/quarantine"
+        table.add_row("given up", f"{done.given_up:,}", note)
+    return table
+
+
+def forecast_table(kind: JobKind[Any], forecast: Forecast, output: str, stored: bool) -> Table:
+    """What is to be done."""
+    work, growth = forecast.preview, forecast.preview.growth
+    table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    items = "?" if forecast.items is None else f"{forecast.items:,}"
+    guess = "" if work.items is not None else ", from the bytes: reading tells"
+    table.add_row(kind.labels.members, items, f"to be read{guess}")
+    table.add_row("shards", f"{work.shards:,}", "planned" if stored else "nothing was written")
+    table.add_row("bytes", f"{work.bytes / 1e9:,.3f}", "GB, as far as sizes are known")
+    table.add_row("new", f"{growth.members:,}", "files or parts of files that were not planned")
+    if growth.changed:
+        example = escape(plain(growth.example))
+        table.add_row("changed", f"{growth.changed:,}", f"since planned, such as {example}")
+    if forecast.hours is None:
+        table.add_row(
+            "hours", "?", f"none of a few {kind.labels.members} could be read and decoded"
+        )
+    else:
+        rate = 1e3 * (forecast.seconds_per_item or 0)
+        each = f"{rate:.1f} ms each of the {kind.labels.members}"
+        note = f"with {forecast.workers} workers like this machine's, {each}"
+        table.add_row("hours", f"{forecast.hours:,.2f}", note)
+    return table
+
+
+def forecast_json(forecast: Forecast) -> dict[str, Any]:
+    """The same for programs."""
+    work = forecast.preview
+    return {
+        "photos": forecast.items,
+        "photos_are_known": work.items is not None,
+        "shards": work.shards,
+        "bytes": work.bytes,
+        "new": work.growth.members,
+        "changed": work.growth.changed,
+        "changed_example": work.growth.example or None,
+        "workers": forecast.workers,
+        "seconds_per_photo": forecast.seconds_per_item,
+        "hours": forecast.hours,
+    }
+
+
+def status_table(kind: JobKind[Any], status: Status, output: str) -> Table:
+    """How far a job is."""
+    table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="bold")
+    table.add_column(justify="right")
+    table.add_column()
+    if status.members is None:
+        done = "read so far; containers are left that tell only when they are read"
+    else:
+        done = f"of {status.members:,}"
+    if status.members_left:
+        done += f", {status.members_left:,} left"
+    table.add_row(kind.labels.members, f"{status.members_done:,}", done)
+    for name, count in status.statuses.items():
+        table.add_row(f"  {name}", f"{count:,}", kind.statuses.get(name, ""))
+    for name in kind.tables[1:]:
+        megabytes = status.bytes.get(name, 0) / 1e6
+        table.add_row(name, f"{status.rows.get(name, 0):,}", f"{megabytes:,.1f} MB of Parquet")
+    shards = f"of {status.shards:,} committed"
+    if status.shards_quarantined:
+        shards += f", {status.shards_quarantined:,} given up: see _job/quarantine"
+    table.add_row("shards", f"{status.shards_done:,}", shards)
+    if status.change:
+        table.caption, table.caption_justify = status.change, "left"
+    return table
+
+
+def compaction_table(done: Compaction, output: str) -> Table:
+    """What became of the parts."""
+    table = Table(title=output, title_justify="left", title_style="bold")
+    table.add_column("table", style="bold")
+    for name in ("parts before", "after", "MB before", "after", "rows"):
+        table.add_column(name, justify="right")
+    for name, each in done.outputs.items():
+        table.add_row(
+            name,
+            f"{each.parts_before:,}",
+            f"{each.parts_after:,}",
+            f"{each.bytes_before / 1e6:,.1f}",
+            f"{each.bytes_after / 1e6:,.1f}",
+            f"{each.rows:,}",
+        )
+    return table
+
+
+def verdict(problems: Sequence[str], output: str) -> list[str]:
+    """What `verify` found, in lines; of very many problems only the first."""
+    if not problems:
+        return [f"{output}: every shard is committed and its files are as recorded."]
+    lines = list(problems[:_MOST_PROBLEMS])
+    if more := len(problems) - len(lines):
+        lines.append(f"And {more:,} more; --json tells all.")
+    return lines
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        **asdict(status),
+        "members_left": status.members_left,
+        "complete": status.complete,
+        "failed_fraction": status.failed_fraction,
+    }

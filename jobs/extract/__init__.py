@@ -1,0 +1,1 @@
+"""The job `extract`: photos -> faces, as tables."""

@@ -1,0 +1,107 @@
+"""A photo's rows of both tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from jobs.photos.detect import Found
+from mtcnn_core.alignment import CropSettings, crop_matrices, kept_faces
+from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.stopwatch import Stopwatch
+
+# What a row without a crop takes, about.
+_BARE_ROW_BYTES = 400
+
+
+def image_row(found: Found) -> dict[str, Any]:
+    """The row of ``images`` of a photo that was looked at."""
+    photo, failure, header = found.photo, found.photo.failure, found.photo.header
+    return {
+        "key": photo.member.key,
+        "uri": photo.member.uri,
+        "label": photo.member.label,
+        "sha256": photo.sha256,
+        "bytes": photo.bytes,
+        "width": header.width if header else None,
+        "height": header.height if header else None,
+        "orientation": header.orientation if header else None,
+        "status": found.status,
+        "error": failure.error if failure else None,
+        "num_faces": len(found.faces),
+    }
+
+
+class FaceRows:
+    """Rows of ``faces``, gathered over photos: an Arrow batch costs as much for one as for many.
+
+    Args:
+        crop: How faces become crops.
+        schema: Of ``faces``.
+        time: Told the time spent in ``align`` and ``encode``.
+
+    Attributes:
+        bytes: Of what was gathered; of rows with crops, the crops.
+    """
+
+    def __init__(self, crop: CropSettings, schema: pa.Schema, time: Stopwatch) -> None:
+        self._crop = crop
+        self._schema = schema
+        self._time = time
+        self._clear()
+
+    def _clear(self) -> None:
+        self.bytes = 0
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._schema.names}
+
+    def __len__(self) -> int:
+        return len(self._columns["key"])
+
+    def add(self, found: Found) -> None:
+        """Cuts the crops of a photo's faces, and takes the rows of both."""
+        photo, faces = found.photo, found.faces
+        image, member, n = photo.pixels, photo.member, len(faces)
+        if image is None or not n:
+            return
+        with self._time("align"):
+            matrices = crop_matrices(faces, self._crop, photo.size)
+            crops = [cut(image, matrix, self._crop.size, photo.size) for matrix in matrices]
+            focus = [sharpness(each) for each in crops]
+        with self._time("encode"):
+            stored = [] if self._crop.format == "none" else [encode(x, self._crop) for x in crops]
+        rows: dict[str, Any] = {
+            "key": [member.key] * n,
+            "uri": [member.uri] * n,
+            "label": [member.label] * n,
+            "face_index": range(n),
+            "box": [faces.boxes],
+            "score": faces.scores.tolist(),
+            "landmarks": [faces.landmarks],
+            "kept": kept_faces(faces, *photo.size, self._crop.keep).tolist(),
+            "matrix": [matrices],
+            "sharpness": focus,
+            "crop": [{"bytes": file, "path": None} for file in stored] or [None] * n,
+        }
+        for name, column in self._columns.items():
+            column.extend(rows[name])
+        self.bytes += sum(map(len, stored)) or n * _BARE_ROW_BYTES
+
+    def take(self) -> pa.RecordBatch:
+        """Returns what was gathered, and forgets it."""
+        arrays = [
+            _fixed_lists(values, field.type)
+            if pa.types.is_fixed_size_list(field.type)
+            else pa.array(values, field.type)
+            for field, values in zip(self._schema, self._columns.values(), strict=True)
+        ]
+        self._clear()
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+
+def _fixed_lists(parts: list[NDArray[np.float32]], kind: pa.DataType) -> pa.FixedSizeListArray:
+    """``(n, ...)`` arrays, one after the other, as lists of the same length."""
+    values = np.concatenate([part.reshape(-1) for part in parts])
+    return pa.FixedSizeListArray.from_arrays(pa.array(values), type=kind)

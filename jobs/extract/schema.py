@@ -1,0 +1,101 @@
+"""The Arrow schemas of the two tables, written once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+# Column -> version that it came with, of those that were not there from the beginning. An output
+# goes on in the version it was begun with.
+ADDED: Mapping[str, int] = {}
+
+# The Hugging Face `Image` layout: readers that know it show the bytes as a picture.
+CROP = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+
+def floats(count: int) -> pa.DataType:
+    """A fixed number of float32; the name of the items is what Parquet calls them."""
+    return pa.list_(pa.field("element", pa.float32()), count)
+
+
+_IMAGES = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("label", pa.string()),
+    pa.field("sha256", pa.string()),
+    pa.field("bytes", pa.int64()),
+    pa.field("width", pa.int32()),
+    pa.field("height", pa.int32()),
+    pa.field("orientation", pa.int8()),
+    pa.field("status", pa.dictionary(pa.int32(), pa.string()), nullable=False),
+    pa.field("error", pa.string()),
+    pa.field("num_faces", pa.int32(), nullable=False),
+]
+
+_FACES = [
+    pa.field("key", pa.string(), nullable=False),
+    pa.field("uri", pa.string(), nullable=False),
+    pa.field("label", pa.string()),
+    pa.field("face_index", pa.int16(), nullable=False),
+    pa.field("box", floats(4), nullable=False),
+    pa.field("score", pa.float32(), nullable=False),
+    pa.field("landmarks", floats(10), nullable=False),
+    pa.field("kept", pa.bool_(), nullable=False),
+    pa.field("matrix", floats(6), nullable=False),
+    pa.field("sharpness", pa.float32(), nullable=False),
+    # Nullable, since `datasets` takes the feature only where the field is as it would write it.
+    pa.field("crop", CROP),
+]
+
+
+def images_schema(metadata: Mapping[str, str], version: int = SCHEMA_VERSION) -> pa.Schema:
+    """The schema of `images`: one row for every input, whatever became of it."""
+    return _schema(_IMAGES, metadata, version)
+
+
+def faces_schema(metadata: Mapping[str, str], version: int = SCHEMA_VERSION) -> pa.Schema:
+    """The schema of `faces`: one row a face."""
+    return _schema(_FACES, metadata, version)
+
+
+def provenance(
+    config_digest: str, model_digests: Mapping[str, str], version: int = SCHEMA_VERSION
+) -> dict[str, str]:
+    """What both schemas say about how their rows were made."""
+    return {
+        "mtcnn_ray.schema_version": str(version),
+        "mtcnn_ray.config_digest": config_digest,
+        "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
+    }
+
+
+def writer_options(name: str, compression: str) -> dict[str, Any]:
+    """How a table is written: no dictionary where values do not repeat, no compression of JPEGs."""
+    schema = {"images": _IMAGES, "faces": _FACES}[name]
+    repeating = [field.name for field in schema if field.name in {"label", "status", "error"}]
+    return {"compression": compression, "use_dictionary": repeating, "write_statistics": True}
+
+
+def _schema(columns: list[pa.Field], metadata: Mapping[str, str], version: int) -> pa.Schema:
+    fields = [field for field in columns if ADDED.get(field.name, 1) <= version]
+    features = {field.name: _feature(field.name, field.type) for field in fields}
+    hugging_face = json.dumps({"info": {"features": features}})
+    return pa.schema(fields, metadata={**metadata, "huggingface": hugging_face})
+
+
+def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
+    if name == "crop":
+        return {"_type": "Image"}
+    if pa.types.is_fixed_size_list(kind):
+        # "Sequence" is what every release of `datasets` reads; later ones call it "List".
+        value = _value(kind.value_type)
+        return {"feature": value, "length": kind.list_size, "_type": "Sequence"}
+    return _value(kind.value_type if pa.types.is_dictionary(kind) else kind)
+
+
+def _value(kind: pa.DataType) -> dict[str, Any]:
+    return {"dtype": "float32" if kind == pa.float32() else str(kind), "_type": "Value"}

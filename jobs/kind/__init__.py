@@ -1,0 +1,1 @@
+"""What each kind of job has, and what can be done with any: run, plan, retry, compact."""

@@ -1,0 +1,122 @@
+"""A kind of job, as the registry lists it: all that commands need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from jobs.engine.job import Job, Labels
+from jobs.engine.settings import RunSettings
+from jobs.kind.config import JobConfig
+from jobs.members import Member
+
+AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+
+@dataclass(frozen=True)
+class Continued(Generic[AnyConfig]):
+    """With what an output goes on.
+
+    Attributes:
+        config: The settings.
+        digest: Of what was recorded of them when the output was begun.
+        schema: Version of its tables.
+        recorded: The settings as they were recorded.
+    """
+
+    config: AnyConfig
+    digest: str
+    schema: int
+    recorded: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a setting means now, if it once meant something else for the same value.
+
+    Attributes:
+        version: From 2; to be raised when rows change for the same value.
+        before: What it meant before, in one clause.
+    """
+
+    version: int
+    before: str
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A job on its input, ready to run.
+
+    Attributes:
+        job: What the workers do.
+        list_members: Lists the whole input, each time in the same order.
+        settings: How it is to be run.
+        models: Model -> digest, of all that determine the rows.
+    """
+
+    job: Job
+    list_members: Callable[[], Iterable[Member]]
+    settings: RunSettings
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleTimes:
+    """What one worker needs, from a few items.
+
+    Attributes:
+        seconds: An item.
+        bytes: An item; None if that is not known.
+    """
+
+    seconds: float
+    bytes: float | None
+
+
+def _no_times(job: Job, members: Sequence[Member]) -> SampleTimes | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind(Generic[AnyConfig]):
+    """A kind of job.
+
+    It is imported by every command, so what it names must not bring networks or Ray with it;
+    `open` and `time` import those when they are called.
+
+    Attributes:
+        name: In the registry, in `job.json` and on the command line.
+        about: What it does, one sentence for the command line.
+        input_help: What its input can be, one line for the command line.
+        config: Its settings.
+        labels: What it calls things.
+        tables: Its outputs, the primary one first.
+        statuses: All that an item can have, with what each means in a few words.
+        failed_statuses: Those that tell of the run rather than of the item; `retry` tries them.
+        packages: Packages whose versions take part in the rows.
+        open: Opens an input, with the settings that the output goes on with. What fails, fails
+            here and not in a worker.
+        time: Times a worker on some items, for `plan`; None if none of them can be read.
+        flags: Names of its own flags of the command line; see :mod:`jobs.cli.flags`.
+        schema_version: Version of its tables' schemas.
+        meanings: Setting -> what it once meant, of those whose meaning has changed.
+        before: Setting -> the value with which all is as it was before there was the setting, where
+            that is another one than its default.
+    """
+
+    name: str
+    about: str
+    input_help: str
+    config: type[AnyConfig]
+    labels: Labels
+    tables: tuple[str, ...]
+    statuses: Mapping[str, str]
+    failed_statuses: frozenset[str]
+    packages: tuple[str, ...]
+    open: Callable[[str, Continued[AnyConfig]], Opened]
+    time: Callable[[Job, Sequence[Member]], SampleTimes | None] = _no_times
+    flags: tuple[str, ...] = ()
+    schema_version: int = 1
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,98 @@
+"""The command `retry`: items that failed are tried again, and their rows replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from jobs.engine.driver.retry import Retried, retry_items
+from jobs.engine.identity import require_identity
+from jobs.kind.config import JobConfig
+from jobs.kind.continuing import going_on
+from jobs.kind.job_kind import JobKind
+from jobs.kind.loading import load
+from jobs.kind.run import identity_of
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
+
+AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+_log = logging.getLogger(__name__)
+
+
+def retry(
+    kind: JobKind[AnyConfig],
+    output: str,
+    statuses: str | None = None,
+    source_url: str | None = None,
+    config: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    sets: Sequence[str] = (),
+    others: Collection[str] = (),
+) -> Retried:
+    """Processes the items with some statuses again, with the settings the output was made with.
+
+    Args:
+        kind: The job that made it.
+        output: Folder of the dataset, local or an fsspec URL.
+        statuses: With commas between them; None is all that count as failed.
+        source_url: Where the input is now; None is where it was. Credentials in an address are not
+            stored with the output, so they have to be given again.
+        config: YAML file or preset with storage options and whatever else does not change rows.
+        flags: As for :func:`jobs.kind.loading.load`, as the next two.
+        sets: Settings as text.
+        others: Sections of other jobs.
+
+    Raises:
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
+        mtcnn_core.devices.DeviceError: The device is not there.
+        mtcnn_core.weights.WeightsError: The weights are not installed.
+    """
+    wanted = _statuses(kind, statuses)
+    given = load(kind.config, config, flags, sets, others=others)
+    made = require_identity(Storage(output, given.output.storage_options))
+    found = load(kind.config, config, flags, sets, stored=made.config, others=others)
+    if source_url is not None and source_url != made.input:
+        _log.warning("The input was '%s'; it is now read from where you say.", made.input)
+    going = going_on(kind, found, output)
+    with _hint(source_url):
+        opened = kind.open(source_url or made.input, going)
+
+    def check_input() -> None:
+        with _hint(source_url):
+            next(iter(opened.list_members()))
+
+    return retry_items(
+        opened.job,
+        output,
+        opened.settings,
+        identity_of(kind, made.input, going, opened.models),
+        wanted,
+        check_input=check_input,
+        labels=kind.labels,
+        options=found.output.storage_options,
+    )
+
+
+@contextlib.contextmanager
+def _hint(source_url: str | None) -> Iterator[None]:
+    """Adds to what is wrong with the input what may help, unless it was given."""
+    try:
+        yield
+    except UserError as error:
+        if source_url is not None:
+            raise
+        raise UserError(f"{error}; or say with --input where it is now") from error
+
+
+def _statuses(kind: JobKind[AnyConfig], text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return tuple(sorted(kind.failed_statuses))
+    wanted = [status.strip() for status in text.split(",")]
+    for status in wanted:
+        if status not in kind.statuses:
+            raise UserError(f"there is no status '{status}': known are {', '.join(kind.statuses)}")
+    return tuple(sorted(set(wanted)))

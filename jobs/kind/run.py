@@ -1,0 +1,74 @@
+"""A job of any kind, from its input to its output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from jobs.engine.driver.run import run
+from jobs.engine.driver.summary import Summary
+from jobs.engine.identity import Identity, package_versions
+from jobs.kind.config import JobConfig
+from jobs.kind.continuing import going_on
+from jobs.kind.job_kind import Continued, JobKind
+from jobs.sources import check_apart
+
+AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+
+def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyConfig) -> Summary:
+    """Runs a job: every item of an input becomes rows in the output. The same call resumes it.
+
+    Args:
+        kind: The job.
+        source_url: Where its input is: for photos a folder, glob or file, anywhere fsspec reaches,
+            or ``demo:``.
+        output: Folder for the dataset, local or an fsspec URL.
+        config: All settings.
+
+    Raises:
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.JobError: The job does not start in any worker.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+        mtcnn_core.devices.DeviceError: The device is not there.
+        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+    """
+    check_apart(source_url, output)
+    going = going_on(kind, config, output)
+    opened = kind.open(source_url, going)
+    return run(
+        opened.job,
+        opened.list_members,
+        output,
+        opened.settings,
+        identity_of(kind, source_url, going, opened.models),
+        labels=kind.labels,
+        options=config.output.storage_options,
+    )
+
+
+def identity_of(
+    kind: JobKind[AnyConfig],
+    source_url: str,
+    going: Continued[AnyConfig],
+    models: Mapping[str, str],
+) -> Identity:
+    """What determines the output of a job.
+
+    Args:
+        kind: The job.
+        source_url: Where its input is.
+        going: With what the output goes on.
+        models: Model -> digest, of all that determine the rows.
+    """
+    return Identity(
+        config=going.recorded,
+        digest=going.digest,
+        models=dict(models),
+        packages=package_versions(kind.packages),
+        input=source_url,
+        job=kind.name,
+        schema=going.schema,
+        defaults=kind.config().identity(),
+        meanings={name: meaning.version for name, meaning in kind.meanings.items()},
+    )

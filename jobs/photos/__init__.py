@@ -1,0 +1,1 @@
+"""Photos on their way: read, decoded, and with the faces that were found."""

@@ -1,0 +1,35 @@
+"""The first stage: a photo and the bytes of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jobs.members import Member
+from jobs.sources import ReadError, Source
+from mtcnn_core.images import ImageLimits
+
+
+@dataclass(frozen=True)
+class Read:
+    """A photo that was asked for.
+
+    Attributes:
+        member: The photo's place in the input.
+        data: Its file, or why there is none.
+    """
+
+    member: Member
+    data: bytes | ReadError
+
+
+def read(source: Source, members: Sequence[Member], limits: ImageLimits) -> Iterator[Read]:
+    """Yields the photos of some members, in order, read ahead as the source sees fit.
+
+    Args:
+        source: Where they are.
+        members: Photos, or containers of many.
+        limits: Files over them are not read to the end.
+    """
+    for member, data in source.stream(members, limits.max_bytes):
+        yield Read(member, data)

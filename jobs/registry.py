@@ -1,0 +1,55 @@
+"""The jobs there are. A new one is a folder, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.extract.kind import EXTRACT
+from jobs.kind.job_kind import JobKind
+from jobs.messages.errors import UserError
+
+JOBS: tuple[JobKind[Any], ...] = (EXTRACT,)
+
+# Job -> statuses that count as failed.
+FAILED_STATUSES: Mapping[str, frozenset[str]] = {kind.name: kind.failed_statuses for kind in JOBS}
+
+
+def job_named(name: str) -> JobKind[Any]:
+    """The job of a name.
+
+    Raises:
+        UserError: There is none.
+    """
+    for kind in JOBS:
+        if kind.name == name:
+            return kind
+    known = ", ".join(kind.name for kind in JOBS)
+    raise UserError(f"there is no job '{name}': known are {known}")
+
+
+def job_of(output: str, options: Mapping[str, Any]) -> JobKind[Any]:
+    """The job that an output was made by, as its `job.json` says.
+
+    Args:
+        output: Local path or fsspec URL.
+        options: Keyword arguments of the fsspec file system.
+
+    Raises:
+        UserError: There is no output, its record is damaged, or its job is not known here.
+    """
+    # Imported here: `--help` does without storage.
+    from jobs.engine.identity import require_identity
+    from jobs.storage.storage import Storage
+
+    name = require_identity(Storage(output, options)).job
+    try:
+        return job_named(name)
+    except UserError as error:
+        raise UserError(f"'{output}' was made by another program: {error}") from error
+
+
+def sections_of_others(kind: JobKind[Any]) -> frozenset[str]:
+    """Sections of a config file that are for other jobs than this one."""
+    every = {section for other in JOBS for section in other.config.model_fields}
+    return frozenset(every - kind.config.model_fields.keys())
