@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
-from jobs.extract.kind import EXTRACT
 from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
 
-JOBS: tuple[JobKind[Any], ...] = (EXTRACT,)
+_KINDS = ("jobs.extract.kind:EXTRACT",)
+
+JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 
 # Job -> statuses that count as failed.
 FAILED_STATUSES: Mapping[str, frozenset[str]] = {kind.name: kind.failed_statuses for kind in JOBS}

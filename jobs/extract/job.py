@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from jobs.engine.workers.cluster import is_local
 from jobs.extract.config import Config
 from jobs.extract.extractor import Extractor
+from jobs.extract.kind import EXTRACT
 from jobs.extract.schema import (
     SCHEMA_VERSION,
     faces_schema,
@@ -19,7 +20,7 @@ from jobs.extract.schema import (
     writer_options,
 )
 from jobs.kind.job_kind import Continued, Opened
-from jobs.photos.statuses import FAILED_STATUSES
+from jobs.kind.tables_job import TablesJob
 from jobs.sources import Source, open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.ssd.files import SSD
@@ -68,7 +69,7 @@ def carried(config: Config, weights: Weights) -> Weights | None:
 
 
 @dataclass(frozen=True)
-class ExtractJob:
+class ExtractJob(TablesJob):
     """Photos -> rows of ``images`` and ``faces``.
 
     Attributes:
@@ -80,19 +81,14 @@ class ExtractJob:
         schema_version: Of the tables.
     """
 
+    kind: ClassVar = EXTRACT
+
     source: Source
     config: Config
     model_digests: Mapping[str, str]
-    primary: str = "images"
-    failed_statuses: frozenset[str] = FAILED_STATUSES
     weights: Weights | None = None
     config_digest: str = ""
     schema_version: int = SCHEMA_VERSION
-
-    @property
-    def row_group_bytes(self) -> int:
-        """Limit of a row group before compression."""
-        return self.config.output.row_group_bytes
 
     @property
     def schemas(self) -> dict[str, pa.Schema]:

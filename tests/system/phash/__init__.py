@@ -1,0 +1,1 @@
+"""The job `phash`: perceptual hashes of the crops of a dataset."""
