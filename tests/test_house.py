@@ -6,58 +6,65 @@ import ast
 import importlib.metadata
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# The floors, bottom first; a module belongs to the longest of these names that its own begins with.
-_FLOORS = {
-    "mtcnn_core": 0,
-    "jobs.messages": 0,
-    "jobs.members": 0,
-    "jobs.keys": 0,
-    "jobs.storage": 0,
-    "jobs.engine": 0,
-    "jobs.extract.schema": 0,
-    "jobs.kind.layers": 0,
-    "jobs.kind.config": 1,  # its sections are the settings of the ground floor
-    "jobs.sources": 2,
-    "jobs": 3,  # the jobs themselves
-    "jobs.cli.show_job": 3,
-    "jobs.cli": 4,
+# Folder -> the floors of what lies in it, the ground first. What is on a floor may import what is
+# on the floors below it, and nothing beside or above it.
+FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
+    "": [
+        ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
+        ["jobs.storage", "jobs.models"],
+        ["jobs.engine", "jobs.sources"],
+        ["jobs.kind", "jobs.photos", "jobs.dataset"],
+        ["jobs.extract"],  # the jobs, beside each other
+        ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
+        ["jobs.cli"],
+    ],
+    "jobs.engine": [
+        ["job", "reports", "settings", "records", "interrupts"],
+        ["shards", "identity", "lease"],
+        ["plans", "parts", "blame"],
+        ["ledger"],
+        ["workers", "checks"],
+        ["driver"],
+    ],
 }
 # Modules in a package -> what they must not import, whatever its floor.
-_FORBIDDEN = {
+FORBIDDEN: Mapping[str, Sequence[str]] = {
     "mtcnn_core": ("ray", "fsspec", "pyarrow", "jobs"),
-    "jobs.engine": (
-        "mtcnn_core",
-        "jobs.cli",
-        "jobs.kind.config",
-        "jobs.detect",
-        "jobs.extract",
-        "jobs.kind.layers",
-        "jobs.cli.show_job",
-        "jobs.sources",
-        "jobs.extract.schema",
-        "cv2",
-        "PIL",
-        "onnxruntime",
-    ),
-    "jobs.extract.schema": ("mtcnn_core", "jobs"),
+    "jobs.engine": ("mtcnn_core", "cv2", "PIL", "onnxruntime"),
     "jobs.sources": ("ray",),
+    "jobs.photos": ("ray", "pyarrow"),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray", "pyarrow"),
 }
 
 
-def _modules() -> Iterator[tuple[str, Path]]:
+@dataclass(frozen=True)
+class Import:
+    """A module that another one imports, and where."""
+
+    importer: str
+    imported: str
+    where: str
+
+
+def _modules() -> dict[str, Path]:
+    found = {}
     for package in ("mtcnn_core", "jobs"):
         for file in sorted((ROOT / package).rglob("*.py")):
             parts = file.relative_to(ROOT).with_suffix("").parts
-            yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), file
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+MODULES = _modules()
 
 
 def _imports(name: str, file: Path) -> Iterator[tuple[str, int]]:
@@ -69,72 +76,119 @@ def _imports(name: str, file: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1]
             base = ".".join([*above, node.module or ""]) if node.level else node.module or ""
-            # `from jobs import tables` imports jobs.extract.schema.
+            # `from jobs import registry` imports jobs.registry.
             for alias in node.names:
                 whole = f"{base.rstrip('.')}.{alias.name}"
-                yield whole if whole in _NAMES else base, node.lineno
+                yield whole if whole in MODULES else base, node.lineno
 
 
-_NAMES = {name for name, _ in _modules()}
+def _all_imports() -> list[Import]:
+    return [
+        Import(name, imported, f"{file.relative_to(ROOT)}:{line}")
+        for name, file in MODULES.items()
+        for imported, line in _imports(name, file)
+    ]
 
 
-def _below(name: str, package: str) -> bool:
+IMPORTS = _all_imports()
+
+
+def _is_in(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def _floor(name: str) -> int | None:
-    packages = [package for package in _FLOORS if _below(name, package)]
-    return _FLOORS[max(packages, key=len)] if packages else None
+def _rooms(folder: str) -> dict[str, int]:
+    """Whole name of each room of a folder -> its floor, from 1."""
+    prefix = f"{folder}." if folder else ""
+    return {
+        f"{prefix}{room}": number
+        for number, floor in enumerate(FLOORS[folder], 1)
+        for room in floor
+    }
 
 
-def _all_imports() -> Iterator[tuple[str, str, str]]:
-    """Importing module, imported module, and where."""
-    for name, file in _modules():
-        for imported, line in _imports(name, file):
-            yield name, imported, f"{file.relative_to(ROOT)}:{line}"
+def _room(name: str, rooms: Mapping[str, int]) -> str | None:
+    found = [room for room in rooms if _is_in(name, room)]
+    return max(found, key=len) if found else None
 
 
-def test_nothing_is_imported_upwards() -> None:
-    wrong = [
-        f"{where}: {name} (floor {_floor(name)}) imports {imported} (floor {floor})"
-        for name, imported, where in _all_imports()
-        if (floor := _floor(imported)) is not None and floor > (_floor(name) or 0)
-    ]
+@pytest.mark.parametrize("folder", FLOORS)
+def test_every_room_has_its_floor(folder: str) -> None:
+    rooms = _rooms(folder)
+    homeless = {}
+    for name, file in MODULES.items():
+        is_face = file.name == "__init__.py" and any(_is_in(room, name) for room in rooms)
+        if not is_face and _is_in(name, folder or name) and _room(name, rooms) is None:
+            below = {
+                room
+                for each in IMPORTS
+                if each.importer == name and (room := _room(each.imported, rooms))
+            }
+            least = max((rooms[room] for room in below), default=0) + 1
+            homeless[name] = f"{name} has no floor: add it in tests/test_house.py, on {least} or up"
+    assert not homeless, "\n".join(homeless.values())
+    gone = [room for room in rooms if not any(_is_in(name, room) for name in MODULES)]
+    assert not gone, f"no such rooms any more: {', '.join(gone)}"
+
+
+@pytest.mark.parametrize("folder", FLOORS)
+def test_imports_go_down(folder: str) -> None:
+    rooms = _rooms(folder)
+    wrong = []
+    for each in IMPORTS:
+        room, other = _room(each.importer, rooms), _room(each.imported, rooms)
+        if room is None or other is None or room == other or rooms[other] < rooms[room]:
+            continue
+        above = [name for name, floor in rooms.items() if floor > rooms[other]]
+        wrong.append(
+            f"{each.where}: {room} (floor {rooms[room]}) imports {each.imported} "
+            f"(floor {rooms[other]}): the line belongs in {', '.join(above) or 'no room'}, "
+            f"or what it needs belongs below floor {rooms[room]}"
+        )
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("package", _FORBIDDEN)
+def test_no_files_import_each_other_in_a_circle() -> None:
+    below: dict[str, set[str]] = {name: set() for name in MODULES}
+    for each in IMPORTS:
+        if each.imported in MODULES and each.imported != each.importer:
+            below[each.importer].add(each.imported)
+    # Whatever imports nothing that is left is taken away, until only circles are left.
+    while free := [name for name, others in below.items() if not others & below.keys()]:
+        for name in free:
+            del below[name]
+    assert not below, f"in a circle, or above one: {', '.join(sorted(below))}"
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
 def test_a_package_does_not_know_its_neighbours(package: str) -> None:
     wrong = [
-        f"{where}: {package} must not import {imported}"
-        for name, imported, where in _all_imports()
-        if _below(name, package)
-        and any(_below(imported, other) for other in _FORBIDDEN[package])
-        and not _below(imported, package)
+        f"{each.where}: {package} must not import {each.imported}"
+        for each in IMPORTS
+        if _is_in(each.importer, package)
+        and any(_is_in(each.imported, other) for other in FORBIDDEN[package])
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_jobs_do_not_import_each_other() -> None:
-    jobs = {"jobs.extract", "jobs.detect"}
-    wrong = [
-        f"{where}: {name} imports {imported}"
-        for name, imported, where in _all_imports()
-        if name in jobs and imported in jobs - {name}
-    ]
-    assert not wrong, "\n".join(wrong)
+def _loaded(code: str, *names: str) -> list[str]:
+    """Which of some modules are loaded after some code has run in a Python of its own."""
+    tail = f"\nimport sys\nprint(*sorted(set({names!r}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + tail], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    return done.stdout.split()
 
 
 def test_the_core_is_imported_without_ray_and_arrow() -> None:
-    code = (
-        "import mtcnn_core, sys\n"
-        "mtcnn_core.FaceDetector, mtcnn_core.align, mtcnn_core.decode\n"
-        "print(*sorted({'ray', 'fsspec', 'pyarrow', 'jobs', 'tensorflow'} & set(sys.modules)))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout.split() == []
+    code = "import mtcnn_core\nmtcnn_core.FaceDetector, mtcnn_core.align, mtcnn_core.decode"
+    assert not _loaded(code, "ray", "fsspec", "pyarrow", "jobs", "tensorflow")
+
+
+def test_the_command_line_starts_without_what_single_commands_need() -> None:
+    heavy = ("cv2", "PIL", "llvmlite", "onnxruntime", "onnx", "openvino", "ray")
+    assert not _loaded("import jobs.cli", *heavy)
+    assert not _loaded("import jobs.cli, jobs.engine.driver.status", *heavy)
 
 
 @pytest.mark.parametrize(

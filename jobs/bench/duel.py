@@ -17,7 +17,7 @@ from jobs.messages.errors import UserError
 
 @dataclass
 class Side:
-    """One of the two.
+    """One of the two detectors.
 
     Attributes:
         seconds: A photo's time each.
@@ -35,7 +35,7 @@ class Side:
         return self.cpu_seconds / sum(self.seconds)
 
     def add(self, lap: _Lap) -> None:
-        """Adds one photo."""
+        """Adds the time of one photo."""
         self.seconds.append(lap.seconds)
         self.cpu_seconds += lap.cpu_seconds
         self.faces += lap.faces
@@ -51,7 +51,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Duel:
-    """How it went.
+    """Two detectors on the same photos, in turn.
 
     Attributes:
         rival: Name of the other package.

@@ -58,12 +58,12 @@ class Scale:
 
     @property
     def start_seconds(self) -> float:
-        """Of these, up to the begin of the first shard."""
+        """Seconds from the call to the begin of the first shard."""
         return self.begun - self.called
 
     @property
     def work_seconds(self) -> float:
-        """Of these, from there to the last commit."""
+        """Seconds from the begin of the first shard to the last commit."""
         return self.committed - self.begun
 
     @property

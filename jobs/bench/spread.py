@@ -34,7 +34,7 @@ class Spread:
         return cls(median, min(seconds), max(seconds), statistics.fmean(seconds))
 
     def as_json(self) -> dict[str, float]:
-        """In milliseconds."""
+        """The times in milliseconds, as JSON values."""
         return {
             "median_ms": round(1e3 * self.median, 4),
             "min_ms": round(1e3 * self.shortest, 4),

@@ -23,7 +23,7 @@ _MOST_PROBLEMS = 1000
 
 
 def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
-    """How a run ended, and where the job stands."""
+    """How a run ended and where the job stands, as a table."""
     table = status_table(kind, summary.status, output)
     if summary.processed:
         rate = summary.processed / max(summary.seconds, 1e-3)
@@ -36,7 +36,7 @@ def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
 
 
 def retry_table(kind: JobKind[Any], done: Retried, output: str) -> Table:
-    """How a retry ended, and where the job stands."""
+    """How a retry ended and where the job stands, as a table."""
     table = summary_table(kind, done.summary, output)
     if done.given_up:
         note = "shards stay as they were: see _job/quarantine"
@@ -45,7 +45,7 @@ def retry_table(kind: JobKind[Any], done: Retried, output: str) -> Table:
 
 
 def forecast_table(kind: JobKind[Any], forecast: Forecast, output: str, stored: bool) -> Table:
-    """What is to be done."""
+    """What is to be done, as a table."""
     work, growth = forecast.preview, forecast.preview.growth
     table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
     table.add_column(style="bold")
@@ -73,7 +73,7 @@ def forecast_table(kind: JobKind[Any], forecast: Forecast, output: str, stored: 
 
 
 def forecast_json(forecast: Forecast) -> dict[str, Any]:
-    """The same for programs."""
+    """What is to be done, as JSON values."""
     work = forecast.preview
     return {
         "photos": forecast.items,
@@ -90,7 +90,7 @@ def forecast_json(forecast: Forecast) -> dict[str, Any]:
 
 
 def status_table(kind: JobKind[Any], status: Status, output: str) -> Table:
-    """How far a job is."""
+    """How far a job is, as a table."""
     table = Table(title=output, title_justify="left", title_style="bold", show_header=False)
     table.add_column(style="bold")
     table.add_column(justify="right")
@@ -145,7 +145,7 @@ def verdict(problems: Sequence[str], output: str) -> list[str]:
 
 
 def status_json(status: Status) -> dict[str, Any]:
-    """The same for programs."""
+    """How far a job is, as JSON values."""
     return {
         **asdict(status),
         "members_left": status.members_left,

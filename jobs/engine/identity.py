@@ -86,17 +86,17 @@ class Identity:
         return warnings
 
     def write(self, storage: Storage) -> None:
-        """Stores it, unless one is stored already."""
+        """Stores the identity, unless one is stored already."""
         storage.create_bytes(sealed(asdict(self)), JOB)
 
 
 def another_job(url: str, stored: str, wanted: str) -> UserError:
-    """What to say where an output is of another job."""
+    """The error for an output that is of another job."""
     return UserError(f"'{url}' is an output of '{stored}', not of '{wanted}': use another output")
 
 
 def refusal(url: str, differing: Iterable[tuple[str, Any, Any]]) -> UserError:
-    """What to say where settings differ: dotted name, old value, new value."""
+    """The error for settings that differ: dotted name, old value, new value of each."""
     fields = ", ".join(f"{name} (was {old}, is {new})" for name, old, new in differing)
     return UserError(
         f"'{url}' was made with another config: {fields}; change that back or use another output."
@@ -130,7 +130,7 @@ def read_identity(storage: Storage) -> Identity | None:
 
 
 def require_identity(storage: Storage) -> Identity:
-    """The same, of an output that holds a job.
+    """What the output was made with; there has to be a job in it.
 
     Raises:
         RecordError: The record of it is damaged.

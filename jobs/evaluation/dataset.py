@@ -37,7 +37,7 @@ class FoundPhoto:
 
     @property
     def was_seen(self) -> bool:
-        """Whether the detector saw it."""
+        """Whether the detector saw the photo."""
         return self.status in ("ok", "no_face")
 
 

@@ -122,7 +122,7 @@ def select(members: Iterable[Member], names: Collection[str], limit: int | None)
 
 
 def select_keys(keys: Iterable[str], names: Collection[str], limit: int | None) -> dict[str, str]:
-    """The same for an input whose keys were only known once it was read: name -> key.
+    """Chooses among keys that were only known once the input was read: name -> key.
 
     Raises:
         UserError: None of the photos is there, or two may be the same one.

@@ -77,17 +77,17 @@ class WorkerTimes:
 
     @property
     def seconds(self) -> float:
-        """Of all photos together."""
+        """Seconds that all photos took together."""
         return sum(photo.total for photo in self.photos)
 
     @property
     def bytes(self) -> int:
-        """Of the files of all photos together."""
+        """Bytes of the files of all photos together."""
         return sum(photo.bytes for photo in self.photos)
 
     @property
     def faces(self) -> int:
-        """In all photos together."""
+        """Faces found in all photos together."""
         return sum(photo.faces for photo in self.photos)
 
 

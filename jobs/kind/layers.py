@@ -18,7 +18,7 @@ class Layers:
     """
 
     def __init__(self, schema: type[BaseModel]) -> None:
-        """Start empty.
+        """Starts empty.
 
         Args:
             schema: Its fields are the keys allowed; those that are models or dataclasses
@@ -29,7 +29,7 @@ class Layers:
         self._origins: dict[str, str] = {}
 
     def lay(self, values: Mapping[Any, Any], origin: str) -> None:
-        """Lay nested values on top.
+        """Lays nested values on top.
 
         Args:
             values: Section to key to value.
@@ -41,7 +41,7 @@ class Layers:
         self._lay(self.tree, values, origin, self._schema, "")
 
     def lay_key(self, key: str, value: object, origin: str) -> None:
-        """Lay one value on top, under a dotted key; raises as `lay` does."""
+        """Lays one value on top, under a dotted key; raises as `lay` does."""
         nested: Any = value
         for name in reversed(key.split(".")):
             nested = {name: nested}

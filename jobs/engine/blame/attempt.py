@@ -81,7 +81,7 @@ class Attempt:
 
     @property
     def suspect(self) -> tuple[int, Member] | None:
-        """The item to be tried alone, if it can be: an item of a container cannot."""
+        """The item to be tried alone; None if there is none, or if it is in a container."""
         index = self.spec.suspect
         return None if index is None or self.has_containers else (index, self.members[index])
 
@@ -106,7 +106,7 @@ class Attempt:
         self._tell("neither")
 
     def close(self) -> None:
-        """The same for good: a thread that is still busy with the shard is not listened to."""
+        """Ends the attempt; a thread that is still busy with it is not listened to any more."""
         with self._telling:
             self._closed = True
         if self._watchdog is not None:
@@ -134,12 +134,12 @@ class Attempt:
             raise JobError(f"{self._done} rows in '{primary}' for {self.spec.members} items")
 
     def forget(self) -> None:
-        """Removes what this attempt and those before left on storage."""
+        """Removes the traces that this attempt and those before it left on storage."""
         if self.spec.careful:
             remove_traces(self._storage, self.spec)
 
     def failure(self, error: JobError) -> ShardFailure:
-        """What to record of an exception."""
+        """The quarantine record of a shard whose processing raised an exception."""
         index, key = self._in_hand or (None, None)
         return ShardFailure(
             shard=self.spec.shard,

@@ -86,7 +86,7 @@ class _Walk:
                 return
 
     def _read(self, processor: Processor[Any]) -> Iterator[Item]:
-        """Yields the items that are wanted."""
+        """Yields the items of the shard that are to be processed."""
         attempt = self._attempt
         if attempt.has_containers:
             for item in processor.read(attempt.members):

@@ -71,7 +71,7 @@ class Watchdog:
     """
 
     def __init__(self, storage: Storage, limits: Limits) -> None:
-        """Starts it."""
+        """Starts the process that watches."""
         self._orders = pickle.dumps((os.getpid(), storage.url, storage.options, limits))
         # Without a name, so that nothing is left of it.
         self._stacks = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as this
@@ -80,7 +80,7 @@ class Watchdog:
         self._start()
 
     def tell(self, state: State) -> None:
-        """Tells it what goes on from now; starts it again if it is gone."""
+        """Tells the watchdog what goes on from now; starts it again if it is gone."""
         line = json.dumps(vars(state)).encode() + b"\n"
         try:
             self._write(line)
@@ -90,7 +90,7 @@ class Watchdog:
             self._write(line)
 
     def close(self) -> None:
-        """Ends it."""
+        """Ends the watchdog."""
         with contextlib.suppress(BrokenPipeError):
             os.close(self._pipe)
         self._process.wait()

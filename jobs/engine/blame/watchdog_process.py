@@ -34,7 +34,7 @@ class Verdict:
 
     Attributes:
         status: What the item in hand becomes if it is to blame.
-        reason: The same for people.
+        reason: Why, as a clause for people.
     """
 
     status: str

@@ -84,7 +84,7 @@ class StoredPlan:
         return files | {index_path(number) for number in range(self.generations)}
 
     def shards(self, tell: Callable[[str], None]) -> Iterator[Planned]:
-        """All that are known, in order.
+        """Yields the shards that are known, in plan order.
 
         Args:
             tell: Told what is wrong with the files, a sentence each.
@@ -98,7 +98,7 @@ class StoredPlan:
     def _in_file(
         self, file: PlanFile, planned: list[Planned], tell: Callable[[str], None]
     ) -> Iterator[Planned]:
-        """Shards of a file with the keys of their items, if those can be read."""
+        """Yields the shards of a plan file with the keys of their items, if those can be read."""
         done = 0
         try:
             if file.path.rpartition("/")[0] != PLAN:

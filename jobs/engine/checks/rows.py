@@ -18,7 +18,7 @@ class KeySequence:
     """Keys in their order: equal if all of them and their order are, however they were batched."""
 
     def __init__(self) -> None:
-        """Starts with none."""
+        """Starts with nothing."""
         self._lengths, self._text = hashlib.sha256(), hashlib.sha256()
 
     def __eq__(self, other: object) -> bool:
@@ -53,7 +53,7 @@ class ShardRows:
     """
 
     def __init__(self, counted: Mapping[str, int]) -> None:
-        """Starts with none."""
+        """Starts with nothing."""
         self.rows = 0
         self.keys = KeySequence()
         self.statuses: Counter[str] = Counter()
@@ -61,7 +61,7 @@ class ShardRows:
         self._room = dict(counted)
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Takes note of some more."""
+        """Takes note of some more rows of the shard."""
         keys = batch.column("key")
         self.rows += batch.num_rows
         self.keys.add(keys)

@@ -97,7 +97,7 @@ def regroupings(row_group_bytes: int) -> Callable[[Heads], Iterator[Merge]]:
 
 
 def _spec(merge: Merge, epoch: int) -> ShardSpec:
-    """A merge as a worker gets it."""
+    """A merge as a worker is handed it."""
     size = sum(part.size for part in merge.shards.values())
     return ShardSpec(next(iter(merge.shards)), "", 0, None, size, epoch=epoch, merge=merge)
 
@@ -105,7 +105,7 @@ def _spec(merge: Merge, epoch: int) -> ShardSpec:
 def _here(
     storage: Storage, settings: RunSettings, specs: Iterable[ShardSpec]
 ) -> Generator[Result, None, None]:
-    """Merges in this process, one after the other."""
+    """Merges parts in this process, one merge after the other."""
     worker = Worker(storage.url, storage.options, (), None, settings.min_free_bytes)
     worker.start(pickle.dumps(None))
     for spec in specs:

@@ -51,7 +51,7 @@ class Retried:
 
     @property
     def exit_code(self) -> int:
-        """As after a run; 1 too if shards were given up."""
+        """The exit code of a run with this summary; 1 as well if shards were given up."""
         return self.summary.exit_code or int(self.given_up > 0)
 
 

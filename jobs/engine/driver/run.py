@@ -36,7 +36,8 @@ from jobs.messages.errors import JobError, LeaseLostError, UserError
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
 
-# So many shards go out in plan order, to have something to look at; see `_running_order`.
+# The first shards are handed out in plan order, since they are small and give early results; the
+# rest by size, see `_running_order`.
 _FIRST = 16
 # Bugs that strike a photo here and there leave some shards whole; after so many that none is, it
 # is not the photos.

@@ -53,12 +53,12 @@ class Summary:
         )
 
     def as_record(self) -> dict[str, Any]:
-        """What is stored of it."""
+        """The summary as it is stored."""
         return {**asdict(self), "exit_code": self.exit_code}
 
 
 def finished(status: Status) -> Status:
-    """The same at the end of a command: marked if every shard is committed, and parts are whole."""
+    """The status at the end of a command: a success if all shards are committed, parts whole."""
     return replace(status, success=status.complete and status.change is None)
 
 

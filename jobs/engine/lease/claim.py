@@ -60,11 +60,11 @@ class Claim:
             return None
 
     def written(self) -> bytes:
-        """What is to be stored of it."""
+        """The claim as it is stored."""
         return json.dumps(asdict(self)).encode()
 
     def renewed(self) -> Claim:
-        """The same, as a sign of life."""
+        """The claim with a later sign of life."""
         return replace(self, counter=self.counter + 1)
 
     def is_of(self, other: Claim) -> bool:

@@ -27,7 +27,7 @@ class FolderLock:
         self._handle: int | None = None
 
     def take(self) -> bool:
-        """Takes it, where there are locks; False if another process has it.
+        """Takes the lock, where there are locks; False if another process has it.
 
         Raises:
             OSError: The folder cannot be made.
@@ -48,7 +48,7 @@ class FolderLock:
         return True
 
     def release(self) -> None:
-        """Gives it back; a folder that was made for it and is empty goes as well."""
+        """Gives the lock back; a folder that was made for it and is empty goes as well."""
         if self._handle is None:
             return
         try:

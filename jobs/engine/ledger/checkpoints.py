@@ -134,7 +134,7 @@ def is_checkpoint(name: str) -> bool:
 
 
 def delete_checkpoints(storage: Storage) -> None:
-    """Removes all of them; the records tell the same."""
+    """Removes all checkpoints; the records tell the same."""
     names = filter(is_checkpoint, storage.names(CHECKPOINTS))
     storage.delete(*(f"{CHECKPOINTS}/{name}" for name in names))
 

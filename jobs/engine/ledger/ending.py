@@ -17,7 +17,7 @@ FIX_SUMMARY = f"delete it and {SUCCESS}, and run the job again"
 
 
 def show_ending(storage: Storage, log: Log) -> None:
-    """Makes both as the log's last entry says; while a driver is at work there is no mark.
+    """Writes summary and mark as the last entry of the log says; a driver at work has no mark.
 
     Of several drivers, among them one that was stopped half-way and goes on much later, the last
     to write here has seen the last entry: each looks again after it has written.

@@ -160,7 +160,7 @@ class Heads:
         return self._table.filter(pa.array(self._fresh))
 
     def mark_stored(self) -> None:
-        """Takes note that a checkpoint has them."""
+        """Takes note that a checkpoint has the rows that were fresh."""
         self._fresh[:] = False
 
     def with_status(self, statuses: Collection[str]) -> dict[str, int]:
@@ -174,13 +174,13 @@ class Heads:
         return {self._name(int(row)): int(found[row]) for row in np.flatnonzero(found)}
 
     def of(self, shards: Collection[str]) -> Iterator[Head]:
-        """Some shards, all of which are committed, in plan order."""
+        """The heads of some shards, all of which are committed, in plan order."""
         table = self._table.take(pa.array(self._places(sorted(shards, key=_number))))
         for batch in table.to_batches(max_chunksize=_ROWS_AT_ONCE):
             yield from map(_head, batch.to_pylist())
 
     def all(self) -> Iterator[Head]:
-        """All shards, in plan order; some at a time are in memory as objects."""
+        """Yields the heads of all shards, in plan order; few at a time are in memory as objects."""
         for batch in self._table.to_batches(max_chunksize=_ROWS_AT_ONCE):
             yield from map(_head, batch.to_pylist())
 

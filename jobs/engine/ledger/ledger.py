@@ -38,7 +38,7 @@ class Summary(Protocol):
     """How a command has ended."""
 
     def as_record(self) -> dict[str, Any]:
-        """What is stored of it; with `status.success`, whether every shard is committed."""
+        """The summary as it is stored; with `status.success`, whether every shard is committed."""
         ...
 
 
@@ -116,7 +116,7 @@ class Ledger:
             self._remove_garbage()
 
     def begin_late(self) -> None:
-        """The same after the plan was read, without the lease, of an output that was finished.
+        """Begins after the plan was read, without the lease, of an output that was finished.
 
         Raises:
             UserError: Another driver has it, or had it since.
@@ -168,7 +168,7 @@ class Ledger:
         return summary
 
     def _store(self, least: int = 1) -> None:
-        """Writes a checkpoint of what none has, if it is worth one."""
+        """Writes a checkpoint of the shards that no checkpoint has, if they are worth one."""
         new = pa.Table.from_pylist([row_of(report) for report in self._commits], SCHEMA)
         rows = pa.concat_tables([self.heads.fresh(), new])
         if rows.num_rows < least:

@@ -141,7 +141,7 @@ class _HashingFile(io.RawIOBase):
         return True
 
     def abandon(self) -> None:
-        """From now on nothing is written."""
+        """Drops what is written from now on."""
         self._abandoned = True
 
     def write(self, data: Any) -> int:

@@ -32,7 +32,7 @@ class Growth:
     example: str = ""
 
     def sentence(self, members: str) -> str:
-        """What to know of the changed ones; `members` is what to call them."""
+        """A warning of the members that have changed; `members` is what to call them."""
         return (
             f"{self.changed:,} of the planned {members} have changed since, such as "
             f"'{plain(self.example)}'; what was found in them before stays: "
@@ -65,7 +65,7 @@ class News:
         self._example = ""
 
     def among(self, members: Iterable[Member], listed: Callable[[int], None]) -> Iterator[Member]:
-        """Yields the new ones."""
+        """Yields those members of a listing that are not planned yet."""
         count = 0
         is_known = False
         stream = iter(members)
@@ -88,7 +88,7 @@ class News:
             yield from new
 
     def growth(self, items: int) -> Growth:
-        """What was found, once `among` is at its end."""
+        """How the plan has grown, once `among` is at its end."""
         return Growth(len(self.keys), items, self._changed, self._example)
 
 

@@ -85,7 +85,7 @@ class Plan:
         return self.which_numbers(np.array([g << 32 | index for g, index in numbers], np.int64))
 
     def which_numbers(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """The same, of generation and index in one number each, `generation << 32 | index`."""
+        """Tells which shards are among some numbers, `generation << 32 | index`."""
         sizes = np.array([*map(len, self._generations), 0], np.int64)
         starts = np.cumsum(sizes) - sizes
         generations = np.minimum(numbers >> 32, len(self._generations))
@@ -157,7 +157,7 @@ class Plan:
         return growth
 
     def files(self) -> list[str]:
-        """Files that hold its members, in order."""
+        """Files that hold the members of the plan, in order."""
         return [path for generation in self._generations for path in generation.files]
 
     def _delete_leftovers(self, epoch: int) -> None:

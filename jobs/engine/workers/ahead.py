@@ -19,7 +19,7 @@ def work_ahead(
         items: What to run ahead of the consumer; a generator is closed when the consumer stops.
         size: Bytes an item holds.
         max_bytes: No new item is begun while finished ones hold this much or more.
-        max_items: The same in items.
+        max_items: No new item is begun while so many finished ones wait.
 
     Yields:
         The items in order. What the iterator raises is raised here, in its turn.

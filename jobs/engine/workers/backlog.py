@@ -34,7 +34,7 @@ class Backlog:
         return len(self._returned) + self._left
 
     def next(self) -> ShardSpec:
-        """The next one; there has to be one."""
+        """The next shard to hand out; there has to be one."""
         if self._returned:
             return self._returned.popleft()
         if self._left <= _LAST and not self._sorted:
@@ -44,5 +44,5 @@ class Backlog:
         return replace(next(self._fresh), run=self._run)
 
     def put_back(self, specs: Sequence[ShardSpec]) -> None:
-        """Takes some back, to be the next."""
+        """Takes shards back, to be the next ones."""
         self._returned.extendleft(reversed(specs))

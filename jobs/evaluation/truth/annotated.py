@@ -16,7 +16,7 @@ NO_BOX = (float("nan"),) * 4
 
 
 class FaceRow(NamedTuple):
-    """One face.
+    """An annotated face.
 
     Attributes:
         photo: The photo, as it is written in the file.
