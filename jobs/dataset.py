@@ -69,8 +69,8 @@ class Dataset:
         parts = self._of(table)
         if self._is_stale:
             raise UserError(
-                f"A retry of '{self._storage.url}' is under way or was stopped; run it again, "
-                "or read with Dataset.batches."
+                f"a retry of '{self._storage.url}' is under way or was stopped: run it again, "
+                "or read with Dataset.batches"
             )
         root = self._storage.root if self._storage.local else self._storage.url
         return [f"{root.rstrip('/')}/{part.path}" for part in parts]
@@ -107,7 +107,7 @@ class Dataset:
         if table not in self.parts:
             known = ", ".join(self.parts) or "none yet"
             raise UserError(
-                f"There is no table '{table}' in '{self._storage.url}'; there is {known}."
+                f"there is no table '{table}' in '{self._storage.url}': there is {known}"
             )
         return self.parts[table]
 
@@ -118,8 +118,8 @@ class Dataset:
                 yield file
         except (OSError, pa.ArrowException) as error:
             raise UserError(
-                f"'{part.path}' in '{self._storage.url}' cannot be read; if nobody has retried or "
-                "compacted it meanwhile, run 'mtcnn-ray verify' on it."
+                f"'{part.path}' in '{self._storage.url}' cannot be read: if nobody has retried or "
+                "compacted it meanwhile, run 'mtcnn-ray verify' on it"
             ) from error
 
 

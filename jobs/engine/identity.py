@@ -99,7 +99,7 @@ def refusal(url: str, differing: Iterable[tuple[str, Any, Any]]) -> UserError:
     """The error for settings that differ: dotted name, old value, new value of each."""
     fields = ", ".join(f"{name} (was {old}, is {new})" for name, old, new in differing)
     return UserError(
-        f"'{url}' was made with another config: {fields}; change that back or use another output."
+        f"'{url}' was made with another config: {fields}: change that back or use another output"
     )
 
 
@@ -121,7 +121,7 @@ def read_identity(storage: Storage) -> Identity | None:
     if made > FORMAT:
         raise UserError(
             f"'{storage.url}' was made by a newer mtcnn-ray (format {made}, this one knows "
-            f"{FORMAT}); update mtcnn-ray."
+            f"{FORMAT}): update mtcnn-ray"
         )
     identity = typed(record, JOB, Identity, _FIX)
     if made == 1:
@@ -138,7 +138,7 @@ def require_identity(storage: Storage) -> Identity:
     """
     identity = read_identity(storage)
     if identity is None:
-        raise UserError(f"There is no job in '{storage.url}'; check the path.")
+        raise UserError(f"there is no job in '{storage.url}': check the path")
     return identity
 
 
@@ -157,8 +157,8 @@ def _refuse_half_done(storage: Storage) -> None:
     for path, command in (("_job/redo.json", "retry"), ("_job/compaction.json", "compact")):
         if storage.exists(path) or storage.names("_job/redo"):
             raise UserError(
-                f"A {command} of '{storage.url}' was stopped half-way by mtcnn-ray 0.1; run "
-                f"'{command}' again with that version, and go on with this one."
+                f"a {command} of '{storage.url}' was stopped half-way by mtcnn-ray 0.1: run "
+                f"'{command}' again with that version, and go on with this one"
             )
 
 

@@ -32,7 +32,7 @@ class RecordError(UserError):
     """
 
     def __init__(self, path: str, why: str, fix: str) -> None:
-        super().__init__(f"'{path}' is damaged ({why}); {fix}.")
+        super().__init__(f"'{path}' is damaged ({why}): {fix}")
 
 
 def write_record(

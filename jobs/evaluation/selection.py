@@ -144,7 +144,7 @@ def limited(keys: Mapping[str, str], limit: int | None) -> dict[str, str]:
 def _none_is_there(names: Collection[str], key: str) -> UserError:
     return UserError(
         f"none of the {len(names):,} photos of the ground truth is in the input: it names "
-        f"'{min(names, default='')}', and the input has '{key}'; give the folder of those photos"
+        f"'{min(names, default='')}', and the input has '{key}': give the folder of those photos"
     )
 
 

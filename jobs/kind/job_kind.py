@@ -13,6 +13,9 @@ from jobs.members import Member
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 
+# What the engine makes of items that it takes away from a job, in a few words.
+LOST: Mapping[str, str] = {"timeout": "took too long", "crashed": "killed a worker"}
+
 
 @dataclass(frozen=True)
 class Continued(Generic[AnyConfig]):
@@ -92,7 +95,8 @@ class JobKind(Generic[AnyConfig]):
         config: Its settings.
         labels: What it calls things.
         tables: Its outputs, the primary one first.
-        statuses: All that an item can have, with what each means in a few words.
+        statuses: All that an item can have, :data:`LOST` among them, with what each means in a few
+            words.
         failed_statuses: Those that tell of the run rather than of the item; `retry` tries them.
         packages: Packages whose versions take part in the rows.
         open: Opens an input, with the settings that the output goes on with. What fails, fails

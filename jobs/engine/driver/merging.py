@@ -74,7 +74,7 @@ def merge_all(
             for result in results:
                 ledger.check()
                 if isinstance(result, ShardFailure):
-                    raise JobError(f"Parts cannot be merged: {result.reason}\n{result.traceback}")
+                    raise JobError(f"parts cannot be merged: {result.reason}\n{result.traceback}")
                 assert isinstance(result, MergeReport)
                 waiting.append(result)
                 advance(result.shards)

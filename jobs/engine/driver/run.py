@@ -144,7 +144,7 @@ def extend_plan(
         show_ending(storage, Log(storage))
         raise
     if not plan.generations:
-        raise UserError(f"There is nothing in the input '{identity.input}'; check the path.")
+        raise UserError(f"there is nothing in the input '{identity.input}': check the path")
     return plan, growth
 
 
@@ -203,7 +203,7 @@ def _run_shards(
                     bugs += not result.deaths
                     if bugs >= _BUGS and not processed and len(left) == len(plan):
                         raise JobError(
-                            f"The first {bugs} shards all failed, the last with: {result.reason}"
+                            f"the first {bugs} shards all failed, the last with: {result.reason}"
                         )
     finally:
         ledger.sweep()

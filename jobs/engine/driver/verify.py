@@ -69,7 +69,7 @@ def verify(
     done = committed(storage)
     plan = StoredPlan(storage)
     if not (plan.generations or done or storage.exists(JOB)):
-        raise UserError(f"There is no job in '{output}'; check the path.")
+        raise UserError(f"there is no job in '{output}': check the path")
     problems += plan.problems
     if not plan.generations:
         problems.append("Nothing is planned: the run is listing its input, or the plan is gone.")

@@ -128,7 +128,7 @@ class Claims:
     def _refused(self, claim: Claim | None) -> UserError:
         who = f" ({claim})" if claim else ""
         return UserError(
-            f"Another run{who} is writing to '{self._url}'; wait for it or use another output."
+            f"another run{who} is writing to '{self._url}': wait for it or use another output"
         )
 
     def _read(self, name: str) -> bytes | None:

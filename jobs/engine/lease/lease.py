@@ -118,15 +118,15 @@ class Lease:
             last = self._log.last()
             if after not in (None, last):
                 raise UserError(
-                    f"Another run has written to '{self._url}' meanwhile; "
-                    "run the same command again."
+                    f"another run has written to '{self._url}' meanwhile: "
+                    "run the same command again"
                 )
             self._claims.clear(self._claim())
             if self._begin(last + 1):
                 return
             # Others start just now as well: one of them has to be first.
             time.sleep(random.random() * self._periods.look_s * 2 ** min(number, 4) / 4)
-        raise UserError(f"Several runs start on '{self._url}' at once; start only one of them.")
+        raise UserError(f"several runs start on '{self._url}' at once: start only one of them")
 
     def append(self, kind: Literal["change", "end"], **content: Any) -> Entry:
         """Appends an entry to the log.
@@ -154,8 +154,8 @@ class Lease:
         why = self._why_lost() if self._renewal is not None else ""
         if why:
             raise LeaseLostError(
-                f"This run has lost its hold on '{self._url}' ({why}) and has stopped; "
-                "see that no other run writes there, then run the same command again."
+                f"this run has lost its hold on '{self._url}' ({why}) and has stopped: "
+                "see that no other run writes there, then run the same command again"
             )
 
     def _claim(self) -> Claim:

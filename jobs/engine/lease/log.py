@@ -72,7 +72,7 @@ class Log:
         numbers = sorted(filter(None, map(entry_number, self._storage.confirmed_names(LOG))))
         for number, found in enumerate(numbers, start=1):
             if number != found:
-                raise UserError(f"'{entry_path(number)}' is missing; {_FIX}.")
+                raise UserError(f"'{entry_path(number)}' is missing: {_FIX}")
         return len(numbers)
 
     def read(self, number: int) -> Entry:
@@ -84,7 +84,7 @@ class Log:
         try:
             data = self._storage.read_bytes(entry_path(number))
         except FileNotFoundError as error:
-            raise UserError(f"'{entry_path(number)}' is missing; {_FIX}.") from error
+            raise UserError(f"'{entry_path(number)}' is missing: {_FIX}") from error
         return _parsed(data, number)
 
     def after(self, number: int) -> Iterator[Entry]:

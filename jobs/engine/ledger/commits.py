@@ -71,8 +71,8 @@ def read_commits(storage: Storage, shards: Iterable[str]) -> Iterator[ShardRepor
         yield from _read(storage, list(shards), commit_path, parse_commit)
     except FileNotFoundError as error:
         raise UserError(
-            f"A commit record in '{storage.url}' was removed while they were read; "
-            "run the command again."
+            f"a commit record in '{storage.url}' was removed while they were read: "
+            "run the command again"
         ) from error
 
 

@@ -115,7 +115,7 @@ class PartWriter:
         for name in chain([report.path], self._names):
             if self._storage.create_file(self._spool, name, report.sha256):
                 return replace(report, path=name)
-        raise OutputError(f"'{report.path}' has other content already; verify the output.")
+        raise OutputError(f"'{report.path}' has other content already: verify the output")
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)

@@ -85,5 +85,5 @@ def read_indices(storage: Storage) -> list[Index]:
     for number in range(len(numbers)):
         if number != numbers[number]:
             # The later ones would pass for others, and their shards with them.
-            raise UserError(f"'{index_path(number)}' is missing; {FIX}.")
+            raise UserError(f"'{index_path(number)}' is missing: {FIX}")
     return [read_index(storage, number) for number in numbers]

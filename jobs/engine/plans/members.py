@@ -50,5 +50,5 @@ def read_members(storage: Storage, path: str) -> Iterator[list[Member]]:
     except (OSError, KeyError, pa.ArrowException) as error:
         why = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
         raise UserError(
-            f"The plan's file '{path}' {why}; restore it from a copy, or use another output."
+            f"the plan's file '{path}' {why}: restore it from a copy, or use another output"
         ) from error

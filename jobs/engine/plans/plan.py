@@ -145,8 +145,8 @@ class Plan:
             last()
             if not create_record(self._storage, index_path(self.generations), asdict(index)):
                 raise LeaseLostError(
-                    f"Another run has added to '{self._storage.url}' meanwhile; "
-                    "run the same command again."
+                    f"another run has added to '{self._storage.url}' meanwhile: "
+                    "run the same command again"
                 )
         except LeaseLostError:  # what is called by this driver's epoch is nobody else's
             self._storage.delete(*(file.path for file in files))

@@ -75,8 +75,8 @@ class Cluster:
             gpus = sum(node.get("GPU", 0.0) for node in nodes)
             if gpus < self._gpus_per_worker:
                 raise UserError(
-                    f"Ray has {gpus:g} GPUs and each worker takes {self._gpus_per_worker:g}; "
-                    "lower run.gpus_per_worker, add a GPU, or use --device cpu."
+                    f"Ray has {gpus:g} GPUs and each worker takes {self._gpus_per_worker:g}: "
+                    "lower run.gpus_per_worker, add a GPU, or use --device cpu"
                 )
             fit = min(fit, int(gpus / self._gpus_per_worker))
         return self._workers or max(1, fit)
@@ -187,7 +187,7 @@ def _start(settings: RunSettings) -> None:
         raise _no_cluster(address) from error
     except PermissionError as error:  # Ray keeps its token there
         raise UserError(
-            f"Ray cannot write '{error.filename}'; set HOME to a folder that you can write."
+            f"Ray cannot write '{error.filename}': set HOME to a folder that you can write"
         ) from error
 
 
@@ -222,9 +222,9 @@ def _ask(address: str) -> None:
 
 def _no_cluster(address: str) -> UserError:
     return UserError(
-        f"There is no Ray cluster at '{address}'; "
+        f"there is no Ray cluster at '{address}': "
         "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
-        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
+        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
     )
 
 

@@ -141,7 +141,7 @@ class RetriedParts:
             if not Layout.of(file).schema.equals(schema, check_metadata=True):
                 raise UserError(
                     f"'{part.path}' was written by another version of this program, whose rows "
-                    "do not go together with those of this one; use that version, or extract to "
-                    "another output."
+                    "do not go together with those of this one: use that version, or extract to "
+                    "another output"
                 )
             yield StoredRows(file, part.path, schema)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from jobs.engine.job import Labels
 from jobs.kind.config import JobConfig
-from jobs.kind.job_kind import Continued, JobKind, Opened
+from jobs.kind.job_kind import LOST, Continued, JobKind, Opened
 
 
 class HashSettings(BaseModel, frozen=True, extra="forbid"):
@@ -31,8 +31,8 @@ PHASH = JobKind(
     config=Config,
     labels=Labels(members="faces"),
     tables=("hashes",),
-    statuses={"ok": "hashed", "no_crop": "nothing to hash", "crashed": "killed a worker"},
-    failed_statuses=frozenset({"crashed"}),
+    statuses={"ok": "hashed", "no_crop": "nothing to hash", **LOST},
+    failed_statuses=frozenset(LOST),
     packages=("mtcnn-ray", "numpy", "pillow"),
     open=_open,
 )
