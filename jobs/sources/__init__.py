@@ -6,7 +6,6 @@ from typing import Protocol
 from jobs.members import Member
 from jobs.messages.credentials import in_options
 from jobs.sources.demo import DemoSource
-from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path
 from jobs.sources.kinds import Kind, kind_of
 from jobs.sources.labels import check_label_pattern
@@ -14,6 +13,7 @@ from jobs.sources.manifest import ManifestSource
 from jobs.sources.parquet import ParquetSource
 from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
+from jobs.storage.read_error import ReadError
 
 __all__ = ["ReadError", "Source", "check_apart", "open_source"]
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import LocalTree
-from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.read_error import ReadError, read_ahead
 from mtcnn_core.cache import cache_dir
 
 # Part of the folder's name: another number whenever a picture below changes.

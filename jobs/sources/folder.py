@@ -9,15 +9,15 @@ from pathlib import Path
 from jobs.members import Member
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.files.entry import Entry
-from jobs.sources.files.local_tree import LocalTree, text_of
-from jobs.sources.files.pattern import Pattern, split_glob
-from jobs.sources.files.reading import ReadError, read_ahead
-from jobs.sources.files.remote_tree import RemoteTree, version_of
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.storage.filesystem import open_filesystem
+from jobs.storage.local.local_tree import LocalTree, text_of
+from jobs.storage.names.pattern import Pattern, split_glob
 from jobs.storage.patience import ask, is_absent, said
+from jobs.storage.read_error import ReadError, read_ahead
+from jobs.storage.remote.remote_tree import RemoteTree, version_of
+from jobs.storage.tree import Entry
 
 # In the URL of a web page `?` begins the query.
 _HTTP_WILDCARDS = "*["

@@ -7,17 +7,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.messages.errors import UserError
-from jobs.sources.files.braces import expand
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.range_file import open_ranges
-from jobs.sources.files.reading import ReadError
+from jobs.sources.containers import Containers
 from jobs.sources.folder import is_folder, local_path
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS
-from jobs.sources.tables.rows import has_uri
+from jobs.sources.tables.manifest_rows import has_uri
 from jobs.sources.tables.uris import path_of
+from jobs.storage.names.braces import expand
+from jobs.storage.read_error import ReadError
+from jobs.storage.streams.range_file import open_ranges
 
 Kind = Literal["folder", "tar", "parquet", "manifest"]
 

@@ -7,14 +7,11 @@ from typing import Any
 from jobs.members import Member
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import LocalTree, text_of
-from jobs.sources.files.reading import ReadError, read_ahead
-from jobs.sources.files.remote_tree import RemoteTree
 from jobs.sources.folder import local_path
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
-from jobs.sources.tables.rows import Row
+from jobs.sources.tables.manifest_rows import Row
 from jobs.sources.tables.uris import (
     folder_of,
     is_same_store,
@@ -26,6 +23,9 @@ from jobs.sources.tables.uris import (
     without_dots,
 )
 from jobs.storage.filesystem import open_filesystem
+from jobs.storage.local.local_tree import LocalTree, text_of
+from jobs.storage.read_error import ReadError, read_ahead
+from jobs.storage.remote.remote_tree import RemoteTree
 
 
 @dataclass(frozen=True)

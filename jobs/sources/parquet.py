@@ -13,13 +13,13 @@ from itertools import groupby
 from jobs.keys import digest
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.range_file import open_ranges
-from jobs.sources.files.reading import ReadError
+from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
+from jobs.storage.read_error import ReadError
+from jobs.storage.streams.range_file import open_ranges
 
 __all__ = ["ParquetSource", "image_columns"]
 

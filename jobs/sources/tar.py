@@ -9,15 +9,15 @@ from itertools import islice, pairwise
 
 from jobs.keys import KeySet, digest
 from jobs.members import Member
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
-from jobs.sources.files.local_tree import LocalTree
-from jobs.sources.files.reading import ReadError
-from jobs.sources.files.steady_file import SteadyFile, StreamError, open_local
+from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.sources.tars.samples import Sample, SampleFile
 from jobs.sources.tars.stream import TarEntry, TarStream
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.read_error import ReadError
+from jobs.storage.streams.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
+from jobs.storage.streams.steady_file import SteadyFile, StreamError, open_local
 
 _HASHED_TOGETHER = 4096
 

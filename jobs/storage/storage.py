@@ -14,10 +14,10 @@ from fsspec.implementations.local import LocalFileSystem
 from jobs.messages.errors import OutputError
 from jobs.storage.digest import digest
 from jobs.storage.filesystem import open_filesystem
-from jobs.storage.local_folder import LocalFolder
+from jobs.storage.local.local_folder import LocalFolder
+from jobs.storage.local.spool import is_leftover
 from jobs.storage.patience import PATIENCE, Patience, said
-from jobs.storage.remote_folder import RemoteFolder
-from jobs.storage.spool import is_leftover
+from jobs.storage.remote.remote_folder import RemoteFolder
 
 # A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
 _DEADLINE_S = 600.0

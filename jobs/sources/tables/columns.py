@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import text_of
 from jobs.sources.settings import InputSettings
+from jobs.storage.local.local_tree import text_of
 
 # By name, because older releases of pyarrow lack the views.
 _BINARY = frozenset({"binary", "large_binary", "binary_view"})

@@ -7,16 +7,16 @@ from typing import Any, BinaryIO
 
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import text_of
-from jobs.sources.files.regular_file import open_regular
-from jobs.sources.files.remote_path import RemotePath, size_of
 from jobs.sources.folder import local_path
 from jobs.sources.settings import InputSettings
-from jobs.sources.tables.rows import Columns, Row, csv_rows, json_rows, parquet_rows
+from jobs.sources.tables.manifest_rows import Columns, Row, csv_rows, json_rows, parquet_rows
 from jobs.sources.tables.uris import path_of
 from jobs.storage.filesystem import open_filesystem
+from jobs.storage.local.local_tree import text_of
+from jobs.storage.local.regular_file import open_regular
 from jobs.storage.patience import is_absent, said
-from jobs.storage.remote_file import open_remote
+from jobs.storage.remote.remote_file import open_remote
+from jobs.storage.remote.remote_path import RemotePath, size_of
 
 _READERS: dict[str, Callable[[BinaryIO, str, Columns], Iterator[Row]]] = {
     ".csv": partial(csv_rows, delimiter=","),

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.messages.errors import UserError
-from jobs.sources.files.inflated_file import INFLATES, most_content
-from jobs.sources.files.range_file import RangeFile
-from jobs.sources.files.reading import ReadError, over_limit
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import ParquetColumns
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
+from jobs.storage.read_error import ReadError, over_limit
+from jobs.storage.streams.inflated_file import INFLATES, most_content
+from jobs.storage.streams.range_file import RangeFile
 
 # Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
 _BUFFER_BYTES = 4 << 20

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobs.sources.files.reading import ReadError, over_limit
+from jobs.storage.read_error import ReadError, over_limit
 
 # Files that say something of the photos beside them.
 _SIDES = frozenset({"cls", "json", "txt"})

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.sources.files.inflated_file import ByteStream
-from jobs.sources.files.local_tree import text_of
-from jobs.sources.files.reading import ReadError, over_limit
-from jobs.sources.files.steady_file import StreamError
 from jobs.sources.tars import headers
 from jobs.sources.tars.headers import BLOCK, TarHeader
+from jobs.storage.local.local_tree import text_of
+from jobs.storage.read_error import ReadError, over_limit
+from jobs.storage.streams.inflated_file import ByteStream
+from jobs.storage.streams.steady_file import StreamError
 
 # Extension headers hold names; longer ones are damage, and so are many before one file.
 _LONGEST_EXTENSION = 1 << 20

@@ -17,8 +17,8 @@ import pytest
 import tenacity.nap
 
 from jobs.sources import ReadError, open_source
-from jobs.sources.files import steady_file
 from jobs.sources.settings import InputSettings
+from jobs.storage.streams import steady_file
 from tests.servers import flaky
 
 _MAX_BYTES = 50_000

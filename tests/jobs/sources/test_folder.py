@@ -19,8 +19,8 @@ import pytest
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources import ReadError, Source, check_apart, open_source
-from jobs.sources.files.local_tree import LocalTree
 from jobs.sources.settings import InputSettings
+from jobs.storage.local.local_tree import LocalTree
 
 
 def filled(root: Path, *keys: str) -> Path:

@@ -16,10 +16,10 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource
 from jobs.sources.manifest import ManifestSource
 from jobs.sources.settings import InputSettings
+from jobs.storage.read_error import ReadError
 
 GONE = ReadError("unreadable", "the file is no longer there")
 NOT_LOCAL = ReadError("unsupported", "the manifest is remote and may not name local files")
