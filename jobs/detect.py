@@ -11,7 +11,7 @@ from PIL import Image
 
 from jobs.config import Config
 from jobs.messages.errors import UserError
-from jobs.sources import ReadError, open_source
+from jobs.sources.source import ReadError, open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.drawing import draw_faces
 from mtcnn_core.faces import LANDMARKS, Faces

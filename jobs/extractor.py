@@ -16,7 +16,7 @@ from jobs.engine.job import Notes
 from jobs.engine.workers.ahead import work_ahead
 from jobs.members import Member
 from jobs.outcomes import FaceRows, Outcome
-from jobs.sources import ReadError
+from jobs.sources.source import ReadError
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.images import ImageError, largest_shrink, read_photo
 from mtcnn_core.ssd.files import SSD

@@ -18,7 +18,7 @@ from jobs.config import Config
 from jobs.engine.identity import package_versions
 from jobs.engine.interrupts import interrupts
 from jobs.extract import ExtractJob
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.detectors import make_detector
 
 JSON_VERSION = 1

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.config import Config
 from jobs.members import Member
-from jobs.sources import ReadError, Source
+from jobs.sources.source import ReadError, Source
 from mtcnn_core.images import ImageError, read_photo
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from jobs.engine.commit import COMMITS, committed, read_commits
 from jobs.extract import extract
 from jobs.members import Member
 from jobs.messages.errors import JobError, UserError
-from jobs.sources import Source
+from jobs.sources.source import Source
 from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
 

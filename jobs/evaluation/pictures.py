@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.members import Member
-from jobs.sources import ReadError, Source
+from jobs.sources.source import ReadError, Source
 from mtcnn_core.images import ImageError, ImageLimits, read_photo
 
 

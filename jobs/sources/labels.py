@@ -1,5 +1,7 @@
 """The label of a photo whose input gives none: part of its key, or the folder it lies in."""
 
+from __future__ import annotations
+
 import re
 from functools import lru_cache
 
@@ -29,7 +31,7 @@ def label_of(name: str, settings: InputSettings, *, key: str | None = None) -> s
 
 
 def check_label_pattern(settings: InputSettings) -> None:
-    """Refuse a `label_pattern` before anything is read.
+    """Refuses a `label_pattern` before anything is read.
 
     Raises:
         UserError: It is not a regular expression.

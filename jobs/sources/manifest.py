@@ -1,14 +1,16 @@
 """A manifest: a table whose rows name the photos, wherever they are."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from jobs.members import Member
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.folder import local_path
 from jobs.sources.labels import label_of
+from jobs.sources.read_ahead import read_ahead
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
 from jobs.sources.tables.manifest_rows import Row
@@ -23,9 +25,12 @@ from jobs.sources.tables.uris import (
     without_dots,
 )
 from jobs.storage.filesystem import open_filesystem
-from jobs.storage.local.local_tree import LocalTree, text_of
-from jobs.storage.read_error import ReadError, read_ahead
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.names.file_name import text_of
+from jobs.storage.place import local_path
+from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
+from jobs.storage.tree import Entry
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class ManifestSource:
     settings: InputSettings
 
     def list(self) -> Iterator[Member]:
-        """Yield the members in the order of the rows; the photos themselves are not looked at.
+        """Yields the members in the order of the rows; the photos themselves are not looked at.
 
         Raises:
             UserError: The manifest cannot be read, is empty, or something is wrong in a row.
@@ -69,7 +74,7 @@ class ManifestSource:
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield members with their bytes, in the order given, reading ahead on threads.
+        """Yields members with their bytes, in the order given, reading ahead on threads.
 
         Args:
             members: As listed, some time ago and perhaps on another machine.
@@ -95,7 +100,7 @@ class ManifestSource:
             fs = stores[store_of(member.uri), is_same_store(member.uri, place)]
             tree = RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
             path = str(fs._strip_protocol(member.uri))
-            return tree.read(replace(member, key=path), max_bytes)
+            return tree.read(Entry(path, member.size, member.version), max_bytes)
 
         return read_ahead(
             members,
@@ -139,4 +144,4 @@ def _read_local(member: Member, max_bytes: int | None) -> bytes | ReadError:
     if entry is None:
         return ReadError("unreadable", "the file is no longer there")
     size = entry.size if member.size is None else member.size
-    return tree.read(replace(member, key=path, size=size), max_bytes)
+    return tree.read(Entry(path, size, member.version), max_bytes)

@@ -1,4 +1,4 @@
-"""Where the output lives: a folder on any file system that fsspec knows."""
+"""The output: a folder on any file system that fsspec knows, and what is promised of its files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from jobs.messages.errors import OutputError
 from jobs.storage.digest import digest
+from jobs.storage.faults import said
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_folder import LocalFolder
 from jobs.storage.local.spool import is_leftover
-from jobs.storage.patience import PATIENCE, Patience, said
+from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.remote.remote_folder import RemoteFolder
 
 # A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
@@ -66,7 +67,7 @@ class Storage:
         )
 
     def apart(self, deadline_s: float, patience: Patience) -> Storage:
-        """The same, for another thread: with connections of its own, and patience of its own."""
+        """The same folder for another thread: with its own connections, deadline and patience."""
         options = self.options if self.local else {**self.options, "skip_instance_cache": True}
         return Storage(self.url, options, deadline_s=deadline_s, patience=patience)
 
@@ -160,8 +161,8 @@ class Storage:
                 with contextlib.suppress(FileNotFoundError):  # it has gone just now
                     return is_same()
         raise OutputError(
-            f"The output '{self.url}' has a name that is taken, and nothing under it; "
-            "remove dangling links there and run the same command again."
+            f"the output '{self.url}' has a name that is taken, and nothing under it: "
+            "remove dangling links there and run the same command again"
         )
 
     def read_bytes(self, path: str) -> bytes:
@@ -200,7 +201,7 @@ class Storage:
         return sorted(self._folder.folders(folder))
 
     def confirmed_names(self, folder: str) -> list[str]:
-        """The same where a name left out would do damage: remote storage is asked twice."""
+        """Names of files, where one left out would do damage: remote storage is asked twice."""
         return _published(self._folder.confirmed_names(folder))
 
     def delete(self, *paths: str) -> None:
@@ -227,8 +228,8 @@ class Storage:
         except OSError as error:
             cure = "make space" if error.errno == errno.ENOSPC else "correct that"
             raise OutputError(
-                f"The output '{self.url}' cannot be written ({said(error)}); "
-                f"{cure} and run the same command again."
+                f"cannot write the output '{self.url}' ({said(error)}): "
+                f"{cure} and run the same command again"
             ) from error
 
 

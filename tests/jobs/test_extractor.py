@@ -23,8 +23,8 @@ from jobs.config import Config, load_config
 from jobs.extract import ExtractJob, Extractor
 from jobs.members import Member
 from jobs.outcomes import FaceRows, Outcome
-from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
+from jobs.sources.source import open_source
 from mtcnn_core.alignment import kept_faces
 from mtcnn_core.cascade import FaceDetector
 from mtcnn_core.crops import cut, encode, sharpness

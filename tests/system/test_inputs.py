@@ -16,8 +16,8 @@ import pytest
 from jobs.config import load_config
 from jobs.extract import ExtractJob
 from jobs.members import Member
-from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
+from jobs.sources.source import open_source
 from mtcnn_core.weights import load_default
 from tests.command import mtcnn_ray
 from tests.servers.object_store import ObjectStore

@@ -13,7 +13,7 @@ from jobs.engine.checks.rows import ShardRows, shard_rows
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
 from jobs.engine.shards import PartReport, ShardReport, rows_shared, shard_number
-from jobs.storage.digest import read_once
+from jobs.storage.local_copy import read_once
 from jobs.storage.storage import Storage
 
 

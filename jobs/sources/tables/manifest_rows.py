@@ -1,5 +1,7 @@
 """The rows of a manifest: CSV, JSON lines or Parquet, read one after the other."""
 
+from __future__ import annotations
+
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +92,7 @@ class Columns:
 
 
 def csv_rows(file: BinaryIO, url: str, columns: Columns, delimiter: str) -> Iterator[Row]:
-    """Yield the rows of a table of text whose first row names its columns.
+    """Yields the rows of a table of text whose first row names its columns.
 
     Args:
         file: UTF-8, with or without a byte order mark.
@@ -130,7 +132,7 @@ def csv_rows(file: BinaryIO, url: str, columns: Columns, delimiter: str) -> Iter
 
 
 def json_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
-    """Yield the rows of a file with a JSON object on every line; see `csv_rows`."""
+    """Yields the rows of a file with a JSON object on every line; see `csv_rows`."""
     for number, line in enumerate(_lines(file, url), 1):
         if not line.strip():
             continue
@@ -145,7 +147,7 @@ def json_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
 
 
 def parquet_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
-    """Yield the rows of a Parquet file, reading only the columns wanted; see `csv_rows`."""
+    """Yields the rows of a Parquet file, reading only the columns wanted; see `csv_rows`."""
     try:
         size = check_footer(file)
         with pq.ParquetFile(file, pre_buffer=False) as table:
@@ -188,7 +190,7 @@ def _readable(schema: pa.Schema, url: str, columns: Columns) -> dict[str, str]:
 
 
 def _check_lengths(column: pa.Array, place: str) -> None:
-    """Refuse what is too long before it is copied."""
+    """Refuses what is too long before it is copied."""
     values = column.dictionary if pa.types.is_dictionary(column.type) else column
     if _is_text(values.type) and (pc.max(pc.binary_length(values)).as_py() or 0) > LONGEST_TEXT:
         raise UserError(

@@ -1,5 +1,7 @@
 """The addresses in a manifest: what they are relative to, and which may be read."""
 
+from __future__ import annotations
+
 import ipaddress
 import os
 import posixpath

@@ -1,5 +1,7 @@
 """The 512-byte headers of tar archives, and the records of those that only describe the next."""
 
+from __future__ import annotations
+
 import tarfile
 from dataclasses import dataclass
 
@@ -50,7 +52,7 @@ class TarHeader:
         return 0 if self.kind in LINKS_AND_DEVICES or self.kind == b"5" else self.size
 
     def extend(self, kind: bytes, data: bytes) -> bool:
-        """Apply an extension header that came before; False if it is not a valid one."""
+        """Applies an extension header that came before; False if it is not a valid one."""
         if kind == GNU_LONG_NAME:
             return self._rename(data.partition(b"\0")[0])
         if kind not in (PAX, PAX_SOLARIS):

@@ -1,5 +1,7 @@
 """WebDataset samples: the photos in a run of files with one name, and the label they share."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 from collections.abc import Iterator
@@ -49,7 +51,7 @@ class Sample:
     _bytes: int = 0
 
     def add(self, file: SampleFile) -> None:
-        """Add a file."""
+        """Adds a file."""
         self._files.append(file)
         self._bytes += len(file.data) if isinstance(file.data, bytes) else 0
 
@@ -60,7 +62,7 @@ class Sample:
         return len(self._files) >= _MOST_FILES or self._bytes > most
 
     def items(self) -> Iterator[tuple[SampleFile, str | None]]:
-        """Yield the files that are items, with the label that files beside them give.
+        """Yields the files that are items, with the label that files beside them give.
 
         Files beside photos are not items, unless nothing can be learned from them because they
         cannot be read. Without a photo all are items: no file vanishes.

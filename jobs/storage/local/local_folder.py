@@ -68,24 +68,23 @@ class LocalFolder:
 
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, which need not be there."""
-        try:
-            with os.scandir(self._root / folder) as entries:
-                return [entry.name for entry in entries if not entry.is_dir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return [entry.name for entry in self._entries(folder) if not entry.is_dir()]
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, which need not be there."""
-        try:
-            with os.scandir(self._root / folder) as entries:
-                return [entry.name for entry in entries if entry.is_dir()]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return [entry.name for entry in self._entries(folder) if entry.is_dir()]
 
     def confirmed_names(self, folder: str) -> list[str]:
-        """The same."""
+        """Names of the files in a folder; a disk leaves none out the first time."""
         return self.names(folder)
 
     def delete(self, paths: Iterable[str]) -> None:
         """Removes files, which need not be there."""
         durable.remove(self._root / path for path in paths)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []

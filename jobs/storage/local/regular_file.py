@@ -1,7 +1,10 @@
 """Opening a regular file of this machine, and nothing else under its name."""
 
+from __future__ import annotations
+
 import os
 import stat
+from collections.abc import Callable
 from typing import BinaryIO
 
 _KINDS = {
@@ -21,13 +24,13 @@ class NotRegularError(FileNotFoundError):
     """
 
     def __init__(self, mode: int) -> None:
-        """Tell by the mode that `stat` gives."""
+        """Tells by the mode that `stat` gives."""
         self.kind = _KINDS.get(stat.S_IFMT(mode), "special file")
         super().__init__(f"not a regular file but a {self.kind}")
 
 
 def check_regular(info: os.stat_result) -> os.stat_result:
-    """Give back what `stat` says of a regular file.
+    """What `stat` says of a file, if it is a regular one.
 
     Raises:
         NotRegularError: It is something else.
@@ -38,7 +41,7 @@ def check_regular(info: os.stat_result) -> os.stat_result:
 
 
 def open_regular(path: str, buffering: int = -1) -> BinaryIO:
-    """Open a regular file to read; whatever has taken its place, this returns at once.
+    """Opens a regular file to read; whatever has taken its place, this returns at once.
 
     Args:
         path: Links are followed.
@@ -57,3 +60,14 @@ def open_regular(path: str, buffering: int = -1) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def local_stream(path: str, buffering: int = 1 << 20) -> Callable[[int], BinaryIO]:
+    """What a `SteadyFile` opens a file of this machine with, with a buffer of so many bytes."""
+
+    def open_at(offset: int) -> BinaryIO:
+        file = open_regular(path, buffering)
+        file.seek(offset)
+        return file
+
+    return open_at

@@ -1,5 +1,7 @@
 """Brace expansion, as shells do it: one URL that names many files."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +11,7 @@ _LETTERS = re.compile(r"([a-z])\.\.([a-z])|([A-Z])\.\.([A-Z])")
 
 
 def expand(url: str) -> Iterator[str]:
-    """Yield the URLs that one with braces stands for, the last brace changing fastest.
+    """Yields the URLs that one with braces stands for, the last brace changing fastest.
 
     `{000..099}` counts, keeping the zeros in front, `{0..9..3}` in steps, `{a..d}` through the
     alphabet; `{train,val}` lists, and a list may hold further braces. Braces that are none of

@@ -1,5 +1,7 @@
 """Glob patterns, matched while a tree is walked so that only folders that can match are listed."""
 
+from __future__ import annotations
+
 import re
 
 from fsspec.utils import glob_translate
@@ -11,7 +13,7 @@ class Pattern:
     """A glob relative to a folder: `*`, `?` and `[...]` within a name, `**` across folders."""
 
     def __init__(self, text: str) -> None:
-        """Compile a glob such as `2024-*/**/*.jpg`.
+        """Compiles a glob such as `2024-*/**/*.jpg`.
 
         Raises:
             UserError: `**` is only part of a name.
@@ -38,7 +40,7 @@ class Pattern:
 
 
 def split_glob(path: str, wildcards: str = "*?[") -> tuple[str, Pattern | None]:
-    """Split a path at its deepest folder without a wildcard.
+    """Splits a path at its deepest folder without a wildcard.
 
     Args:
         path: A path with `/`.

@@ -1,4 +1,4 @@
-"""A file of remote storage as a stream: every block has a deadline and is tried again."""
+"""A file behind fsspec that is opened whatever its storage can: ranges, or only all of it."""
 
 from __future__ import annotations
 
@@ -6,45 +6,37 @@ import io
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-# Enough that the way to the storage and back does not count.
-_BLOCK_BYTES = 4 << 20
+from jobs.storage.faults import ContradictionError
+from jobs.storage.remote.remote_path import RemotePath, size_of
+from jobs.storage.streams.range_file import BLOCK, RangeFile
 
 
-def open_remote(size: int, read: Callable[[int, int], bytes]) -> BinaryIO:
-    """A seekable, buffered stream over a file of `size` bytes.
+def open_remote(file: RemotePath, call: Callable[..., Any]) -> BinaryIO:
+    """A seekable, buffered stream over a file, whose size has been said twice.
+
+    Only of storage that knows no ranges, or not how long its files are, all of it is held.
 
     Args:
-        size: Bytes of the file.
-        read: Gives its bytes from a start to a stop; it is here that errors are dealt with.
+        file: What to open.
+        call: Calls each method of it, and sees to what they raise.
     """
-    return cast(BinaryIO, io.BufferedReader(_RemoteFile(size, read), _BLOCK_BYTES))
+    # Of a size that is too small the end would be missing.
+    size = size_of(call(file.sure_info))
+    whole: bytes | None = None
+    if size is None:
+        whole = cast(bytes, call(file.content))
+    length = len(whole or b"") if size is None else size
 
+    def fetched(start: int, stop: int) -> bytes:
+        nonlocal whole
+        if whole is None:
+            data = file.part(start, stop)
+            if len(data) == stop - start:
+                return data
+            if len(data) != length:
+                raise ContradictionError("it changed while it was read")
+            whole = data  # asked for a part, got all of it
+        return whole[start:stop]
 
-class _RemoteFile(io.RawIOBase):
-    def __init__(self, size: int, read: Callable[[int, int], bytes]) -> None:
-        self._size = size
-        self._read = read
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        stop = min(self._position + len(buffer), self._size)
-        if stop <= self._position:
-            return 0
-        data = self._read(self._position, stop)
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+    ranges = RangeFile(length, lambda start, stop: cast(bytes, call(fetched, start, stop)))
+    return cast(BinaryIO, io.BufferedReader(ranges, BLOCK))

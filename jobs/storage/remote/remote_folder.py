@@ -8,23 +8,18 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from fsspec import AbstractFileSystem
 
 from jobs.messages.errors import OutputError
-from jobs.storage.local import spool
-from jobs.storage.patience import (
-    CutOffError,
-    Patience,
-    ask,
-    is_absent,
-    is_denied,
-    retrying,
-    said,
-)
+from jobs.storage.faults import CutOffError, is_absent, is_denied, said
+from jobs.storage.patience import Patience, ask, retrying
 from jobs.storage.remote.remote_file import open_remote
+from jobs.storage.remote.remote_path import RemotePath, size_of
+from jobs.storage.remote.unnamed_file import name_of, unnamed
 
 _READ_TOGETHER = 256
 _THREADS = 8
@@ -66,7 +61,7 @@ class RemoteFolder:
 
     def spool(self, path: str) -> AbstractContextManager[Path]:
         """A name to write a file to that `put` is given afterwards."""
-        return spool.unnamed()
+        return unnamed()
 
     def put(self, file: Path, path: str) -> None:
         """Makes a spooled file appear, by one upload."""
@@ -95,7 +90,7 @@ class RemoteFolder:
             # Until it ends: a file without a name is called by its number, and a late call that
             # was given up would else send whatever has that number then.
             with file.open("rb") as kept:
-                put(spool.name_of(kept), full, **keywords)
+                put(name_of(kept), full, **keywords)
 
         if self._filesystem.async_impl:  # ends when it is given up
             return put, str(file), self._full(path)
@@ -109,9 +104,8 @@ class RemoteFolder:
         """
         if not self.fenced and self.exists(path):
             raise FileExistsError(errno.EEXIST, "the name is taken", path)
-        deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
         exclusively = {"mode": "create"} if self.fenced else {}  # others may not know it
-        self._call(method, *given, timeout_s=deadline_s, **exclusively)
+        self._send(method, *given, size=size, **exclusively)
         if not (self._has_size(path, size) or self._has_size(path, size)):
             # The name is this file's by now, and nobody else takes a part of it for the whole.
             self._upload(path, size, method, *given)
@@ -120,20 +114,19 @@ class RemoteFolder:
         """The content of a file, as long as storage says it is."""
 
         def whole(data: bytes) -> bool:
-            return self._info(path)["size"] in (None, len(data))
+            return self._has_size(path, len(data))
 
-        return cast(bytes, self._ask("cat_file", self._full(path), whole=whole))
+        return cast(bytes, self._call(self._path(path).content, whole))
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
         """The contents of small files, in order, several at once; they may be cut off."""
-        full = [self._full(path) for path in paths]
-        for start in range(0, len(full), _READ_TOGETHER):
-            together = full[start : start + _READ_TOGETHER]
-            contents = self._together(together)
+        waiting = iter(paths)
+        while together := list(islice(waiting, _READ_TOGETHER)):
+            contents = self._together([self._full(path) for path in together])
             for path in together:
-                data = contents.get(path)
+                data = contents.get(self._full(path))
                 # By itself: of so many, one or another may fail each time.
-                yield data if isinstance(data, bytes) else self._ask("cat_file", path)
+                yield data if isinstance(data, bytes) else self._call(self._path(path).content)
 
     def _together(self, full: list[str]) -> Mapping[str, object]:
         """Contents of files, without those that could not be read just now, or an error instead."""
@@ -151,15 +144,7 @@ class RemoteFolder:
 
     def open(self, path: str) -> BinaryIO:
         """A file to read from, seekable."""
-        full = self._full(path)
-
-        def read(start: int, stop: int) -> bytes:
-            def whole(data: bytes) -> bool:
-                return len(data) == stop - start
-
-            return cast(bytes, self._ask("cat_file", full, start=start, end=stop, whole=whole))
-
-        return open_remote(self._size(path), read)
+        return open_remote(self._path(path), self._call)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
@@ -181,7 +166,7 @@ class RemoteFolder:
         return [posixpath.basename(name) for name in names if not here.endswith(name)]
 
     def confirmed_names(self, folder: str) -> list[str]:
-        """The same, from two listings."""
+        """Names of the files in a folder, those that either of two listings has."""
         return list({*self.names(folder), *self.names(folder)})
 
     def delete(self, paths: Iterable[str]) -> None:
@@ -190,14 +175,14 @@ class RemoteFolder:
         def remove(path: str) -> None:
             if self.exists(path):
                 with contextlib.suppress(FileNotFoundError):
-                    self._ask("rm_file", self._full(path))
+                    self._call(self._path(path).remove)
 
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(remove, paths))
 
-    def _entries(self, folder: str) -> list[Mapping[str, Any]]:
+    def _entries(self, folder: str) -> list[dict[str, Any]]:
         try:
-            return list(self._fresh("ls", self._full(folder), detail=True))
+            return cast("list[dict[str, Any]]", self._call(self._path(folder).children))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -206,55 +191,43 @@ class RemoteFolder:
 
     def _upload(self, path: str, size: int, method: Callable[..., None], *given: object) -> None:
         """Uploads a file, again if it does not have the right size afterwards."""
-        deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
 
         def upload() -> None:
-            self._call(method, *given, timeout_s=deadline_s)
+            self._send(method, *given, size=size)
             if not (self._has_size(path, size) or self._has_size(path, size)):
                 raise CutOffError("storage has taken only a part of it")
 
         retrying(self._patience)(upload)
 
+    def _send(self, method: Callable[..., None], *given: object, size: int, **how: Any) -> None:
+        deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
+        self._call(ask, method, *given, timeout_s=deadline_s, patience=self._patience, **how)
+
     def _has_size(self, path: str, size: int) -> bool:
         with contextlib.suppress(FileNotFoundError):
-            return self._info(path)["size"] in (None, size)
+            return self._size(path) in (None, size)
         return False
 
     def _is_there(self, path: str) -> bool:
         # Not by `exists`, which takes a storage that does not answer for one without the file.
         try:
-            self._info(path)
+            self._size(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         return True
 
-    def _size(self, path: str) -> int:
-        """What storage has said twice."""
-        told = {self._info(path)["size"]}
+    def _size(self, path: str) -> int | None:
+        """What storage says now, right or wrong."""
+        return size_of(self._call(self._path(path).info))
 
-        def agrees(info: Mapping[str, Any]) -> bool:
-            known = info["size"] in told
-            told.add(info["size"])
-            return known
-
-        return int(self._info(path, whole=agrees)["size"])
-
-    def _info(self, path: str, **keywords: Any) -> Mapping[str, Any]:
-        return cast(Mapping[str, Any], self._fresh("info", self._full(path), **keywords))
-
-    def _fresh(self, method: str, *arguments: object, **keywords: Any) -> Any:
-        # Other processes write here: a cached listing would hide their files.
-        self._filesystem.invalidate_cache()
-        return self._ask(method, *arguments, **keywords)
-
-    def _ask(self, method: str, *arguments: object, **keywords: Any) -> Any:
-        call = getattr(self._filesystem, method)
-        return self._call(call, *arguments, timeout_s=self._deadline_s, **keywords)
+    def _path(self, path: str) -> RemotePath:
+        # A no is believed at once: what damage it could do is for those who ask to know.
+        return RemotePath(self._filesystem, self._full(path), self._deadline_s, self._patience, 1)
 
     def _call(self, method: Callable[..., Any], *arguments: object, **keywords: Any) -> Any:
-        """Calls a method of the file system; what is not there is the caller's to deal with."""
+        """Asks the storage something; what is not there is the caller's to deal with."""
         try:
-            return ask(method, *arguments, patience=self._patience, **keywords)
+            return method(*arguments, **keywords)
         except (FileExistsError, NotADirectoryError, OutputError):
             raise
         except Exception as error:  # each file system has its own classes
@@ -262,8 +235,8 @@ class RemoteFolder:
                 raise
             wrong = "its storage options" if is_denied(error) else "that"
             raise OutputError(
-                f"The output '{self._url}' cannot be reached ({said(error)}); "
-                f"correct {wrong} and run the same command again."
+                f"cannot reach the output '{self._url}' ({said(error)}): "
+                f"correct {wrong} and run the same command again"
             ) from error
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.storage.patience import PATIENCE, Patience, ask, is_transient
-from jobs.storage.read_error import ContradictionError
+from jobs.storage.faults import ContradictionError, is_transient
+from jobs.storage.patience import PATIENCE, Patience, ask
 from jobs.storage.remote.web_page import is_page, read_page
 
 _VERSIONS = ("ETag", "etag", "md5Hash", "LastModified", "last_modified", "mtime", "created")
@@ -18,23 +18,26 @@ class RemotePath:
     """A file or folder of a file system of fsspec.
 
     Errors that pass are waited for; of what does not pass, such as that there is no such file, the
-    storage is asked a second time before it is believed.
+    storage is asked again before it is believed.
 
     Attributes:
         fs: The file system.
         path: As it names it.
         timeout_s: Deadline of each request.
         patience: How often a request is tried again.
+        refusals: How often it has to say no before that is believed.
     """
 
     fs: Any = field(repr=False)
     path: str
     timeout_s: float
     patience: Patience = PATIENCE
+    refusals: int = 2
 
     def info(self) -> dict[str, Any]:
-        """What the storage says of a file, right or wrong; one request."""
-        info: dict[str, Any] = self._ask("info")
+        """What the storage says of it now, right or wrong; one request."""
+        self._forget_listings()
+        info: dict[str, Any] = self._ask(self.fs.info, self.path)
         return info
 
     def sure_info(self, *told: int | None) -> dict[str, Any]:
@@ -48,7 +51,6 @@ class RemotePath:
         """
         heard = {size for size in told if size != 0}  # who knows nothing says 0
         for _ in range(max(2, self.patience.attempts)):
-            self.forget_listings()
             info = self.info()
             size = size_of(info)
             if size is None or size in heard:
@@ -56,14 +58,16 @@ class RemotePath:
             heard.add(size)
         raise ContradictionError(f"no two sizes of '{self.path}' agree")
 
-    def content(self, least: int = 0, most: int | None = None) -> bytes:
-        """All of a file; what has fewer bytes than `least` counts as an error that passes.
+    def content(
+        self, whole: Callable[[bytes], bool] | None = None, most: int | None = None
+    ) -> bytes:
+        """All of a file; what is not `whole` counts as an error that passes.
 
         Of a page of a web server, one byte more than `most` is the most that is read.
         """
         if most is None or not is_page(self.path):
-            return bytes(self._ask("cat_file", least))
-        return bytes(self._asked(read_page, (self.fs, self.path, most), least, self.timeout_s))
+            return bytes(self._ask(self.fs.cat_file, self.path, whole=whole))
+        return bytes(self._ask(read_page, self.fs, self.path, most, whole=whole))
 
     def part(self, start: int, stop: int) -> bytes:
         """A part of a file; more than that from storage that does not know ranges.
@@ -71,49 +75,41 @@ class RemotePath:
         Raises:
             CutOffError: It gives less, however often it is asked.
         """
-        return bytes(self._ask("cat_file", stop - start, start=start, end=stop))
 
-    def children(self, timeout_s: float) -> list[dict[str, Any]]:
-        """What lies directly in a folder."""
-        self.forget_listings()
-        children: list[dict[str, Any]] = self._ask("ls", detail=True, timeout_s=timeout_s)
-        return children
+        def whole(data: bytes) -> bool:
+            return len(data) >= stop - start
 
-    def forget_listings(self) -> None:
-        """Listings that fsspec keeps are old, and over a data lake they are gigabytes."""
+        return bytes(self._ask(self.fs.cat_file, self.path, start=start, end=stop, whole=whole))
+
+    def children(self, timeout_s: float | None = None) -> list[dict[str, Any]]:
+        """What lies directly in a folder, as storage says now."""
+        self._forget_listings()
+        return list(self._ask(self.fs.ls, self.path, detail=True, timeout_s=timeout_s))
+
+    def remove(self) -> None:
+        """Removes a file."""
+        self._ask(self.fs.rm_file, self.path)
+
+    def _forget_listings(self) -> None:
+        """Those that fsspec keeps are old, and over a data lake they are gigabytes."""
         self.fs.invalidate_cache()
         self.fs.dircache.clear()  # which the line above forgets for web servers
 
     def _ask(
-        self, method: str, least: int = 0, timeout_s: float | None = None, **keywords: Any
-    ) -> Any:
-        call = getattr(self.fs, method)
-        return self._asked(call, (self.path,), least, timeout_s or self.timeout_s, **keywords)
-
-    def _asked(
         self,
-        call: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        least: int,
-        timeout_s: float,
+        method: Callable[..., Any],
+        *arguments: object,
+        timeout_s: float | None = None,
         **keywords: Any,
     ) -> Any:
-        def asked() -> Any:
-            return ask(
-                call,
-                *arguments,
-                timeout_s=timeout_s,
-                patience=self.patience,
-                whole=lambda answer: len(answer) >= least,
-                **keywords,
-            )
-
-        try:
-            return asked()
-        except Exception as error:
-            if is_transient(error):
-                raise
-            return asked()
+        keywords |= {"timeout_s": timeout_s or self.timeout_s, "patience": self.patience}
+        for _ in range(self.refusals - 1):
+            try:
+                return ask(method, *arguments, **keywords)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+        return ask(method, *arguments, **keywords)
 
 
 def size_of(info: dict[str, Any]) -> int | None:

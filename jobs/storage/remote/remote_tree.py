@@ -1,21 +1,24 @@
 """A tree of files behind fsspec, walked in key order and read by key."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.members import Member
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
+from jobs.storage.faults import is_absent, said
 from jobs.storage.names.pattern import Pattern
-from jobs.storage.patience import PATIENCE, Patience, said
+from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
 from jobs.storage.remote.remote_path import RemotePath, is_other, size_of, version_of
+from jobs.storage.remote.remote_stream import remote_stream
 from jobs.storage.remote.s3_listing import is_s3, list_s3
 from jobs.storage.remote.web_page import is_page
+from jobs.storage.streams.range_file import ExplainedFile
+from jobs.storage.streams.steady_file import SteadyFile
 from jobs.storage.tree import Entry
-
-__all__ = ["RemoteTree", "said", "version_of"]
 
 # Deadlines that a listing may take: an object store gives a large folder in thousands of pages.
 _PAGES = 60
@@ -44,9 +47,12 @@ class RemoteTree:
         return public_url(str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner)
 
     def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
-        """Yield every file in the order of the keys; see `LocalTree.walk`.
+        """Yields every file that the pattern matches, in the order of the keys.
 
         One folder's listing is in memory at a time; of S3, where all is wanted, one page of it.
+
+        Raises:
+            UserError: A folder cannot be listed.
         """
         if pattern is None and is_s3(self.fs):
             yield from self._listed()
@@ -65,36 +71,99 @@ class RemoteTree:
                 folder = prefix + child.key
                 levels.append((folder, iter(self._children(folder[:-1]))))
 
-    def path(self, path: str) -> RemotePath:
-        """A path of the file system, such as of one of the files."""
-        return RemotePath(self.fs, path, self.timeout_s, self.patience)
+    def look(self, key: str, what: str = "file", shown: str | None = None) -> dict[str, Any]:
+        """What the storage says of a key that somebody has named.
 
-    def read(self, member: Member, max_bytes: int | None) -> bytes | ReadError:
-        """Read a whole object, trying again after errors that pass.
+        Args:
+            key: Of a file or folder.
+            what: What it is expected to be, for the error.
+            shown: What to call it there; None is its URI.
+
+        Raises:
+            UserError: It is not there, or the storage does not say.
+        """
+        shown = self.uri(key) if shown is None else shown
+        try:
+            return self._path(key).info()
+        except Exception as error:  # each file system has its own classes
+            if is_absent(error):
+                raise UserError(f"there is no {what} '{shown}': check the address") from None
+            raise UserError(f"cannot open '{shown}': {said(error)}") from error
+
+    def named(self, key: str) -> Entry:
+        """The file that somebody has named by its key.
+
+        Raises:
+            UserError: There is none, it is a folder, or the storage does not say.
+        """
+        info = self.look(key)
+        if info["type"] == "directory":
+            uri = self.uri(key)
+            raise UserError(f"'{uri}' is a folder: name the files in it, such as '{uri}/*'")
+        return entry_of(key, info)
+
+    def read(self, file: Entry, max_bytes: int | None) -> bytes | ReadError:
+        """All of an object, asked for again after errors that pass.
 
         Its bytes are believed if there are as many as were listed, or else as many as the storage
         says now, which it is asked only then.
         """
-        file = self.path(_joined(self.root, member.key))
+        path, size = self._path(file.key), file.size
         try:
-            size = _measured(file) if member.size is None else member.size
+            if size is None and not is_page(path.path):  # web servers often do not tell
+                size = size_of(path.info())
             if size is not None and over_limit(size, max_bytes):
-                size = size_of(file.sure_info(size))
+                size = size_of(path.sure_info(size))
             wrong = None if size is None else over_limit(size, max_bytes)
             if wrong is not None:
                 return wrong
-            data = file.content(most=max_bytes)
-            if max_bytes is not None and len(data) > max_bytes and is_page(file.path):
+            data = path.content(most=max_bytes)
+            if max_bytes is not None and len(data) > max_bytes and is_page(path.path):
                 return ReadError(
                     "too_large", f"the file has more than the {max_bytes} bytes allowed"
                 )
             if size is None or len(data) == size > 0:
                 return over_limit(len(data), max_bytes) or data
             # Only what was listed can have changed since.
-            version = "" if member.size is None else member.version
-            return _read_again(file, size, version, max_bytes, data)
+            version = "" if file.size is None else file.version
+            return _read_again(path, size, version, max_bytes, data)
         except Exception as error:  # each file system has its own classes; the row names them
             return ReadError("unreadable", reason(error))
+
+    def open_ranges(self, key: str, told: int | None) -> ExplainedFile | ReadError:
+        """A file for readers that seek; a size that it was told to have and has is believed."""
+        path = self._path(key)
+        try:
+            # With a wrong size the footer would be looked for in the wrong place, as if damaged.
+            size = size_of(path.sure_info(told))
+        except Exception as error:  # each file system has its own classes; the row names them
+            return ReadError("unreadable", reason(error))
+        if size is None:
+            return ReadError("unreadable", "the storage does not tell how long the file is")
+        return ExplainedFile(size, path.part)
+
+    def open_stream(
+        self, file: Entry, start: int = 0, stop: int | None = None
+    ) -> SteadyFile | ReadError:
+        """A file that is read from front to back; never in parts, so `stop` is not looked at."""
+        path = self._path(file.key)
+        size = None
+        if not is_page(path.path):
+            try:
+                info = path.sure_info(file.size)
+            except Exception as error:  # each file system has its own classes; the row names them
+                return ReadError("unreadable", reason(error))
+            size = size_of(info)
+            # Another size than was listed is a wrong one, unless the file is another one.
+            if size is not None and file.size is not None and is_other(info, file.version):
+                wrong = changed(file.size, size)
+                if wrong is not None:
+                    return wrong
+        opening = remote_stream(self.fs, path.path, size, self.timeout_s)
+        return SteadyFile(opening, size, start, self.patience)
+
+    def _path(self, key: str) -> RemotePath:
+        return RemotePath(self.fs, _joined(self.root, key), self.timeout_s, self.patience)
 
     def _listed(self) -> Iterator[Entry]:
         try:
@@ -112,7 +181,7 @@ class RemoteTree:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
         path = _joined(self.root, folder)
         try:
-            infos = self.path(path).children(self.timeout_s * _PAGES)
+            infos = self._path(folder).children(self.timeout_s * _PAGES)
         except Exception as error:  # each file system has its own classes
             if folder and isinstance(error, FileNotFoundError):
                 return []  # removed since its parent was listed
@@ -125,17 +194,13 @@ class RemoteTree:
             if full == path.rstrip("/") or (full.startswith("http") and "?" in name):
                 continue
             is_folder = info.get("type") == "directory" or str(info["name"]).endswith("/")
-            children.append(
-                Entry(name + "/", None, "")
-                if is_folder
-                else Entry(name, size_of(info), version_of(info))
-            )
+            children.append(Entry(name + "/", None, "") if is_folder else entry_of(name, info))
         return sorted(children, key=lambda child: child.key)
 
 
-def _measured(file: RemotePath) -> int | None:
-    """The size of an object that was not listed; web servers often do not tell."""
-    return None if is_page(file.path) else size_of(file.info())
+def entry_of(key: str, info: dict[str, Any]) -> Entry:
+    """A file, as an fsspec entry tells of it."""
+    return Entry(key, size_of(info), version_of(info))
 
 
 def _read_again(
@@ -153,7 +218,8 @@ def _read_again(
     if wrong is not None:
         return wrong
     if len(data) != size:
-        data = file.content(least=size)
+        least = size
+        data = file.content(lambda data: len(data) >= least)
     return changed(size, len(data)) or data
 
 

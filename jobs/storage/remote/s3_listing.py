@@ -1,5 +1,7 @@
 """The objects below a prefix of S3, a page at a time."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +15,7 @@ def is_s3(fs: Any) -> bool:
 
 
 def list_s3(fs: Any, root: str, *, timeout_s: float, patience: Patience) -> Iterator[Entry]:
-    """Yield every object below a path in the order of the keys, with one page of 1,000 in memory.
+    """Yields every object below a path in the order of the keys, with one page of 1,000 in memory.
 
     The `ls` of fsspec holds a whole folder: 2 GB for the two million photos of a flat bucket. S3
     lists in the order of UTF-8, which is that of the keys as strings.

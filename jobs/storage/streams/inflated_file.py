@@ -1,13 +1,16 @@
 """A compressed file that is read from front to back."""
 
+from __future__ import annotations
+
 import bz2
 import gzip
 import lzma
 import zlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from jobs.storage.streams.steady_file import BLOCK, StreamError
+from jobs.storage.streams.byte_stream import ByteStream, StreamError
+from jobs.storage.streams.steady_file import BLOCK
 from jobs.storage.streams.xz_file import XzFile
 
 # What a compressed file begins with, and what reads it.
@@ -24,19 +27,7 @@ _INFLATED_FREELY = 256 << 20
 INFLATES = f"inflates to more than {_MOST_INFLATION} times its size"
 
 
-class ByteStream(Protocol):
-    """Bytes from front to back."""
-
-    def read(self, size: int) -> bytes:
-        """Read `size` bytes; fewer only at the end."""
-        ...
-
-    def skip(self, size: int) -> None:
-        """Pass over bytes, at most up to the end."""
-        ...
-
-
-class InflatedFile:
+class InflatedFile(ByteStream):
     """The content of a gzip, bzip2 or xz file, in bounded memory and time.
 
     It ends with an error where it is very much larger than the file is.
@@ -47,7 +38,7 @@ class InflatedFile:
     """
 
     def __init__(self, raw: ByteStream, begin: bytes) -> None:
-        """Read nothing yet."""
+        """Reads nothing yet."""
         self._raw = _Rejoined(raw, begin)
         self._file = _format(begin)(self._raw)
         self._inflated = 0
@@ -56,31 +47,6 @@ class InflatedFile:
     def reads(begin: bytes) -> bool:
         """Whether a file with these first bytes is compressed."""
         return begin.startswith(tuple(_FORMATS))
-
-    def read(self, size: int) -> bytes:
-        """Read `size` bytes; fewer only at the end of the content.
-
-        Raises:
-            StreamError: The compressed file is damaged here, or storage does not give it.
-        """
-        data = self._piece(size)
-        if len(data) == size:
-            return data
-        pieces = [data]
-        size -= len(data)
-        while size and (data := self._piece(size)):
-            pieces.append(data)
-            size -= len(data)
-        return b"".join(pieces)
-
-    def skip(self, size: int) -> None:
-        """Pass over bytes, at most up to the end of the content.
-
-        Raises:
-            StreamError: The compressed file is damaged here, or storage does not give it.
-        """
-        while size and (data := self._piece(size)):
-            size -= len(data)
 
     def _piece(self, size: int) -> bytes:
         if self._inflated > most_content(self._raw.given):

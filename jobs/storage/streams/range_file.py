@@ -1,17 +1,18 @@
-"""A file that is read in ranges, on this machine or behind fsspec, for readers that seek."""
+"""A file that is read in ranges, for readers that seek."""
 
 from __future__ import annotations
 
 import io
 import os
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from jobs.storage.local.local_tree import LocalTree
-from jobs.storage.local.regular_file import NotRegularError, open_regular
-from jobs.storage.patience import CutOffError, retrying
+from jobs.storage.faults import CutOffError, NoRangesError
 from jobs.storage.read_error import ReadError, reason
-from jobs.storage.remote.remote_path import RemotePath, size_of
-from jobs.storage.remote.remote_tree import RemoteTree
+
+# Enough that the way to the storage and back does not count.
+BLOCK = 4 << 20
 
 
 class RangeError(OSError):
@@ -19,12 +20,10 @@ class RangeError(OSError):
 
 
 class RangeFile(io.RawIOBase):
-    """A file of which each range that is read is fetched by itself.
+    """A file of which each range that is read is fetched by itself; errors come through.
 
     Attributes:
         size: Bytes in the file.
-        failure: What storage said at last, if it failed. Arrow reports what its reads raise under
-            other names, so that damage and failing storage could not be told apart.
     """
 
     def __init__(
@@ -33,10 +32,9 @@ class RangeFile(io.RawIOBase):
         fetch: Callable[[int, int], bytes],
         done: Callable[[], None] = lambda: None,
     ) -> None:
-        """Read with `fetch(start, stop)`; `done` is called when the file is closed."""
+        """Reads with `fetch(start, stop)`; `done` is called when the file is closed."""
         super().__init__()
         self.size = size
-        self.failure: ReadError | None = None
         self._fetch = fetch
         self._done = done
         self._at = 0
@@ -54,76 +52,66 @@ class RangeFile(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Choose where the next read begins."""
+        """Chooses where the next read begins."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         self._at = max(0, base + offset)
         return self._at
 
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to `size` bytes; fewer only at the end of the file.
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes by one fetch, not copied; fewer only at the end of the file.
 
         Raises:
-            RangeError: Storage does not give them; `failure` says why.
+            CutOffError: The fetch gives less.
+            NoRangesError: It gives more.
         """
         stop = self.size if size is None or size < 0 else min(self._at + size, self.size)
         if stop <= self._at:
             return b""
-        try:
-            data = self._fetch(self._at, stop)
-            if len(data) < stop - self._at:
-                raise CutOffError
-        except Exception as error:  # each file system has its own classes
-            raise self._failed(reason(error)) from error
+        data = self._fetch(self._at, stop)
+        if len(data) < stop - self._at:
+            raise CutOffError(f"{len(data)} of {stop - self._at} bytes came")
         if len(data) > stop - self._at:
-            raise self._failed("the storage cannot read parts of a file")
+            raise NoRangesError(f"{len(data)} instead of {stop - self._at} bytes came")
         self._at = stop
         return data
 
+    def readall(self) -> bytes:
+        """What is left of the file, in large blocks."""
+        return b"".join(iter(partial(self.read, BLOCK), b""))
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Fills a buffer, as `io.BufferedReader` does; see `read`."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
     def close(self) -> None:
-        """Let go of the file; nothing happens the second time."""
+        """Lets go of the file; nothing happens the second time."""
         if not self.closed:
             self._done()
         super().close()
 
-    def _failed(self, message: str) -> RangeError:
-        self.failure = ReadError("unreadable", message)
-        return RangeError(message)
 
+class ExplainedFile(RangeFile):
+    """A file of an input, which keeps why it could not be read.
 
-def open_ranges(
-    tree: LocalTree | RemoteTree, path: str, told: int | None = None
-) -> RangeFile | ReadError:
-    """A file of a tree, or why it cannot be opened.
+    Arrow reports what its reads raise under other names, so that damage and failing storage could
+    not be told apart.
 
-    Args:
-        tree: Of this machine, or whose file system has the file.
-        path: Absolute, or of that file system.
-        told: What may be its size; remote storage that says the same is believed at once.
+    Attributes:
+        failure: What storage said at last, if it failed.
     """
-    try:
-        if isinstance(tree, RemoteTree):
-            return _open_remote(tree.path(path), told)
-        return _open_local(path)
-    except Exception as error:  # each file system has its own classes; the row names them
-        return ReadError("unreadable", reason(error))
 
+    failure: ReadError | None = None
 
-def _open_local(path: str) -> RangeFile | ReadError:
-    try:
-        file = open_regular(path, buffering=0)
-    except NotRegularError as error:
-        return ReadError("unsupported", str(error))
-    descriptor = file.fileno()
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes; fewer only at the end of the file.
 
-    def fetch(start: int, stop: int) -> bytes:
-        return retrying()(os.pread, descriptor, stop - start, start)
-
-    return RangeFile(os.fstat(descriptor).st_size, fetch, file.close)
-
-
-def _open_remote(path: RemotePath, told: int | None) -> RangeFile | ReadError:
-    # With a wrong size the footer would be looked for in the wrong place, and called damaged.
-    size = size_of(path.sure_info(told))
-    if size is None:
-        return ReadError("unreadable", "the storage does not tell how long the file is")
-    return RangeFile(size, path.part)
+        Raises:
+            RangeError: Storage does not give them; `failure` says why.
+        """
+        try:
+            return super().read(size)
+        except Exception as error:  # each file system has its own classes
+            self.failure = ReadError("unreadable", reason(error))
+            raise RangeError(self.failure.message) from error

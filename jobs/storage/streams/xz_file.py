@@ -1,5 +1,7 @@
 """The content of an xz file, within a limit of memory that `lzma.LZMAFile` does not know."""
 
+from __future__ import annotations
+
 import lzma
 from typing import Protocol
 
@@ -20,13 +22,13 @@ class XzFile:
     """
 
     def __init__(self, file: _Readable) -> None:
-        """Read nothing yet."""
+        """Reads nothing yet."""
         self._file = file
         self._decoder: lzma.LZMADecompressor | None = None
         self._ahead = b""
 
     def read(self, size: int) -> bytes:
-        """Read up to `size` bytes; none at the end.
+        """Up to `size` bytes; none at the end.
 
         Raises:
             EOFError: The file ends within a stream.
@@ -48,7 +50,7 @@ class XzFile:
         return b""
 
     def _next_stream(self) -> bool:
-        """Go past padding to the next stream; False at the end."""
+        """Goes past padding to the next stream; False at the end."""
         while begin := self._more():
             self._ahead = begin.lstrip(b"\0")
             if self._ahead:

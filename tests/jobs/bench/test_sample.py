@@ -10,7 +10,7 @@ from PIL import Image
 from jobs.bench.sample import Pick, decoded, evenly, picks
 from jobs.config import load_config
 from jobs.members import Member
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jobs.bench.scaling import Scale, time_scale, worker_counts
 from jobs.config import load_config
 from jobs.extract import extract
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.detectors import make_detector
 

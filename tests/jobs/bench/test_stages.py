@@ -12,7 +12,7 @@ from jobs.bench.stages import OTHER, STAGES, PhotoTimes, WorkerTimes, time_worke
 from jobs.config import load_config
 from jobs.extract import ExtractJob
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.weights import load_default
 
 

@@ -18,9 +18,11 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources import ReadError, Source, check_apart, open_source
+from jobs.sources.apart import check_apart
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import ReadError, Source, open_source
 from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.tree import Entry
 
 
 def filled(root: Path, *keys: str) -> Path:
@@ -229,7 +231,7 @@ def test_a_glob_in_a_missing_remote_folder_is_refused() -> None:
 
 def test_a_scheme_without_its_package_says_what_to_install() -> None:
     assert refusal("gs://bucket/photos") == (
-        "Reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
+        "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
     )
 
 
@@ -556,4 +558,5 @@ def test_members_of_another_listing_are_read_by_key(tmp_path: Path) -> None:
 def test_a_name_that_is_gone_is_not_read_as_another(tmp_path: Path) -> None:
     (tmp_path / "a b.jpg").write_bytes(b"another")
     member = Member("a%20b.jpg", str(tmp_path / "a%20b.jpg"), 7, "", None)
-    assert isinstance(LocalTree(str(tmp_path)).read(member, None), ReadError)
+    entry = Entry(member.key, member.size, member.version)
+    assert isinstance(LocalTree(str(tmp_path)).read(entry, None), ReadError)

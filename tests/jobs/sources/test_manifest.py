@@ -183,7 +183,7 @@ def test_storage_whose_package_is_missing_is_refused_while_listing(tmp_path: Pat
         fsspec.get_filesystem_class("gs")
     except ImportError:
         message = refusal(source_of(listing(tmp_path, "gs://bucket/a.jpg")))
-        assert message == "Reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
+        assert message == "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
     else:
         pytest.skip("gcsfs is installed")
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobs.members import Member
-from jobs.sources.containers import Containers
-from jobs.storage.patience import CutOffError, Patience
-from jobs.storage.read_error import ContradictionError, ReadError
+from jobs.storage.faults import ContradictionError, CutOffError
+from jobs.storage.patience import Patience
+from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_path import RemotePath, is_other, version_of
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.streams.range_file import RangeFile, open_ranges
+from jobs.storage.streams.range_file import ExplainedFile
 from jobs.storage.streams.steady_file import SteadyFile
+from jobs.storage.tree import Entry
 from tests.servers.scripted import Scripted
 
 HURRIED = Patience(attempts=3, first_wait_s=0.0, longest_wait_s=0.0)
@@ -26,8 +26,7 @@ def path_in(fs: Scripted) -> RemotePath:
 
 
 def read(fs: Scripted, size: int | None, version: str = "v1") -> bytes | ReadError:
-    member = Member("a", "", size, version, None)
-    return RemoteTree(fs, "", "", 60.0, HURRIED).read(member, max_bytes=1000)
+    return RemoteTree(fs, "", "", 60.0, HURRIED).read(Entry("a", size, version), max_bytes=1000)
 
 
 # Sizes
@@ -154,21 +153,21 @@ def test_versions_are_those_of_the_storage() -> None:
 @pytest.mark.parametrize("told", [100, 7, None])
 def test_a_file_that_is_read_in_ranges_has_its_true_size(told: int | None) -> None:
     tree = RemoteTree(Scripted([9, 100], [PHOTO]), "", "", 60.0, HURRIED)
-    file = open_ranges(tree, "a", told)
-    assert isinstance(file, RangeFile)
+    file = tree.open_ranges("a", told)
+    assert isinstance(file, ExplainedFile)
     assert (file.size, file.read()) == (100, PHOTO)
 
 
 @pytest.mark.parametrize("listed", [100, 7, 5000, None])
 def test_an_archive_is_read_to_its_true_end(listed: int | None) -> None:
     tree = RemoteTree(Scripted([9, 100], [PHOTO]), "", "", 60.0, HURRIED)
-    file = Containers(tree, "a", "", True, "a").open(Member("a", "", listed, "v1", None, None))
+    file = tree.open_stream(Entry("a", listed, "v1"))
     assert isinstance(file, SteadyFile)
     assert file.read(1000) == PHOTO
 
 
 def test_an_archive_that_changed_is_told_from_a_wrong_size() -> None:
     tree = RemoteTree(Scripted([100], [PHOTO], "v2"), "", "", 60.0, HURRIED)
-    file = Containers(tree, "a", "", True, "a").open(Member("a", "", 7, "v1", None, None))
+    file = tree.open_stream(Entry("a", 7, "v1"))
     message = "the file changed after it was listed: it had 7 bytes, now it has 100 bytes"
     assert file == ReadError("unreadable", message)

@@ -8,7 +8,6 @@ from typing import Any
 import fsspec
 import pytest
 
-from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources.folder import FolderSource
 from jobs.sources.settings import InputSettings
@@ -16,6 +15,7 @@ from jobs.storage.filesystem import open_filesystem
 from jobs.storage.patience import Patience
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
+from jobs.storage.tree import Entry
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore
 
@@ -35,8 +35,7 @@ def tree_of(url: str) -> RemoteTree:
 
 def read(server: BadServer, *answers: Answer, size: int | None = None) -> bytes | ReadError:
     server.script("/a.jpg", *answers)
-    member = Member("a.jpg", f"{server.url}/a.jpg", size, "", None)
-    return tree_of(server.url).read(member, max_bytes=None)
+    return tree_of(server.url).read(Entry("a.jpg", size, ""), max_bytes=None)
 
 
 def source_of(url: str, **settings: Any) -> FolderSource:
@@ -103,8 +102,7 @@ def test_a_stalled_s3_is_cut_off(bad_http: BadServer) -> None:
     fs = fsspec.filesystem("s3", **options)
     fs.connect()  # loads the service's description, which may last longer than the deadline
     tree = RemoteTree(fs, "bucket", "", _TIMEOUT_S, HURRIED)
-    member = Member("a.jpg", "s3://bucket/a.jpg", len(PHOTO), "", None)
-    assert tree.read(member, max_bytes=None) == NEVER
+    assert tree.read(Entry("a.jpg", len(PHOTO), ""), max_bytes=None) == NEVER
     assert bad_http.asked["/bucket/a.jpg"] == HURRIED.attempts
 
 
@@ -243,8 +241,7 @@ def test_an_object_that_cannot_be_read_is_a_row(
     object_store: ObjectStore, options: str, message: str
 ) -> None:
     tree = RemoteTree(*open_filesystem(object_store.folder(), getattr(object_store, options)))
-    member = Member("a.jpg", tree.uri("a.jpg"), 3, "", None)
-    assert tree.read(member, max_bytes=None) == ReadError("unreadable", message)
+    assert tree.read(Entry("a.jpg", 3, ""), max_bytes=None) == ReadError("unreadable", message)
 
 
 def test_wrong_credentials_are_one_sentence_without_them(object_store: ObjectStore) -> None:
@@ -264,6 +261,6 @@ def test_a_large_object_that_was_not_listed_is_not_fetched(
     # fsspec hands the same file system to all, so the test gives it back as it was.
     monkeypatch.setattr(fs, "cat_file", lambda path, **keywords: fetched.append(path))
     tree = RemoteTree(fs, fs._strip_protocol(url))
-    found = tree.read(Member("large.jpg", f"{url}/large.jpg", None, "", None), 999)
+    found = tree.read(Entry("large.jpg", None, ""), 999)
     assert isinstance(found, ReadError)
     assert (found.kind, fetched) == ("too_large", [])

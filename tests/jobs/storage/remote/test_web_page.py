@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import fsspec
 import pytest
 
-from jobs.members import Member
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
+from jobs.storage.tree import Entry
 
 pytest.importorskip("aiohttp")
 
@@ -49,7 +49,7 @@ def url() -> Iterator[str]:
 
 def read(url: str, name: str, size: int | None = None) -> bytes | ReadError:
     tree = RemoteTree(fsspec.filesystem("http"), url)
-    return tree.read(Member(name, f"{url}/{name}", size, "", None), _MOST)
+    return tree.read(Entry(name, size, ""), _MOST)
 
 
 @pytest.mark.parametrize("name", ["endless", "bomb"])

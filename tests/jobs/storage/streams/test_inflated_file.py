@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
+from jobs.storage.streams.byte_stream import StreamError
 from jobs.storage.streams.inflated_file import MAGIC_BYTES, InflatedFile, most_content
-from jobs.storage.streams.steady_file import SteadyFile, StreamError
+from jobs.storage.streams.steady_file import SteadyFile
 
 # Of each, a few make an endless stream that is legal.
 _ZEROS = bytes(16 << 20)

@@ -15,15 +15,11 @@ import pytest
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
+from jobs.storage.local.regular_file import local_stream
 from jobs.storage.patience import Patience
-from jobs.storage.streams.steady_file import (
-    BLOCK,
-    Opened,
-    SteadyFile,
-    StreamError,
-    open_local,
-    open_remote,
-)
+from jobs.storage.remote.remote_stream import remote_stream
+from jobs.storage.streams.byte_stream import StreamError
+from jobs.storage.streams.steady_file import BLOCK, Opened, SteadyFile
 
 QUICK = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.001)
 CONTENT = os.urandom(3 * BLOCK + 1000)
@@ -76,7 +72,7 @@ def test_skipping_ends_at_the_end(size: int | None) -> None:
 
 def test_skipping_a_local_file_ends_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"123")
-    file = SteadyFile(open_local(str(tmp_path / "x")), 3)
+    file = SteadyFile(local_stream(str(tmp_path / "x")), 3)
     file.read(1)
     file.skip((1 << 63) - 10)  # farther than file systems go
     assert file.read(1) == b""
@@ -85,7 +81,7 @@ def test_skipping_a_local_file_ends_at_the_end(tmp_path: Path) -> None:
 
 def test_a_local_file_that_grows_ends_where_it_did(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"0123456789")
-    file = SteadyFile(open_local(str(tmp_path / "x")), 10)
+    file = SteadyFile(local_stream(str(tmp_path / "x")), 10)
     assert file.read(4) == b"0123"
     with open(tmp_path / "x", "ab") as more:
         more.write(b"more")
@@ -115,7 +111,7 @@ def test_what_is_not_there_is_asked_for_twice() -> None:
 
 def test_a_local_file_from_the_middle(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(CONTENT)
-    file = SteadyFile(open_local(str(tmp_path / "x")), len(CONTENT), 5)
+    file = SteadyFile(local_stream(str(tmp_path / "x")), len(CONTENT), 5)
     file.skip(BLOCK)
     assert read_all(file) == CONTENT[BLOCK + 5 :]
     file.close()
@@ -147,7 +143,7 @@ class Store(AsyncFileSystem):
 def test_an_object_is_read_in_ranges_each_with_a_deadline() -> None:
     fs = Store(["", "stall", "reset"])
     size = len(CONTENT)
-    file = SteadyFile(open_remote(fs, "x", size, 0.2), size, patience=QUICK)
+    file = SteadyFile(remote_stream(fs, "x", size, 0.2), size, patience=QUICK)
     begin = time.monotonic()
     assert file.read(size + 1) == CONTENT
     assert time.monotonic() - begin < 30  # one stalled request takes 60 s
@@ -159,7 +155,7 @@ def test_an_object_is_read_in_ranges_each_with_a_deadline() -> None:
 def test_skipping_an_object_does_not_ask_for_it() -> None:
     fs = Store([])
     size = len(CONTENT)
-    file = SteadyFile(open_remote(fs, "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(fs, "x", size, 60), size, patience=QUICK)
     file.read(10)
     file.skip(2 * BLOCK)
     assert file.read(10) == CONTENT[2 * BLOCK + 10 :][:10]
@@ -208,7 +204,7 @@ class Hanging(io.BytesIO):
 def test_a_file_that_is_not_asynchronous_is_opened_once_and_read_in_blocks() -> None:
     fs = Sftp([])
     size = len(CONTENT)
-    file = SteadyFile(open_remote(fs, "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(fs, "x", size, 60), size, patience=QUICK)
     assert read_all(file) == CONTENT
     ends = [*range(BLOCK, size, BLOCK), size]
     assert (fs.opened, fs.requests) == (1, list(zip([0, *ends], ends, strict=False)))
@@ -217,7 +213,7 @@ def test_a_file_that_is_not_asynchronous_is_opened_once_and_read_in_blocks() -> 
 def test_a_file_that_hangs_is_opened_again() -> None:
     fs = Sftp(["", "stall", "reset", "cut"])
     size = len(CONTENT)
-    file = SteadyFile(open_remote(fs, "x", size, 0.2), size, patience=QUICK)
+    file = SteadyFile(remote_stream(fs, "x", size, 0.2), size, patience=QUICK)
     begin = time.monotonic()
     assert read_all(file) == CONTENT
     assert time.monotonic() - begin < 30  # it hangs for 60 s
@@ -228,7 +224,7 @@ def test_a_file_that_hangs_is_opened_again() -> None:
 @pytest.mark.parametrize("faults", [["cut"], ["", "cut", "cut"]])
 def test_nothing_is_not_taken_for_the_end(faults: list[str]) -> None:
     size = len(CONTENT)
-    file = SteadyFile(open_remote(Store(faults), "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(Store(faults), "x", size, 60), size, patience=QUICK)
     assert file.read(size) == CONTENT
 
 
@@ -275,7 +271,7 @@ def serve() -> Iterator[Serve]:
         servers.append((server, done))
         url = f"http://127.0.0.1:{server.server_address[1]}/x.tar"
         fs = fsspec.filesystem("http", skip_instance_cache=True)
-        return SteadyFile(open_remote(fs, url, None, 0.5), None, patience=QUICK), asked
+        return SteadyFile(remote_stream(fs, url, None, 0.5), None, patience=QUICK), asked
 
     yield start
     for server, done in servers:
