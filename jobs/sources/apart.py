@@ -1,7 +1,5 @@
 """An output and an input that must not lie in each other."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

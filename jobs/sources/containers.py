@@ -10,12 +10,12 @@ from itertools import islice
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources.settings import InputSettings
+from jobs.storage.entry import Entry
 from jobs.storage.names.braces import common_folder, expand
 from jobs.storage.names.pattern import Pattern, split_glob
-from jobs.storage.place import Place
+from jobs.storage.place import Place, Tree
 from jobs.storage.read_error import ReadError
 from jobs.storage.streams.steady_file import SteadyFile
-from jobs.storage.tree import Entry, Tree
 
 _ASKED_TOGETHER = 64
 _ASKING = 16

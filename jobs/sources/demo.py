@@ -1,7 +1,5 @@
 """Real photographs to try things on: `demo:`, built from scikit-image's public-domain pictures."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import io

@@ -1,7 +1,5 @@
 """A folder, a glob or one file, on this machine or anywhere fsspec reaches."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +9,13 @@ from jobs.messages.errors import UserError
 from jobs.sources.labels import label_of
 from jobs.sources.read_ahead import read_tree
 from jobs.sources.settings import InputSettings
+from jobs.storage.entry import Entry
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.names.file_name import text_of
 from jobs.storage.names.pattern import Pattern, split_glob
-from jobs.storage.place import Place
+from jobs.storage.place import Place, Tree
 from jobs.storage.read_error import ReadError
-from jobs.storage.remote.remote_tree import entry_of
-from jobs.storage.tree import Entry, Tree
+from jobs.storage.remote.remote_tree import RemoteTree, entry_of
 
 # The tree, and what of it is meant: all, what a pattern matches, or a single file.
 _Opened = tuple[Tree, Pattern | None, Entry | None]
@@ -96,7 +94,7 @@ def _open_remote(place: Place) -> _Opened:
     if pattern is not None or root == "" or place.path.endswith("/"):
         return place.tree(root), pattern, None
     folder, _, name = root.rpartition("/")
-    tree = place.remote_tree(folder)
+    tree = RemoteTree(place.fs, folder, place.inner, place.timeout_s)
     info = tree.look(name, "file or folder", place.shown)
     # A web server has no folders, only pages with links.
     if info["type"] == "directory" or info.get("mimetype") == "text/html":

@@ -1,7 +1,5 @@
 """The label of a photo whose input gives none: part of its key, or the folder it lies in."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """A manifest: a table whose rows name the photos, wherever they are."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,13 +22,13 @@ from jobs.sources.tables.uris import (
     store_of,
     without_dots,
 )
+from jobs.storage.entry import Entry
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.names.file_name import text_of
 from jobs.storage.place import local_path
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.tree import Entry
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from jobs.members import Member
 from jobs.sources.settings import InputSettings
+from jobs.storage.entry import Entry
+from jobs.storage.place import Tree
 from jobs.storage.read_error import ReadError
-from jobs.storage.tree import Entry, Tree
 
 Read = Generator[tuple[Member, bytes | ReadError], None, None]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from jobs.sources.labels import check_label_pattern
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.uris import path_of
 from jobs.storage.names.braces import expand
-from jobs.storage.place import is_folder, local_path
+from jobs.storage.place import local_path
 from jobs.storage.read_error import ReadError
 
 __all__ = ["ReadError", "Source", "kind_of", "open_source"]
@@ -82,9 +83,9 @@ def kind_of(url: str, settings: InputSettings) -> Kind:
     given += [kind for kind in KINDS if kind.name == settings.kind]
     if given:
         return given[0]
-    if is_folder(url):
-        return KINDS[0]
     path = local_path(url)
+    if path is not None and os.path.isdir(path):
+        return KINDS[0]
     name = next(expand(path_of(url) if path is None else path)).lower()
     *others, last = [kind for kind in KINDS if name.endswith(kind.endings)] or KINDS[:1]
     return next((kind for kind in others if _class_of(kind).recognises(url, settings)), last)

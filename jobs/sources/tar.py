@@ -1,7 +1,5 @@
 """Tar archives, compressed or not, with or without WebDataset's labels beside the photos."""
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -16,12 +14,12 @@ from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.sources.tars.samples import Sample, SampleFile
 from jobs.sources.tars.stream import TarEntry, TarStream
+from jobs.storage.entry import Entry
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.read_error import ReadError
 from jobs.storage.streams.byte_stream import ByteStream, StreamError
 from jobs.storage.streams.inflated_file import MAGIC_BYTES, InflatedFile
 from jobs.storage.streams.steady_file import SteadyFile
-from jobs.storage.tree import Entry
 
 _HASHED_TOGETHER = 4096
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 from jobs.messages.credentials import public_url
+from jobs.messages.errors import UserError
+from jobs.storage.faults import is_absent, said
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.local.regular_file import open_regular
 from jobs.storage.names.file_name import text_of
+from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath
 from jobs.storage.remote.remote_tree import RemoteTree
 
-_WILDCARDS = "*?["
-# In the URL of a web page `?` begins the query.
-_WEB_WILDCARDS = "*["
+# Both list, read and open files alike, so that sources need not know which one it is.
+Tree = LocalTree | RemoteTree
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,7 @@ class Place:
 
     @staticmethod
     def of(url: str, options: Mapping[str, Any], timeout_s: float) -> Place:
-        """The place of a path or URL; touches no remote storage.
-
-        Args:
-            url: Path or fsspec URL.
-            options: Keyword arguments of the fsspec file system.
-            timeout_s: Deadline of each request.
+        """The place of a path or URL, with the options of its file system; asks it nothing.
 
         Raises:
             UserError: The scheme is unknown, or the package for it is not installed.
@@ -63,21 +61,43 @@ class Place:
 
     @property
     def wildcards(self) -> str:
-        """The characters that make a name in the path a glob."""
-        is_web = self.fs is not None and self.path.startswith("http")
-        return _WEB_WILDCARDS if is_web else _WILDCARDS
+        """The characters that make a name a glob; in the URL of a web page `?` begins a query."""
+        return "*[" if self.fs is not None and self.path.startswith("http") else "*?["
 
-    def tree(self, root: str) -> LocalTree | RemoteTree:
+    def tree(self, root: str) -> Tree:
         """The files below a path of the same file system."""
-        return LocalTree(root or "/") if self.fs is None else self.remote_tree(root)
-
-    def remote_tree(self, root: str) -> RemoteTree:
-        """The files below a path of a file system behind fsspec."""
+        if self.fs is None:
+            return LocalTree(root or "/")
         return RemoteTree(self.fs, root, self.inner, self.timeout_s)
 
-    def remote_path(self) -> RemotePath:
-        """What is at the path, of a file system behind fsspec."""
-        return RemotePath(self.fs, self.path, self.timeout_s)
+    def open(self) -> BinaryIO:
+        """The file, seekable; only of a web server that knows no ranges all of it is held.
+
+        Raises:
+            UserError: It is not there, or cannot be read; also raised when it is read.
+        """
+        if self.fs is None:
+            return self._open_local()
+
+        def call(method: Callable[..., Any], *arguments: Any) -> Any:
+            try:
+                return method(*arguments)
+            except Exception as error:  # each file system has its own classes
+                if is_absent(error):
+                    where = f"'{self.shown}': check the address"
+                    raise UserError(f"there is no file {where}") from error
+                raise UserError(f"cannot read '{self.shown}': {said(error)}") from error
+
+        return open_remote(RemotePath(self.fs, self.path, self.timeout_s), call)
+
+    def _open_local(self) -> BinaryIO:
+        try:
+            return open_regular(self.path)
+        except FileNotFoundError as error:  # or something else in its place
+            raise UserError(f"there is no file '{self.shown}': check the path") from error
+        except OSError as error:
+            why = os.strerror(error.errno or 0).lower()
+            raise UserError(f"cannot read '{self.shown}' ({why}): make it readable") from error
 
 
 def local_path(url: str) -> str | None:
@@ -90,9 +110,3 @@ def local_path(url: str) -> str | None:
     if separator or "::" in url:
         return None
     return os.path.abspath(os.path.expanduser(url))
-
-
-def is_folder(url: str) -> bool:
-    """Whether a URL or path names a folder on this machine."""
-    path = local_path(url)
-    return path is not None and os.path.isdir(path)

@@ -1,7 +1,5 @@
 """Why a file that was listed has no bytes: the one sentence that its row gets."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """What no table of photos needs, so that a file of a few kB cannot take all memory or all time."""
 
-from __future__ import annotations
-
 import os
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """The file of a manifest: opened on this machine or behind fsspec, and read by its suffix."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,7 +10,6 @@ from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_rows import Columns, Row, csv_rows, json_rows, parquet_rows
 from jobs.sources.tables.uris import path_of
 from jobs.storage.place import Place
-from jobs.storage.single_file import open_single
 
 _READERS: dict[str, Callable[[BinaryIO, str, Columns], Iterator[Row]]] = {
     ".csv": partial(csv_rows, delimiter=","),
@@ -44,5 +41,5 @@ def read_rows(url: str, settings: InputSettings) -> Iterator[Row]:
             f"'{shown}' is not a kind of manifest that is known: "
             f"its name must end in one of {', '.join(SUFFIXES)}"
         )
-    with open_single(place) as file:
+    with place.open() as file:
         yield from _READERS[suffix](file, shown, Columns(settings))

@@ -1,7 +1,5 @@
 """The rows of a manifest: CSV, JSON lines or Parquet, read one after the other."""
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -16,7 +16,7 @@ from jobs.sources.tables.columns import ParquetColumns
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 from jobs.storage.read_error import ReadError, over_limit
 from jobs.storage.streams.inflated_file import INFLATES, most_content
-from jobs.storage.streams.range_file import ExplainedFile
+from jobs.storage.streams.range_file import RangeFile
 
 # Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
 _BUFFER_BYTES = 4 << 20
@@ -64,7 +64,7 @@ class ParquetPhotos:
 
     def __init__(
         self,
-        ranges: ExplainedFile,
+        ranges: RangeFile,
         file: pq.ParquetFile,
         columns: ParquetColumns,
         groups: list[_Group],
@@ -76,9 +76,7 @@ class ParquetPhotos:
         self._groups = groups
 
     @staticmethod
-    def open(
-        ranges: ExplainedFile, settings: InputSettings, where: str
-    ) -> ParquetPhotos | ReadError:
+    def open(ranges: RangeFile, settings: InputSettings, where: str) -> ParquetPhotos | ReadError:
         """Reads the footer of a file; returns what is wrong, the file closed, if that fails.
 
         Raises:

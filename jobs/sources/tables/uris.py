@@ -1,7 +1,5 @@
 """The addresses in a manifest: what they are relative to, and which may be read."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import posixpath

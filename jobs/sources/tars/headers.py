@@ -1,7 +1,5 @@
 """The 512-byte headers of tar archives, and the records of those that only describe the next."""
 
-from __future__ import annotations
-
 import tarfile
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """WebDataset samples: the photos in a run of files with one name, and the label they share."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The entries of a tar archive, read from front to back past whatever is damaged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

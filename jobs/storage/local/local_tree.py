@@ -5,23 +5,19 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from jobs.messages.errors import UserError
+from jobs.storage.entry import Entry
 from jobs.storage.local.local_walk import walk
-from jobs.storage.local.regular_file import (
-    NotRegularError,
-    check_regular,
-    local_stream,
-    open_regular,
-)
+from jobs.storage.local.regular_file import NotRegularError, check_regular, open_regular
 from jobs.storage.names.file_name import text_of
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import retrying
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
-from jobs.storage.streams.range_file import ExplainedFile
+from jobs.storage.streams.range_file import RangeFile
 from jobs.storage.streams.steady_file import SteadyFile
-from jobs.storage.tree import Entry
 
 
 class LocalTree:
@@ -93,7 +89,7 @@ class LocalTree:
             broken = isinstance(error, FileNotFoundError) and os.path.islink(path)
             return ReadError("unreadable", "the link leads nowhere" if broken else reason(error))
 
-    def open_ranges(self, key: str, told: int | None) -> ExplainedFile | ReadError:
+    def open_ranges(self, key: str, told: int | None) -> RangeFile | ReadError:
         """A file for readers that seek; what it was told to have is not believed."""
         try:
             file = open_regular(self.path_of(key), buffering=0)
@@ -106,12 +102,12 @@ class LocalTree:
         def fetch(start: int, stop: int) -> bytes:
             return retrying()(os.pread, descriptor, stop - start, start)
 
-        return ExplainedFile(os.fstat(descriptor).st_size, fetch, file.close)
+        return RangeFile(os.fstat(descriptor).st_size, fetch, file.close)
 
     def open_stream(
         self, file: Entry, start: int = 0, stop: int | None = None, buffering: int = 1 << 20
     ) -> SteadyFile | ReadError:
-        """A file that is read from front to back; see `Tree`.
+        """A file that is read from front to back.
 
         Args:
             file: As it was listed; of a part the size is that up to its end.
@@ -128,7 +124,13 @@ class LocalTree:
             return ReadError("unreadable", reason(error))
         more_follows = stop is not None and size > stop
         wrong = None if file.size is None or more_follows else changed(file.size, size)
-        return wrong or SteadyFile(local_stream(path, buffering), size, start)
+
+        def open_at(offset: int) -> BinaryIO:
+            opened = open_regular(path, buffering)
+            opened.seek(offset)
+            return opened
+
+        return wrong or SteadyFile(open_at, size, start)
 
     def path_of(self, key: str) -> str:
         """The path behind a key, whose names may stand for undecodable ones."""

@@ -1,10 +1,7 @@
 """Opening a regular file of this machine, and nothing else under its name."""
 
-from __future__ import annotations
-
 import os
 import stat
-from collections.abc import Callable
 from typing import BinaryIO
 
 _KINDS = {
@@ -60,14 +57,3 @@ def open_regular(path: str, buffering: int = -1) -> BinaryIO:
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def local_stream(path: str, buffering: int = 1 << 20) -> Callable[[int], BinaryIO]:
-    """What a `SteadyFile` opens a file of this machine with, with a buffer of so many bytes."""
-
-    def open_at(offset: int) -> BinaryIO:
-        file = open_regular(path, buffering)
-        file.seek(offset)
-        return file
-
-    return open_at

@@ -1,7 +1,5 @@
 """Brace expansion, as shells do it: one URL that names many files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """File names as text: those that are not valid UTF-8 too."""
 
-from __future__ import annotations
-
 
 def text_of(name: str) -> str:
     """A file name or path as valid text.

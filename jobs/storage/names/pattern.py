@@ -1,7 +1,5 @@
 """Glob patterns, matched while a tree is walked so that only folders that can match are listed."""
 
-from __future__ import annotations
-
 import re
 
 from fsspec.utils import glob_translate

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, cast
 
 from jobs.storage.faults import ContradictionError
 from jobs.storage.remote.remote_path import RemotePath, size_of
-from jobs.storage.streams.range_file import BLOCK, RangeFile
+from jobs.storage.streams.range_file import BLOCK, Ranges
 
 
 def open_remote(file: RemotePath, call: Callable[..., Any]) -> BinaryIO:
@@ -38,5 +38,5 @@ def open_remote(file: RemotePath, call: Callable[..., Any]) -> BinaryIO:
             whole = data  # asked for a part, got all of it
         return whole[start:stop]
 
-    ranges = RangeFile(length, lambda start, stop: cast(bytes, call(fetched, start, stop)))
+    ranges = Ranges(length, lambda start, stop: cast(bytes, call(fetched, start, stop)))
     return cast(BinaryIO, io.BufferedReader(ranges, BLOCK))

@@ -148,8 +148,12 @@ class RemoteFolder:
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        # What is taken for missing is made anew, or stays when it ought to go: asked twice.
-        return self._is_there(path) or self._is_there(path)
+        # What is taken for missing is made anew, or stays when it ought to go: asked twice. Not by
+        # `exists`, which takes a storage that does not answer for one without the file.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            self._call(self._path(path, refusals=2).info)
+            return True
+        return False
 
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, which need not be there."""
@@ -205,24 +209,12 @@ class RemoteFolder:
 
     def _has_size(self, path: str, size: int) -> bool:
         with contextlib.suppress(FileNotFoundError):
-            return self._size(path) in (None, size)
+            return size_of(self._call(self._path(path).info)) in (None, size)
         return False
 
-    def _is_there(self, path: str) -> bool:
-        # Not by `exists`, which takes a storage that does not answer for one without the file.
-        try:
-            self._size(path)
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        return True
-
-    def _size(self, path: str) -> int | None:
-        """What storage says now, right or wrong."""
-        return size_of(self._call(self._path(path).info))
-
-    def _path(self, path: str) -> RemotePath:
-        # A no is believed at once: what damage it could do is for those who ask to know.
-        return RemotePath(self._filesystem, self._full(path), self._deadline_s, self._patience, 1)
+    def _path(self, path: str, refusals: int = 1) -> RemotePath:
+        full = self._full(path)
+        return RemotePath(self._filesystem, full, self._deadline_s, self._patience, refusals)
 
     def _call(self, method: Callable[..., Any], *arguments: object, **keywords: Any) -> Any:
         """Asks the storage something; what is not there is the caller's to deal with."""

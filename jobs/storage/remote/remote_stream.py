@@ -9,14 +9,12 @@ from fsspec.asyn import AsyncFileSystem
 
 from jobs.storage.patience import Patience, ask
 from jobs.storage.remote.web_page import is_page
-from jobs.storage.streams.steady_file import BLOCK, Opened
+from jobs.storage.streams.steady_file import BLOCK
 
 _ONCE = Patience(attempts=1)
 
 
-def remote_stream(
-    fs: Any, path: str, size: int | None, timeout_s: float
-) -> Callable[[int], Opened]:
+def remote_stream(fs: Any, path: str, size: int | None, timeout_s: float) -> Callable[[int], Any]:
     """What a `SteadyFile` opens a file behind fsspec with; a request has so many seconds."""
     if is_page(path):
         return lambda offset: _Page(fs, path, offset, timeout_s)

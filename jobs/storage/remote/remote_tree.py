@@ -8,6 +8,7 @@ from typing import Any
 
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
+from jobs.storage.entry import Entry
 from jobs.storage.faults import is_absent, said
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import PATIENCE, Patience
@@ -16,9 +17,8 @@ from jobs.storage.remote.remote_path import RemotePath, is_other, size_of, versi
 from jobs.storage.remote.remote_stream import remote_stream
 from jobs.storage.remote.s3_listing import is_s3, list_s3
 from jobs.storage.remote.web_page import is_page
-from jobs.storage.streams.range_file import ExplainedFile
+from jobs.storage.streams.range_file import RangeFile
 from jobs.storage.streams.steady_file import SteadyFile
-from jobs.storage.tree import Entry
 
 # Deadlines that a listing may take: an object store gives a large folder in thousands of pages.
 _PAGES = 60
@@ -74,13 +74,9 @@ class RemoteTree:
     def look(self, key: str, what: str = "file", shown: str | None = None) -> dict[str, Any]:
         """What the storage says of a key that somebody has named.
 
-        Args:
-            key: Of a file or folder.
-            what: What it is expected to be, for the error.
-            shown: What to call it there; None is its URI.
-
         Raises:
-            UserError: It is not there, or the storage does not say.
+            UserError: There is no such `what`, or the storage does not say; it is `shown` as that,
+                or else as its URI.
         """
         shown = self.uri(key) if shown is None else shown
         try:
@@ -130,7 +126,7 @@ class RemoteTree:
         except Exception as error:  # each file system has its own classes; the row names them
             return ReadError("unreadable", reason(error))
 
-    def open_ranges(self, key: str, told: int | None) -> ExplainedFile | ReadError:
+    def open_ranges(self, key: str, told: int | None) -> RangeFile | ReadError:
         """A file for readers that seek; a size that it was told to have and has is believed."""
         path = self._path(key)
         try:
@@ -140,7 +136,7 @@ class RemoteTree:
             return ReadError("unreadable", reason(error))
         if size is None:
             return ReadError("unreadable", "the storage does not tell how long the file is")
-        return ExplainedFile(size, path.part)
+        return RangeFile(size, path.part)
 
     def open_stream(
         self, file: Entry, start: int = 0, stop: int | None = None

@@ -1,12 +1,10 @@
 """The objects below a prefix of S3, a page at a time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
+from jobs.storage.entry import Entry
 from jobs.storage.patience import Patience, ask
-from jobs.storage.tree import Entry
 
 
 def is_s3(fs: Any) -> bool:

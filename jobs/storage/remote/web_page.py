@@ -1,7 +1,5 @@
 """All of a page of a web server, unless it is too long; only its end tells how long it is."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from fsspec.asyn import sync_wrapper

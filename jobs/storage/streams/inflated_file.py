@@ -1,7 +1,5 @@
 """A compressed file that is read from front to back."""
 
-from __future__ import annotations
-
 import bz2
 import gzip
 import lzma

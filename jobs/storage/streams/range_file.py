@@ -19,7 +19,7 @@ class RangeError(OSError):
     """A range could not be read; the message is that of the row's error."""
 
 
-class RangeFile(io.RawIOBase):
+class Ranges(io.RawIOBase):
     """A file of which each range that is read is fetched by itself; errors come through.
 
     Attributes:
@@ -92,7 +92,7 @@ class RangeFile(io.RawIOBase):
         super().close()
 
 
-class ExplainedFile(RangeFile):
+class RangeFile(Ranges):
     """A file of an input, which keeps why it could not be read.
 
     Arrow reports what its reads raise under other names, so that damage and failing storage could

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from jobs.storage.faults import CutOffError
 from jobs.storage.patience import PATIENCE, Patience, retrying
@@ -14,23 +14,12 @@ from jobs.storage.streams.byte_stream import ByteStream, StreamError
 BLOCK = 8 << 20
 
 
-class Opened(Protocol):
-    """What a `SteadyFile` needs of the files it opens."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to so many bytes; none at the end."""
-        ...
-
-    def close(self) -> object:
-        """Lets go of it."""
-        ...
-
-
 class SteadyFile(ByteStream):
     """Reads on where it was after errors that pass, with the file opened anew.
 
     Args:
-        open_at: Opens the file to read from an offset, which is at most `size`.
+        open_at: Opens the file to read from an offset, which is at most `size`. What it opens has
+            `read` and `close`, and perhaps `seek`.
         size: Bytes in the file if it can be opened anywhere; None to skip by reading.
         offset: Where to begin.
         patience: How often to try again after errors that pass, besides once at once after any.
@@ -38,7 +27,7 @@ class SteadyFile(ByteStream):
 
     def __init__(
         self,
-        open_at: Callable[[int], Opened],
+        open_at: Callable[[int], Any],
         size: int | None,
         offset: int = 0,
         patience: Patience = PATIENCE,
@@ -48,7 +37,7 @@ class SteadyFile(ByteStream):
         self._size = size
         self._offset = offset
         self._retrying = retrying(patience)
-        self._file: Opened | None = None
+        self._file: Any = None
 
     def skip(self, size: int) -> None:
         """Passes over bytes, at most up to the end of the file; without reading where it can."""
@@ -86,7 +75,7 @@ class SteadyFile(ByteStream):
         if self._file is None:
             self._file = self._open_at(self._offset)
         try:
-            data = self._file.read(size)
+            data: bytes = self._file.read(size)
             if size and not data and self._size is not None:
                 raise CutOffError
             return data

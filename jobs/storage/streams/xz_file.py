@@ -1,7 +1,5 @@
 """The content of an xz file, within a limit of memory that `lzma.LZMAFile` does not know."""
 
-from __future__ import annotations
-
 import lzma
 from typing import Protocol
 

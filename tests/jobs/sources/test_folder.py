@@ -21,8 +21,8 @@ from jobs.messages.errors import UserError
 from jobs.sources.apart import check_apart
 from jobs.sources.settings import InputSettings
 from jobs.sources.source import ReadError, Source, open_source
+from jobs.storage.entry import Entry
 from jobs.storage.local.local_tree import LocalTree
-from jobs.storage.tree import Entry
 
 
 def filled(root: Path, *keys: str) -> Path:

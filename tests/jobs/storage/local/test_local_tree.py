@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import pytest
 
+from jobs.storage.entry import Entry
 from jobs.storage.local import local_tree
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.local.regular_file import open_regular
 from jobs.storage.read_error import ReadError
-from jobs.storage.tree import Entry
 
 
 def keys_of(root: Path, most: int = 10_000) -> list[str]:

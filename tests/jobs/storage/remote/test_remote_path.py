@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from jobs.storage.entry import Entry
 from jobs.storage.faults import ContradictionError, CutOffError
 from jobs.storage.patience import Patience
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_path import RemotePath, is_other, version_of
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.streams.range_file import ExplainedFile
+from jobs.storage.streams.range_file import RangeFile
 from jobs.storage.streams.steady_file import SteadyFile
-from jobs.storage.tree import Entry
 from tests.servers.scripted import Scripted
 
 HURRIED = Patience(attempts=3, first_wait_s=0.0, longest_wait_s=0.0)
@@ -154,7 +154,7 @@ def test_versions_are_those_of_the_storage() -> None:
 def test_a_file_that_is_read_in_ranges_has_its_true_size(told: int | None) -> None:
     tree = RemoteTree(Scripted([9, 100], [PHOTO]), "", "", 60.0, HURRIED)
     file = tree.open_ranges("a", told)
-    assert isinstance(file, ExplainedFile)
+    assert isinstance(file, RangeFile)
     assert (file.size, file.read()) == (100, PHOTO)
 
 

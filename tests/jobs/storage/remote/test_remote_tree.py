@@ -11,11 +11,11 @@ import pytest
 from jobs.messages.errors import UserError
 from jobs.sources.folder import FolderSource
 from jobs.sources.settings import InputSettings
+from jobs.storage.entry import Entry
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.patience import Patience
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.tree import Entry
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore
 

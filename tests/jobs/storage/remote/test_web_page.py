@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import fsspec
 import pytest
 
+from jobs.storage.entry import Entry
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.tree import Entry
 
 pytest.importorskip("aiohttp")
 

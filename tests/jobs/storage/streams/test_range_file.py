@@ -19,21 +19,21 @@ from jobs.storage.faults import CutOffError, NoRangesError
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.read_error import ReadError
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.streams.range_file import BLOCK, ExplainedFile, RangeError, RangeFile
+from jobs.storage.streams.range_file import BLOCK, RangeError, RangeFile, Ranges
 
 DATA = bytes(range(200))
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Iterator[ExplainedFile]:
+def local(tmp_path: Path) -> Iterator[RangeFile]:
     (tmp_path / "x").write_bytes(DATA)
     file = LocalTree(str(tmp_path)).open_ranges("x", None)
-    assert isinstance(file, ExplainedFile)
+    assert isinstance(file, RangeFile)
     with file:
         yield file
 
 
-def test_it_reads_from_where_it_is(local: ExplainedFile) -> None:
+def test_it_reads_from_where_it_is(local: RangeFile) -> None:
     assert (local.read(3), local.tell(), local.read(2)) == (DATA[:3], 3, DATA[3:5])
 
 
@@ -41,19 +41,19 @@ def test_it_reads_from_where_it_is(local: ExplainedFile) -> None:
     ("offset", "whence", "place"),
     [(7, os.SEEK_SET, 7), (7, os.SEEK_CUR, 17), (-7, os.SEEK_END, 193)],
 )
-def test_it_seeks(local: ExplainedFile, offset: int, whence: int, place: int) -> None:
+def test_it_seeks(local: RangeFile, offset: int, whence: int, place: int) -> None:
     local.seek(10)
     assert local.seek(offset, whence) == place
     assert local.read(1) == DATA[place : place + 1]
 
 
-def test_at_its_end_there_is_nothing(local: ExplainedFile) -> None:
+def test_at_its_end_there_is_nothing(local: RangeFile) -> None:
     local.seek(198)
     assert (local.read(10), local.read(10), local.read()) == (DATA[198:], b"", b"")
 
 
 def test_a_part_that_is_missing_is_told() -> None:
-    file = ExplainedFile(len(DATA), lambda start, stop: DATA[start : stop - 1])
+    file = RangeFile(len(DATA), lambda start, stop: DATA[start : stop - 1])
     with pytest.raises(RangeError):
         file.read(20)
     assert file.failure == ReadError("unreadable", "the file became shorter while it was read")
@@ -80,7 +80,7 @@ def asked_of(data: bytes) -> tuple[io.BufferedReader, list[tuple[int, int]]]:
         asked.append((start, stop))
         return data[start:stop]
 
-    return io.BufferedReader(RangeFile(len(data), read), BLOCK), asked
+    return io.BufferedReader(Ranges(len(data), read), BLOCK), asked
 
 
 @pytest.mark.parametrize("size", [1000, -1])
@@ -120,13 +120,13 @@ def test_errors_come_through() -> None:
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        io.BufferedReader(RangeFile(10, read)).read()
+        io.BufferedReader(Ranges(10, read)).read()
 
 
 @pytest.mark.parametrize(("came", "error"), [(9, CutOffError), (11, NoRangesError)])
 def test_a_part_of_another_length_is_an_error(came: int, error: type[OSError]) -> None:
     with pytest.raises(error):
-        RangeFile(20, lambda start, stop: bytes(came)).read(10)
+        Ranges(20, lambda start, stop: bytes(came)).read(10)
 
 
 # Web servers
@@ -163,7 +163,7 @@ class Web(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def web() -> Iterator[ExplainedFile]:
+def web() -> Iterator[RangeFile]:
     pytest.importorskip("aiohttp")
     Web.failures, Web.ranges = 0, True
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web)
@@ -171,25 +171,25 @@ def web() -> Iterator[ExplainedFile]:
     thread.start()
     root = f"http://127.0.0.1:{server.server_port}"
     file = RemoteTree(fsspec.filesystem("http"), root).open_ranges("x", None)
-    assert isinstance(file, ExplainedFile)
+    assert isinstance(file, RangeFile)
     yield file
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def test_a_web_server_is_asked_for_ranges(web: ExplainedFile) -> None:
+def test_a_web_server_is_asked_for_ranges(web: RangeFile) -> None:
     web.seek(50)
     assert (web.size, web.read(20)) == (200, DATA[50:70])
 
 
-def test_a_failure_that_passes_is_not_seen(web: ExplainedFile) -> None:
+def test_a_failure_that_passes_is_not_seen(web: RangeFile) -> None:
     Web.failures = 2
     assert web.read(20) == DATA[:20]
     assert web.failure is None
 
 
-def test_a_failure_that_stays_is_told(web: ExplainedFile) -> None:
+def test_a_failure_that_stays_is_told(web: RangeFile) -> None:
     Web.ranges = False
     with pytest.raises(RangeError):
         web.read(20)

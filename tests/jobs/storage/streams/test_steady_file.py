@@ -15,11 +15,12 @@ import pytest
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.storage.local.regular_file import local_stream
+from jobs.storage.entry import Entry
+from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.patience import Patience
 from jobs.storage.remote.remote_stream import remote_stream
 from jobs.storage.streams.byte_stream import StreamError
-from jobs.storage.streams.steady_file import BLOCK, Opened, SteadyFile
+from jobs.storage.streams.steady_file import BLOCK, SteadyFile
 
 QUICK = Patience(attempts=3, first_wait_s=0.001, longest_wait_s=0.001)
 CONTENT = os.urandom(3 * BLOCK + 1000)
@@ -39,7 +40,7 @@ class Flaky(io.BytesIO):
         return data
 
 
-def flaky_at(offset: int) -> Opened:
+def flaky_at(offset: int) -> io.BytesIO:
     file = Flaky(CONTENT)
     file.seek(offset)
     return file
@@ -50,6 +51,12 @@ def read_all(file: SteadyFile, size: int = 1_000_003) -> bytes:
     while data := file.read(size):
         pieces.append(data)
     return b"".join(pieces)
+
+
+def local(folder: Path, start: int = 0) -> SteadyFile:
+    file = LocalTree(str(folder)).open_stream(Entry("x", None, ""), start)
+    assert isinstance(file, SteadyFile)
+    return file
 
 
 def test_reading_goes_on_where_an_error_stopped_it() -> None:
@@ -72,7 +79,7 @@ def test_skipping_ends_at_the_end(size: int | None) -> None:
 
 def test_skipping_a_local_file_ends_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"123")
-    file = SteadyFile(local_stream(str(tmp_path / "x")), 3)
+    file = local(tmp_path)
     file.read(1)
     file.skip((1 << 63) - 10)  # farther than file systems go
     assert file.read(1) == b""
@@ -81,7 +88,7 @@ def test_skipping_a_local_file_ends_at_the_end(tmp_path: Path) -> None:
 
 def test_a_local_file_that_grows_ends_where_it_did(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"0123456789")
-    file = SteadyFile(local_stream(str(tmp_path / "x")), 10)
+    file = local(tmp_path)
     assert file.read(4) == b"0123"
     with open(tmp_path / "x", "ab") as more:
         more.write(b"more")
@@ -90,7 +97,7 @@ def test_a_local_file_that_grows_ends_where_it_did(tmp_path: Path) -> None:
 
 
 def test_errors_that_stay_say_why() -> None:
-    def open_at(offset: int) -> Opened:
+    def open_at(offset: int) -> io.BytesIO:
         raise ConnectionRefusedError
 
     with pytest.raises(StreamError, match="the storage failed with ConnectionRefusedError"):
@@ -100,7 +107,7 @@ def test_errors_that_stay_say_why() -> None:
 def test_what_is_not_there_is_asked_for_twice() -> None:
     opened = []
 
-    def open_at(offset: int) -> Opened:
+    def open_at(offset: int) -> io.BytesIO:
         opened.append(offset)
         raise FileNotFoundError
 
@@ -111,7 +118,7 @@ def test_what_is_not_there_is_asked_for_twice() -> None:
 
 def test_a_local_file_from_the_middle(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(CONTENT)
-    file = SteadyFile(local_stream(str(tmp_path / "x")), len(CONTENT), 5)
+    file = local(tmp_path, 5)
     file.skip(BLOCK)
     assert read_all(file) == CONTENT[BLOCK + 5 :]
     file.close()
