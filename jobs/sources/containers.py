@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
+from jobs.sources.read_ahead import ahead
 from jobs.sources.settings import InputSettings
 from jobs.storage.entry import Entry
 from jobs.storage.names.braces import common_folder, expand
@@ -17,7 +16,6 @@ from jobs.storage.place import Place, Tree
 from jobs.storage.read_error import ReadError
 from jobs.storage.streams.steady_file import SteadyFile
 
-_ASKED_TOGETHER = 64
 _ASKING = 16
 
 
@@ -70,8 +68,9 @@ class Containers:
         paths = iter([self.path]) if self.single else expand(self.path)
         names = (path.removeprefix(self.tree.root).removeprefix("/") for path in paths)
         empty = True
-        while together := list(islice(names, _ASKED_TOGETHER)):
-            for entry in self._entries(together):
+        # Sizes of files that are named are a request each: a thousand one by one take a minute.
+        for _, entries in ahead(names, self._entries, threads=_ASKING):
+            for entry in entries:
                 empty = False
                 uri = self.tree.uri(entry.key)
                 yield Member(entry.key, uri, entry.size, entry.version, None, items=None)
@@ -96,16 +95,7 @@ class Containers:
         file = Entry(self.container_key(member), end, member.version)
         return self.tree.open_stream(file, member.start, member.stop)
 
-    def _entries(self, names: Sequence[str]) -> Iterator[Entry]:
-        # Their sizes are a request each: a thousand of them one by one take a minute.
-        with ThreadPoolExecutor(_ASKING, thread_name_prefix="containers") as pool:
-            asked = {
-                name: pool.submit(self.tree.named, name)
-                for name in names
-                if not any(char in name for char in self.wildcards)
-            }
-            for name in names:
-                if name in asked:
-                    yield asked[name].result()
-                else:
-                    yield from self.tree.walk(Pattern(name))
+    def _entries(self, name: str) -> Iterable[Entry]:
+        if any(char in name for char in self.wildcards):
+            return self.tree.walk(Pattern(name))
+        return [self.tree.named(name)]

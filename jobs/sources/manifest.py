@@ -100,12 +100,7 @@ class ManifestSource:
             path = str(fs._strip_protocol(member.uri))
             return tree.read(Entry(path, member.size, member.version), max_bytes)
 
-        return read_ahead(
-            members,
-            read,
-            threads=self.settings.threads,
-            max_bytes=self.settings.read_ahead_bytes,
-        )
+        return read_ahead(members, read, self.settings)
 
     def _place(self) -> str:
         """Path or URL of the manifest, without credentials."""

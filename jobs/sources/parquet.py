@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +16,7 @@ from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
+from jobs.sources.read_ahead import ahead
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.limits import check_footer
@@ -82,7 +81,7 @@ class ParquetSource:
         first: tuple[str, str] | None = None
         empty = True
         look = partial(self._footer, containers)
-        for file, footer in _ahead(look, containers.list(), self.settings.threads):
+        for file, footer in ahead(containers.list(), look, threads=self.settings.threads):
             if isinstance(footer, ReadError):
                 if containers.single:
                     raise UserError(
@@ -196,22 +195,3 @@ def _named(photos: Iterator[Photo]) -> Iterator[tuple[str | None, Photo]]:
             name = f"{name}#{photo.row}"
         names.add(hashed)
         yield name, photo
-
-
-def _ahead(
-    look: Callable[[Member], _Footer | ReadError], files: Iterable[Member], threads: int
-) -> Iterator[tuple[Member, _Footer | ReadError]]:
-    """Files with what is found in them, in their order; later ones are looked at meanwhile."""
-    waiting: deque[tuple[Member, Future[_Footer | ReadError]]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="footers")
-    try:
-        for file in files:
-            waiting.append((file, pool.submit(look, file)))
-            if len(waiting) >= 2 * threads:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-    finally:
-        # Without waiting, as in `read_ahead`.
-        pool.shutdown(wait=False, cancel_futures=True)

@@ -31,7 +31,8 @@ class Storage:
 
     What is published appears whole or not at all, also when the process is killed, and is there
     after a power failure. Calls to remote storage have a deadline and are repeated on transient
-    errors, and it is seen to that what arrived is all of it; `OutputError` if that does not help.
+    errors, and it is seen to that what arrived is all of it. What cannot be written raises
+    `OutputError`, and so does remote storage that cannot be reached.
 
     Args:
         url: Local path or fsspec URL.
@@ -76,9 +77,6 @@ class Storage:
         """A local file name to write `path` to before it is published.
 
         At the end of the block nothing is left of it.
-
-        Raises:
-            OutputError: There is no place for it.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
@@ -86,20 +84,12 @@ class Storage:
             yield name
 
     def publish_file(self, file: Path, path: str) -> None:
-        """Makes a spooled file appear as `path`, replacing what was there.
-
-        Raises:
-            OutputError: Storage does not take it.
-        """
+        """Makes a spooled file appear as `path`, replacing what was there."""
         with self.writing():
             self._folder.put(file, path)
 
     def publish_bytes(self, data: bytes, path: str) -> None:
-        """Makes `data` appear as the file `path`, replacing what was there.
-
-        Raises:
-            OutputError: Storage does not take it.
-        """
+        """Makes `data` appear as the file `path`, replacing what was there."""
         with self.writing():
             self._folder.put_bytes(data, path)
 
@@ -118,9 +108,6 @@ class Storage:
 
         Returns:
             Whether `path` has this content now.
-
-        Raises:
-            OutputError: Storage does not take it.
         """
 
         def is_same() -> bool:
@@ -134,9 +121,6 @@ class Storage:
 
         Returns:
             Whether `path` has this content now.
-
-        Raises:
-            OutputError: Storage does not take it.
         """
 
         def is_same() -> bool:
@@ -205,11 +189,7 @@ class Storage:
         return _published(self._folder.confirmed_names(folder))
 
     def delete(self, *paths: str) -> None:
-        """Removes files; they need not be there.
-
-        Raises:
-            OutputError: Storage does not let one go.
-        """
+        """Removes files; they need not be there."""
         with self.writing():
             self._folder.delete(paths)
 

@@ -16,10 +16,10 @@ from fsspec import AbstractFileSystem
 
 from jobs.messages.errors import OutputError
 from jobs.storage.faults import CutOffError, is_absent, is_denied, said
+from jobs.storage.local.spool import name_of, unnamed
 from jobs.storage.patience import Patience, ask, retrying
 from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath, size_of
-from jobs.storage.remote.unnamed_file import name_of, unnamed
 
 _READ_TOGETHER = 256
 _THREADS = 8

@@ -20,11 +20,7 @@ class RangeError(OSError):
 
 
 class Ranges(io.RawIOBase):
-    """A file of which each range that is read is fetched by itself; errors come through.
-
-    Attributes:
-        size: Bytes in the file.
-    """
+    """A file of `size` bytes of which each range that is read is fetched by itself."""
 
     def __init__(
         self,
@@ -32,7 +28,7 @@ class Ranges(io.RawIOBase):
         fetch: Callable[[int, int], bytes],
         done: Callable[[], None] = lambda: None,
     ) -> None:
-        """Reads with `fetch(start, stop)`; `done` is called when the file is closed."""
+        """Reads with `fetch(start, stop)`, whose errors come through; closes with `done`."""
         super().__init__()
         self.size = size
         self._fetch = fetch
@@ -58,12 +54,7 @@ class Ranges(io.RawIOBase):
         return self._at
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` bytes by one fetch, not copied; fewer only at the end of the file.
-
-        Raises:
-            CutOffError: The fetch gives less.
-            NoRangesError: It gives more.
-        """
+        """Up to `size` bytes, by one fetch and not copied; fewer only at the end of the file."""
         stop = self.size if size is None or size < 0 else min(self._at + size, self.size)
         if stop <= self._at:
             return b""
@@ -93,13 +84,10 @@ class Ranges(io.RawIOBase):
 
 
 class RangeFile(Ranges):
-    """A file of an input, which keeps why it could not be read.
+    """A file of an input, which keeps in `failure` what storage said at last, if it failed.
 
     Arrow reports what its reads raise under other names, so that damage and failing storage could
     not be told apart.
-
-    Attributes:
-        failure: What storage said at last, if it failed.
     """
 
     failure: ReadError | None = None

@@ -6,6 +6,7 @@ import pytest
 
 from jobs.members import Member
 from jobs.sources.read_ahead import read_ahead
+from jobs.sources.settings import InputSettings
 from jobs.storage.read_error import ReadError
 
 
@@ -25,7 +26,9 @@ def begun_beyond(expected: int, threads: int, max_bytes: int, *sizes: int) -> in
             changed.notify()
         return b""
 
-    reading = read_ahead(members(*sizes), read, threads=threads, max_bytes=max_bytes)
+    reading = read_ahead(
+        members(*sizes), read, InputSettings(threads=threads, read_ahead_bytes=max_bytes)
+    )
     next(reading)
     with changed:
         assert changed.wait_for(lambda: count >= expected, 30)
@@ -53,7 +56,14 @@ def test_reads_overlap() -> None:
         together.wait(30)
         return b""
 
-    assert len(list(read_ahead(members(*[1] * 4), read, threads=4, max_bytes=100))) == 4
+    assert (
+        len(
+            list(
+                read_ahead(members(*[1] * 4), read, InputSettings(threads=4, read_ahead_bytes=100))
+            )
+        )
+        == 4
+    )
 
 
 def test_order_is_kept_when_the_first_is_slowest() -> None:
@@ -66,7 +76,7 @@ def test_order_is_kept_when_the_first_is_slowest() -> None:
             last_read.set()
         return member.key.encode()
 
-    reading = read_ahead(members(*[1] * 4), read, threads=2, max_bytes=100)
+    reading = read_ahead(members(*[1] * 4), read, InputSettings(threads=2, read_ahead_bytes=100))
     assert [data for _, data in reading] == [b"0", b"1", b"2", b"3"]
 
 
@@ -76,7 +86,7 @@ def test_a_bug_in_reading_is_raised_in_its_turn() -> None:
             raise KeyError("bug")
         return b""
 
-    reading = read_ahead(members(1, 1, 1), read, threads=2, max_bytes=100)
+    reading = read_ahead(members(1, 1, 1), read, InputSettings(threads=2, read_ahead_bytes=100))
     assert next(reading)[0].key == "0"
     with pytest.raises(KeyError, match="bug"):
         next(reading)
@@ -90,7 +100,7 @@ def test_a_consumer_that_stops_is_not_held_up_by_a_read_that_hangs() -> None:
             answer.wait()
         return b""
 
-    reading = read_ahead(members(*[1] * 50), read, threads=2, max_bytes=100)
+    reading = read_ahead(members(*[1] * 50), read, InputSettings(threads=2, read_ahead_bytes=100))
     next(reading)
     reading.close()  # hangs if it waits for the reads
     answer.set()
@@ -106,7 +116,7 @@ def test_reads_not_begun_are_dropped_when_the_consumer_stops() -> None:
             answer.wait()
         return b""
 
-    reading = read_ahead(members(*[1] * 50), read, threads=2, max_bytes=100)
+    reading = read_ahead(members(*[1] * 50), read, InputSettings(threads=2, read_ahead_bytes=100))
     next(reading)
     pool = [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
     reading.close()
