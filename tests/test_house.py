@@ -23,8 +23,8 @@ _FLOORS = {
     "jobs.engine": 0,
     "jobs.tables": 0,
     "jobs.layers": 0,
-    "jobs.config": 1,  # its sections are the settings of the ground floor
-    "jobs.sources": 2,
+    "jobs.config": 1,  # its sections are the settings of the floors below, and of the sources
+    "jobs.sources": 1,
     "jobs": 3,  # the jobs themselves
     "jobs.report": 3,
     "jobs.cli": 4,
@@ -47,7 +47,17 @@ _FORBIDDEN = {
         "onnxruntime",
     ),
     "jobs.tables": ("mtcnn_core", "jobs"),
-    "jobs.sources": ("ray",),
+    "jobs.storage": (
+        "mtcnn_core",
+        "jobs.config",
+        "jobs.engine",
+        "jobs.keys",
+        "jobs.members",
+        "jobs.sources",
+        "pyarrow",
+        "ray",
+    ),
+    "jobs.sources": ("jobs.config", "jobs.engine", "ray"),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray", "pyarrow"),
 }
