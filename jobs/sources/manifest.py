@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from jobs.members import Member
 from jobs.messages.credentials import public_url
@@ -63,7 +62,7 @@ class ManifestSource:
             # What cannot be opened is better known now than on a worker, hours later.
             store = store_of(member.uri)
             if store not in opened and _is_remote(member.uri, place):
-                self._filesystem(member.uri, place)
+                self._store(member.uri, place)
                 opened.add(store)
             yield member
         if empty:
@@ -83,11 +82,11 @@ class ManifestSource:
         """
         place = self._place()
         # Opened here: fsspec keeps a file system for every thread that opens it, for ever.
-        stores: dict[tuple[str, bool], Any] = {}
+        stores: dict[tuple[str, bool], RemoteTree] = {}
         for member in members:
             store = store_of(member.uri), is_same_store(member.uri, place)
             if store not in stores and _is_remote(member.uri, place):
-                stores[store] = self._filesystem(member.uri, place)
+                stores[store] = self._store(member.uri, place)
 
         def read(member: Member) -> bytes | ReadError:
             wrong = refusal(member.uri, place)
@@ -95,10 +94,8 @@ class ManifestSource:
                 return ReadError("unsupported", wrong)
             if not scheme_of(member.uri):
                 return _read_local(member, max_bytes)
-            fs = stores[store_of(member.uri), is_same_store(member.uri, place)]
-            tree = RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
-            path = str(fs._strip_protocol(member.uri))
-            return tree.read(Entry(path, member.size, member.version), max_bytes)
+            tree = stores[store_of(member.uri), is_same_store(member.uri, place)]
+            return tree.read(Entry(tree.key_of(member.uri), member.size, member.version), max_bytes)
 
         return read_ahead(members, read, self.settings)
 
@@ -117,13 +114,14 @@ class ManifestSource:
         uri = resolved(row.uri, folder)
         return Member(key, text_of(uri), row.size, row.version, label)
 
-    def _filesystem(self, uri: str, place: str) -> Any:
-        options = self.settings.storage_options
-        if not scheme_of(place):
-            return open_filesystem(store_of(uri), options)[0]
+    def _store(self, uri: str, place: str) -> RemoteTree:
+        """All of the file system that a remote photo is on."""
+        url, options = store_of(uri), self.settings.storage_options
         # A manifest on the web must not have the credentials for its host sent to another.
-        own = is_same_store(uri, place)
-        return open_filesystem(*((self.url, options) if own else (store_of(uri), {})))[0]
+        if scheme_of(place):
+            url, options = (self.url, options) if is_same_store(uri, place) else (url, {})
+        fs, _ = open_filesystem(url, options)
+        return RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
 
 
 def _is_remote(uri: str, place: str) -> bool:

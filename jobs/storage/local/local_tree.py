@@ -83,20 +83,17 @@ class LocalTree:
         path = self.path_of(file.key)
         try:
             return retrying()(_read, path, file.size, max_bytes)
-        except NotRegularError as error:
-            return ReadError("unsupported", str(error))
         except OSError as error:
-            broken = isinstance(error, FileNotFoundError) and os.path.islink(path)
-            return ReadError("unreadable", "the link leads nowhere" if broken else reason(error))
+            if type(error) is FileNotFoundError and os.path.islink(path):
+                return ReadError("unreadable", "the link leads nowhere")
+            return _unread(error)
 
     def open_ranges(self, key: str, told: int | None) -> RangeFile | ReadError:
         """A file for readers that seek; what it was told to have is not believed."""
         try:
             file = open_regular(self.path_of(key), buffering=0)
-        except NotRegularError as error:
-            return ReadError("unsupported", str(error))
         except OSError as error:
-            return ReadError("unreadable", reason(error))
+            return _unread(error)
         descriptor = file.fileno()
 
         def fetch(start: int, stop: int) -> bytes:
@@ -118,10 +115,8 @@ class LocalTree:
         path = self.path_of(file.key)
         try:
             size = check_regular(os.stat(path)).st_size
-        except NotRegularError as error:
-            return ReadError("unsupported", str(error))
         except OSError as error:
-            return ReadError("unreadable", reason(error))
+            return _unread(error)
         more_follows = stop is not None and size > stop
         wrong = None if file.size is None or more_follows else changed(file.size, size)
 
@@ -145,6 +140,12 @@ class LocalTree:
             is_raw = not os.path.lexists(literal) and text_of(raw) == name
             path = os.path.join(path, raw) if is_raw else literal
         return path
+
+
+def _unread(error: OSError) -> ReadError:
+    if isinstance(error, NotRegularError):
+        return ReadError("unsupported", str(error))
+    return ReadError("unreadable", reason(error))
 
 
 def _read(path: str, planned: int | None, max_bytes: int | None) -> bytes | ReadError:

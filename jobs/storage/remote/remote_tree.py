@@ -46,6 +46,10 @@ class RemoteTree:
         """The URL that fsspec opens, given the credentials that are left out of it."""
         return public_url(str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner)
 
+    def key_of(self, uri: str) -> str:
+        """The key of a file that a URL names, in a tree of all of the file system."""
+        return str(self.fs._strip_protocol(uri))
+
     def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
         """Yields every file that the pattern matches, in the order of the keys.
 
@@ -72,7 +76,7 @@ class RemoteTree:
                 levels.append((folder, iter(self._children(folder[:-1]))))
 
     def look(self, key: str, what: str = "file", shown: str | None = None) -> dict[str, Any]:
-        """What the storage says of a key that somebody has named.
+        """What the storage says of a file or folder that somebody has named by its key.
 
         Raises:
             UserError: There is no such `what`, or the storage does not say; it is `shown` as that,
@@ -92,9 +96,8 @@ class RemoteTree:
         Raises:
             UserError: There is none, it is a folder, or the storage does not say.
         """
-        info = self.look(key)
+        info, uri = self.look(key), self.uri(key)
         if info["type"] == "directory":
-            uri = self.uri(key)
             raise UserError(f"'{uri}' is a folder: name the files in it, such as '{uri}/*'")
         return entry_of(key, info)
 
