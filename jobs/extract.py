@@ -18,7 +18,7 @@ from jobs.engine.settings import RunSettings
 from jobs.engine.summary import Summary
 from jobs.engine.workers.cluster import is_local
 from jobs.extractor import Extractor
-from jobs.sources.apart import check_apart
+from jobs.sources.overlap import check_apart
 from jobs.sources.source import Source, open_source
 from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector

@@ -12,7 +12,7 @@ from jobs.engine.preview import Preview, preview
 from jobs.engine.workers.cluster import usable_cpus
 from jobs.extract import LABELS, going_on, prepare
 from jobs.messages.errors import UserError
-from jobs.sources.apart import check_apart
+from jobs.sources.overlap import check_apart
 
 _TIMED_PHOTOS = 12
 

@@ -18,7 +18,7 @@ from jobs.evaluation.selection import select, select_keys
 from jobs.extract import LABELS, going_on, prepare
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.apart import check_apart
+from jobs.sources.overlap import check_apart
 from jobs.storage.storage import Storage
 from mtcnn_core.faces import Faces
 

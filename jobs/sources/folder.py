@@ -8,9 +8,9 @@ from jobs.messages.errors import UserError
 from jobs.sources.labels import label_of
 from jobs.sources.read_ahead import read_tree
 from jobs.sources.settings import InputSettings
+from jobs.storage.named_files import NamedFiles
 from jobs.storage.place import Place
 from jobs.storage.read_error import ReadError
-from jobs.storage.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class FolderSource:
             UserError: There is nothing there, it holds no file, it cannot be listed, or
                 `label_pattern` is not valid.
         """
-        selected = self._selected()
+        named = self._named()
         empty = True
-        for entry in selected.entries():
+        for entry in named.entries():
             empty = False
-            uri = selected.tree.uri(entry.key)
+            uri = named.tree.uri(entry.key)
             label = label_of(entry.key, self.settings)
             yield Member(entry.key, uri, entry.size, entry.version, label)
-        if empty and selected.pattern is not None:
+        if empty and named.pattern is not None:
             raise UserError(f"no files match '{self.url}': write ** to reach into folders")
         if empty:
             raise UserError(f"there are no files in '{self.url}': give a folder that holds some")
@@ -59,8 +59,8 @@ class FolderSource:
         Raises:
             UserError: The folder itself is not there any more.
         """
-        return read_tree(self._selected().tree, members, self.settings, max_bytes)
+        return read_tree(self._named().tree, members, self.settings, max_bytes)
 
-    def _selected(self) -> Selection:
+    def _named(self) -> NamedFiles:
         settings = self.settings
-        return Selection.of(Place.of(self.url, settings.storage_options, settings.timeout_s))
+        return NamedFiles.of(Place.of(self.url, settings.storage_options, settings.timeout_s))

@@ -18,7 +18,7 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.apart import check_apart
+from jobs.sources.overlap import check_apart
 from jobs.sources.settings import InputSettings
 from jobs.sources.source import ReadError, Source, open_source
 from jobs.storage.entry import Entry

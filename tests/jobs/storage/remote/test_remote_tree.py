@@ -115,7 +115,7 @@ def test_a_stalled_listing_is_given_up(bad_http: BadServer) -> None:
 
 def test_the_deadline_is_the_setting(bad_http: BadServer) -> None:
     url = bad_http.script("/a.jpg", GOOD)
-    tree = source_of(url, timeout_s=7.0)._selected().tree
+    tree = source_of(url, timeout_s=7.0)._named().tree
     assert isinstance(tree, RemoteTree) and tree.timeout_s == 7.0
 
 

@@ -16,7 +16,7 @@ from jobs.storage.remote.remote_tree import RemoteTree, entry_of
 
 
 @dataclass(frozen=True)
-class Selection:
+class NamedFiles:
     """Files of a tree.
 
     Attributes:
@@ -30,7 +30,7 @@ class Selection:
     single: Entry | None = None
 
     @staticmethod
-    def of(place: Place) -> Selection:
+    def of(place: Place) -> NamedFiles:
         """What a place names: a folder, a glob below its deepest folder without, or a file.
 
         Raises:
@@ -47,21 +47,21 @@ class Selection:
         return self.tree.walk(self.pattern) if self.single is None else iter([self.single])
 
 
-def _local(path: str) -> Selection:
+def _local(path: str) -> NamedFiles:
     if os.path.isdir(path):
-        return Selection(LocalTree(path))
+        return NamedFiles(LocalTree(path))
     if os.path.lexists(path):
         tree = LocalTree(os.path.dirname(path))
-        return Selection(tree, single=tree.entry(os.path.basename(path)))
+        return NamedFiles(tree, single=tree.entry(os.path.basename(path)))
     base, pattern = split_glob(path)
     if pattern is None or not os.path.isdir(base):
         raise UserError(f"there is no file or folder '{text_of(base)}': check the path")
-    return Selection(LocalTree(base), pattern)
+    return NamedFiles(LocalTree(base), pattern)
 
 
-def _remote(place: Place) -> Selection:
+def _remote(place: Place) -> NamedFiles:
     root, pattern = split_glob(place.path.rstrip("/"), place.wildcards)
-    whole = Selection(place.tree(root), pattern)
+    whole = NamedFiles(place.tree(root), pattern)
     if pattern is not None or root == "" or place.path.endswith("/"):
         return whole
     folder, _, name = root.rpartition("/")
@@ -69,4 +69,4 @@ def _remote(place: Place) -> Selection:
     info = tree.look(name, "file or folder", place.shown)
     # A web server has no folders, only pages with links.
     is_folder = info["type"] == "directory" or info.get("mimetype") == "text/html"
-    return whole if is_folder else Selection(tree, single=entry_of(name, info))
+    return whole if is_folder else NamedFiles(tree, single=entry_of(name, info))
