@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from fsspec.asyn import AsyncFileSystem
 
 from jobs.storage.patience import Patience, ask
+from jobs.storage.remote.remote_path import RemotePath
 from jobs.storage.remote.web_page import is_page
 from jobs.storage.streams.steady_file import BLOCK
 
+# Who reads tries again.
 _ONCE = Patience(attempts=1)
 
 
-def remote_stream(fs: Any, path: str, size: int | None, timeout_s: float) -> Callable[[int], Any]:
-    """What a `SteadyFile` opens a file behind fsspec with; a request has so many seconds."""
-    if is_page(path):
-        return lambda offset: _Page(fs, path, offset, timeout_s)
+def remote_stream(file: RemotePath, size: int | None) -> Callable[[int], Any]:
+    """What a `SteadyFile` opens a file with; its size is known, or it can only be read on."""
+    if is_page(file.path):
+        return lambda offset: _Page(file, offset)
     if size is not None:
-        kind = _Ranges if isinstance(fs, AsyncFileSystem) else _Stretches
-        return lambda offset: kind(fs, path, offset, size, timeout_s)
+        kind = _Ranges if isinstance(file.fs, AsyncFileSystem) else _Stretches
+        once = replace(file, patience=_ONCE, refusals=1)
+        return lambda offset: kind(once, offset, size)
 
     def open_at(offset: int) -> BinaryIO:
-        file: BinaryIO = fs.open(path, "rb", block_size=BLOCK, cache_type="readahead")
-        file.seek(offset)
-        return file
+        opened: BinaryIO = file.fs.open(file.path, "rb", block_size=BLOCK, cache_type="readahead")
+        opened.seek(offset)
+        return opened
 
     return open_at
 
@@ -33,16 +37,17 @@ def remote_stream(fs: Any, path: str, size: int | None, timeout_s: float) -> Cal
 class _Page:
     """A page of a web server: one request, since many servers do not know ranges."""
 
-    def __init__(self, fs: Any, path: str, offset: int, timeout_s: float) -> None:
+    def __init__(self, file: RemotePath, offset: int) -> None:
         from aiohttp import ClientTimeout  # an extra, and installed where there is such an fs
 
-        headers = {**(fs.kwargs.get("headers") or {}), "Accept-Encoding": "identity"}
+        headers = {**(file.fs.kwargs.get("headers") or {}), "Accept-Encoding": "identity"}
         if offset:
             headers["Range"] = f"bytes={offset}-"
         # Not for the whole: a large page takes as long as its photos.
-        timeout = ClientTimeout(total=None, sock_connect=timeout_s, sock_read=timeout_s)
+        timeout = ClientTimeout(None, sock_connect=file.timeout_s, sock_read=file.timeout_s)
         # With some size given, it is not asked for first.
-        self._file = fs.open(path, "rb", block_size=0, size=1, headers=headers, timeout=timeout)
+        how = {"block_size": 0, "size": 1, "headers": headers, "timeout": timeout}
+        self._file = file.fs.open(file.path, "rb", **how)
         partial = self._file.r.status == 206
         while not partial and offset and (data := self.read(min(offset, BLOCK))):
             offset -= len(data)
@@ -57,11 +62,9 @@ class _Page:
 class _Ranges:
     """An object read in large ranges, each a request with a time limit."""
 
-    def __init__(self, fs: Any, path: str, offset: int, size: int, timeout_s: float) -> None:
-        self._fs = fs
-        self._path = path
+    def __init__(self, file: RemotePath, offset: int, size: int) -> None:
+        self._remote = file
         self._size = size
-        self._timeout_s = timeout_s
         self._offset = offset
         self._start = 0
         self._block = memoryview(b"")
@@ -83,16 +86,7 @@ class _Ranges:
         self._block = memoryview(b"")
 
     def _fetched(self, stop: int) -> bytes:
-        # Who reads tries again.
-        data: bytes = ask(
-            self._fs.cat_file,
-            self._path,
-            start=self._offset,
-            end=stop,
-            timeout_s=self._timeout_s,
-            patience=_ONCE,
-        )
-        return data
+        return self._remote.part(self._offset, stop)
 
 
 class _Stretches(_Ranges):
@@ -108,7 +102,7 @@ class _Stretches(_Ranges):
 
     def _fetched(self, stop: int) -> bytes:
         try:
-            return ask(self._read, stop, timeout_s=self._timeout_s, patience=_ONCE)
+            return ask(self._read, stop, timeout_s=self._remote.timeout_s, patience=_ONCE)
         except TimeoutError:
             self._file = None  # left to the thread that hangs in it
             raise
@@ -116,6 +110,7 @@ class _Stretches(_Ranges):
     def _read(self, stop: int) -> bytes:
         if self._file is None:
             # No cache: blocks are large, and read once.
-            self._file = self._fs.open(self._path, "rb", block_size=BLOCK, cache_type="none")
+            fs, path = self._remote.fs, self._remote.path
+            self._file = fs.open(path, "rb", block_size=BLOCK, cache_type="none")
         self._file.seek(self._offset)
         return self._file.read(stop - self._offset)

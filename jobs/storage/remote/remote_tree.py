@@ -158,8 +158,7 @@ class RemoteTree:
                 wrong = changed(file.size, size)
                 if wrong is not None:
                     return wrong
-        opening = remote_stream(self.fs, path.path, size, self.timeout_s)
-        return SteadyFile(opening, size, start, self.patience)
+        return SteadyFile(remote_stream(path, size), size, start, self.patience)
 
     def _path(self, key: str) -> RemotePath:
         return RemotePath(self.fs, _joined(self.root, key), self.timeout_s, self.patience)

@@ -18,6 +18,7 @@ from fsspec.asyn import AsyncFileSystem
 from jobs.storage.entry import Entry
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.patience import Patience
+from jobs.storage.remote.remote_path import RemotePath
 from jobs.storage.remote.remote_stream import remote_stream
 from jobs.storage.streams.byte_stream import StreamError
 from jobs.storage.streams.steady_file import BLOCK, SteadyFile
@@ -150,7 +151,7 @@ class Store(AsyncFileSystem):
 def test_an_object_is_read_in_ranges_each_with_a_deadline() -> None:
     fs = Store(["", "stall", "reset"])
     size = len(CONTENT)
-    file = SteadyFile(remote_stream(fs, "x", size, 0.2), size, patience=QUICK)
+    file = SteadyFile(remote_stream(RemotePath(fs, "x", 0.2), size), size, patience=QUICK)
     begin = time.monotonic()
     assert file.read(size + 1) == CONTENT
     assert time.monotonic() - begin < 30  # one stalled request takes 60 s
@@ -162,7 +163,7 @@ def test_an_object_is_read_in_ranges_each_with_a_deadline() -> None:
 def test_skipping_an_object_does_not_ask_for_it() -> None:
     fs = Store([])
     size = len(CONTENT)
-    file = SteadyFile(remote_stream(fs, "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(RemotePath(fs, "x", 60), size), size, patience=QUICK)
     file.read(10)
     file.skip(2 * BLOCK)
     assert file.read(10) == CONTENT[2 * BLOCK + 10 :][:10]
@@ -211,7 +212,7 @@ class Hanging(io.BytesIO):
 def test_a_file_that_is_not_asynchronous_is_opened_once_and_read_in_blocks() -> None:
     fs = Sftp([])
     size = len(CONTENT)
-    file = SteadyFile(remote_stream(fs, "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(RemotePath(fs, "x", 60), size), size, patience=QUICK)
     assert read_all(file) == CONTENT
     ends = [*range(BLOCK, size, BLOCK), size]
     assert (fs.opened, fs.requests) == (1, list(zip([0, *ends], ends, strict=False)))
@@ -220,7 +221,7 @@ def test_a_file_that_is_not_asynchronous_is_opened_once_and_read_in_blocks() -> 
 def test_a_file_that_hangs_is_opened_again() -> None:
     fs = Sftp(["", "stall", "reset", "cut"])
     size = len(CONTENT)
-    file = SteadyFile(remote_stream(fs, "x", size, 0.2), size, patience=QUICK)
+    file = SteadyFile(remote_stream(RemotePath(fs, "x", 0.2), size), size, patience=QUICK)
     begin = time.monotonic()
     assert read_all(file) == CONTENT
     assert time.monotonic() - begin < 30  # it hangs for 60 s
@@ -231,7 +232,7 @@ def test_a_file_that_hangs_is_opened_again() -> None:
 @pytest.mark.parametrize("faults", [["cut"], ["", "cut", "cut"]])
 def test_nothing_is_not_taken_for_the_end(faults: list[str]) -> None:
     size = len(CONTENT)
-    file = SteadyFile(remote_stream(Store(faults), "x", size, 60), size, patience=QUICK)
+    file = SteadyFile(remote_stream(RemotePath(Store(faults), "x", 60), size), size, patience=QUICK)
     assert file.read(size) == CONTENT
 
 
@@ -278,7 +279,8 @@ def serve() -> Iterator[Serve]:
         servers.append((server, done))
         url = f"http://127.0.0.1:{server.server_address[1]}/x.tar"
         fs = fsspec.filesystem("http", skip_instance_cache=True)
-        return SteadyFile(remote_stream(fs, url, None, 0.5), None, patience=QUICK), asked
+        opening = remote_stream(RemotePath(fs, url, 0.5), None)
+        return SteadyFile(opening, None, patience=QUICK), asked
 
     yield start
     for server, done in servers:
