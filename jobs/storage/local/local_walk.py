@@ -100,7 +100,7 @@ def _names(folder: str) -> list[str]:
     for name, other in pairwise(names):
         if not (name.isascii() and other.isascii()) and text_of(name) == text_of(other):
             where = text_of(os.path.join(folder, name))
-            raise UserError(f"two files both have the key {where}: rename one of them")
+            raise UserError(f"two files both have the key '{where}': rename one of them")
     return names
 
 
@@ -125,4 +125,4 @@ def _identity(folder: str) -> _Identity | None:
 
 def _unlisted(folder: str, error: OSError) -> UserError:
     where, why = text_of(folder.rstrip("/")), os.strerror(error.errno or 0).lower()
-    return UserError(f"cannot list the folder {where} ({why}): make it readable")
+    return UserError(f"cannot list the folder '{where}' ({why}): make it readable")

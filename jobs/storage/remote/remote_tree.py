@@ -173,7 +173,7 @@ class RemoteTree:
         shown = self.fs.unstrip_protocol(path)
         if isinstance(error, FileNotFoundError):
             return UserError(f"there is no folder '{shown}': check the address")
-        return UserError(f"cannot list {shown}: {said(error)}")
+        return UserError(f"cannot list '{shown}': {said(error)}")
 
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""

@@ -125,7 +125,9 @@ def test_names_that_are_not_utf8_are_escaped_and_read(tmp_path: Path) -> None:
 def test_two_names_with_one_key_are_refused(tmp_path: Path) -> None:
     filled(tmp_path, "a%ff")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff")).write_bytes(b"")
-    assert refusal(tmp_path) == (f"two files both have the key {tmp_path}/a%ff: rename one of them")
+    assert refusal(tmp_path) == (
+        f"two files both have the key '{tmp_path}/a%ff': rename one of them"
+    )
 
 
 def test_linked_folders_are_followed(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path) -> None:
     locked.chmod(0)
     sentence = refusal(tmp_path)
     locked.chmod(0o700)
-    assert sentence == f"cannot list the folder {locked} (permission denied): make it readable"
+    assert sentence == f"cannot list the folder '{locked}' (permission denied): make it readable"
 
 
 def test_a_missing_remote_folder_is_refused() -> None:

@@ -109,7 +109,7 @@ def test_a_stalled_s3_is_cut_off(bad_http: BadServer) -> None:
 def test_a_stalled_listing_is_given_up(bad_http: BadServer) -> None:
     url = bad_http.script("/photos", Answer(stall="before"))
     tree = RemoteTree(fsspec.filesystem("http"), url, "", 0.005, HURRIED)
-    with pytest.raises(UserError, match=r"cannot list http://127.0.0.1:\d+/photos"):
+    with pytest.raises(UserError, match=r"cannot list 'http://127.0.0.1:\d+/photos'"):
         list(tree.walk(None))
 
 
