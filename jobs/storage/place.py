@@ -84,8 +84,8 @@ class Place:
                 return method(*arguments)
             except Exception as error:  # each file system has its own classes
                 if is_absent(error):
-                    where = f"'{self.shown}': check the address"
-                    raise UserError(f"there is no file {where}") from error
+                    sentence = f"there is no file '{self.shown}': check the address"
+                    raise UserError(sentence) from error
                 raise UserError(f"cannot read '{self.shown}': {said(error)}") from error
 
         return open_remote(RemotePath(self.fs, self.path, self.timeout_s), call)
