@@ -13,7 +13,7 @@ from jobs.messages.errors import UserError
 from jobs.photos.decode import decode
 from jobs.photos.detect import Finder, Found
 from jobs.photos.read import read
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.drawing import draw_faces
 from mtcnn_core.faces import LANDMARKS

@@ -19,7 +19,7 @@ from jobs.extract.config import Config
 from jobs.extract.job import ExtractJob
 from jobs.extract.times import WorkerTimes, time_worker
 from jobs.photos.sample import picks, pixels
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.detectors import make_detector
 
 JSON_VERSION = 1

@@ -17,7 +17,7 @@ from jobs.kind.run import run_job
 from jobs.members import Member
 from jobs.messages.errors import JobError, UserError
 from jobs.photos.sample import Pick, pixels
-from jobs.sources import Source
+from jobs.sources.source import Source
 from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
 

@@ -21,7 +21,8 @@ from jobs.kind.continuing import going_on
 from jobs.kind.run import identity_of
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources import check_apart, open_source
+from jobs.sources.overlap import check_apart
+from jobs.sources.source import open_source
 from jobs.storage.storage import Storage
 from mtcnn_core.faces import Faces
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jobs.members import Member
 from jobs.photos.decode import decode
 from jobs.photos.read import read
-from jobs.sources import Source
+from jobs.sources.source import Source
 from mtcnn_core.images import ImageLimits
 
 

@@ -20,7 +20,7 @@ from jobs.evaluation.truth.wider import read_wider
 from jobs.evaluation.wider_scores import WiderFound, draw, score
 from jobs.extract.config import Config
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.evaluation.annotations import Annotation, Detections
 from mtcnn_core.faces import Faces
 

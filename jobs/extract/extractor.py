@@ -13,7 +13,7 @@ from jobs.members import Member
 from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found
 from jobs.photos.read import Read, read
-from jobs.sources import Source
+from jobs.sources.source import Source
 from mtcnn_core.alignment import CropSettings
 from mtcnn_core.detectors import Detector
 from mtcnn_core.faces import Faces

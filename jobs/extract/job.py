@@ -21,7 +21,7 @@ from jobs.extract.schema import (
 )
 from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
-from jobs.sources import Source, open_source
+from jobs.sources.source import Source, open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.ssd.files import SSD
 from mtcnn_core.stopwatch import Stopwatch

@@ -11,7 +11,7 @@ from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import JobKind
 from jobs.kind.run import identity_of
-from jobs.sources import check_apart
+from jobs.sources.overlap import check_apart
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 

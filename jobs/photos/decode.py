@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jobs.members import Member
 from jobs.photos.read import Read
 from jobs.photos.statuses import Status
-from jobs.sources import ReadError
+from jobs.sources.source import ReadError
 from mtcnn_core.images import ImageError, ImageHeader, ImageLimits, read_photo
 from mtcnn_core.stopwatch import Stopwatch
 

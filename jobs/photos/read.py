@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.members import Member
-from jobs.sources import ReadError, Source
+from jobs.sources.source import ReadError, Source
 from mtcnn_core.images import ImageLimits
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from jobs.members import Member
 from jobs.photos.decode import decode
 from jobs.photos.read import Read, read
-from jobs.sources import Source
+from jobs.sources.source import Source
 from mtcnn_core.images import ImageLimits
 
 T = TypeVar("T")

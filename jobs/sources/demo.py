@@ -7,17 +7,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import LocalTree
-from jobs.sources.files.reading import ReadError, read_ahead
 from jobs.sources.labels import label_of
+from jobs.sources.read_ahead import read_tree
 from jobs.sources.settings import InputSettings
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.read_error import ReadError
 from mtcnn_core.cache import cache_dir
 
 # Part of the folder's name: another number whenever a picture below changes.
@@ -32,13 +32,15 @@ class DemoSource:
     The folder is built in the user's cache, once on every node that reads it.
 
     Attributes:
+        url: `demo:`.
         settings: How it is read.
     """
 
+    url: str
     settings: InputSettings
 
     def list(self) -> Iterator[Member]:
-        """Yield the members in order; their version is a hash of the content.
+        """Yields the members in order; their version is a hash of the content.
 
         Raises:
             UserError: scikit-image is not installed, or `label_pattern` is not valid.
@@ -53,17 +55,12 @@ class DemoSource:
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield members with their bytes; see `FolderSource.stream`.
+        """Yields members with their bytes; see `FolderSource.stream`.
 
         Raises:
             UserError: scikit-image is not installed.
         """
-        return read_ahead(
-            members,
-            partial(LocalTree(str(demo_folder())).read, max_bytes=max_bytes),
-            threads=self.settings.threads,
-            max_bytes=self.settings.read_ahead_bytes,
-        )
+        return read_tree(LocalTree(str(demo_folder())), members, self.settings, max_bytes)
 
 
 def demo_folder() -> Path:

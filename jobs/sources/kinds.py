@@ -1,65 +1,38 @@
-"""Which kind of input a path or URL names."""
+"""The list of the kinds of input: what each is called, what tells it, and which class reads it."""
 
-from contextlib import closing
-from typing import Literal
+from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from dataclasses import dataclass
 
-from jobs.messages.errors import UserError
-from jobs.sources.files.braces import expand
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.range_file import open_ranges
-from jobs.sources.files.reading import ReadError
-from jobs.sources.folder import is_folder, local_path
-from jobs.sources.settings import InputSettings
-from jobs.sources.tables.columns import image_columns
-from jobs.sources.tables.limits import check_footer
-from jobs.sources.tables.manifest_file import SUFFIXES as _MANIFESTS
-from jobs.sources.tables.rows import has_uri
-from jobs.sources.tables.uris import path_of
 
-Kind = Literal["folder", "tar", "parquet", "manifest"]
+@dataclass(frozen=True)
+class Kind:
+    """One kind of input.
+
+    Attributes:
+        name: What `input.kind` calls it.
+        source: Module and class that read it (see `Source`). A name, because the settings take
+            theirs from this list, and need none of what reading needs.
+        endings: What the names of such inputs end in, in lower case. Of kinds that share one, the
+            class of the first is asked whether it `recognises` an input, and so on.
+        url: The only address of it; what has one is not chosen by `input.kind`.
+    """
+
+    name: str
+    source: str
+    endings: tuple[str, ...] = ()
+    url: str = ""
+
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_MANIFESTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 
-
-def kind_of(url: str, settings: InputSettings) -> Kind:
-    """The kind of an input: by its name, or by its columns where that ends in `.parquet`.
-
-    Args:
-        url: Path or fsspec URL, with globs and braces.
-        settings: `kind` has the last word.
-
-    Raises:
-        UserError: A Parquet file is not there.
-    """
-    if settings.kind != "auto":
-        return settings.kind
-    if is_folder(url):
-        return "folder"
-    path = local_path(url)
-    name = next(expand(path_of(url) if path is None else path)).lower()
-    if name.endswith(_TARS):
-        return "tar"
-    if name.endswith(".parquet"):
-        return "parquet" if _has_pictures(url, settings) else "manifest"
-    return "manifest" if name.endswith(_MANIFESTS) else "folder"
-
-
-def _has_pictures(url: str, settings: InputSettings) -> bool:
-    """Whether a Parquet file, or the first of several, is one with photos and no manifest."""
-    if settings.image_column is not None:
-        return True
-    containers = Containers.of(url, settings)
-    first = next(containers.list())
-    file = open_ranges(containers.tree, containers.path_of(first.key), first.size)
-    if isinstance(file, ReadError):
-        return True  # which then says what is wrong with it
-    with closing(file):
-        try:
-            check_footer(file)
-            schema = pq.read_schema(file)
-        except (pa.ArrowException, OSError, UserError):
-            return True
-    return bool(image_columns(schema)) or not has_uri(schema)
+# The first is what an input is that nothing else tells.
+KINDS = (
+    Kind("folder", "jobs.sources.folder.FolderSource"),
+    Kind("tar", "jobs.sources.tar.TarSource", _TARS),
+    Kind("parquet", "jobs.sources.parquet.ParquetSource", (".parquet",)),
+    Kind("manifest", "jobs.sources.manifest.ManifestSource", _MANIFESTS),
+    Kind("demo", "jobs.sources.demo.DemoSource", url="demo:"),
+)
+NAMES = tuple(kind.name for kind in KINDS if not kind.url)

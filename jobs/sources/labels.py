@@ -29,7 +29,7 @@ def label_of(name: str, settings: InputSettings, *, key: str | None = None) -> s
 
 
 def check_label_pattern(settings: InputSettings) -> None:
-    """Refuse a `label_pattern` before anything is read.
+    """Refuses a `label_pattern` before anything is read.
 
     Raises:
         UserError: It is not a regular expression.

@@ -1,20 +1,16 @@
 """A manifest: a table whose rows name the photos, wherever they are."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from jobs.members import Member
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import LocalTree, text_of
-from jobs.sources.files.reading import ReadError, read_ahead
-from jobs.sources.files.remote_tree import RemoteTree
-from jobs.sources.folder import local_path
 from jobs.sources.labels import label_of
+from jobs.sources.read_ahead import read_ahead
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.manifest_file import read_rows
-from jobs.sources.tables.rows import Row
+from jobs.sources.tables.manifest_rows import Row
 from jobs.sources.tables.uris import (
     folder_of,
     is_same_store,
@@ -25,7 +21,13 @@ from jobs.sources.tables.uris import (
     store_of,
     without_dots,
 )
+from jobs.storage.entry import Entry
 from jobs.storage.filesystem import open_filesystem
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.names.file_name import text_of
+from jobs.storage.place import local_path
+from jobs.storage.read_error import ReadError
+from jobs.storage.remote.remote_tree import RemoteTree
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class ManifestSource:
     settings: InputSettings
 
     def list(self) -> Iterator[Member]:
-        """Yield the members in the order of the rows; the photos themselves are not looked at.
+        """Yields the members in the order of the rows; the photos themselves are not looked at.
 
         Raises:
             UserError: The manifest cannot be read, is empty, or something is wrong in a row.
@@ -60,7 +62,7 @@ class ManifestSource:
             # What cannot be opened is better known now than on a worker, hours later.
             store = store_of(member.uri)
             if store not in opened and _is_remote(member.uri, place):
-                self._filesystem(member.uri, place)
+                self._store(member.uri, place)
                 opened.add(store)
             yield member
         if empty:
@@ -69,7 +71,7 @@ class ManifestSource:
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield members with their bytes, in the order given, reading ahead on threads.
+        """Yields members with their bytes, in the order given, reading ahead on threads.
 
         Args:
             members: As listed, some time ago and perhaps on another machine.
@@ -80,11 +82,11 @@ class ManifestSource:
         """
         place = self._place()
         # Opened here: fsspec keeps a file system for every thread that opens it, for ever.
-        stores: dict[tuple[str, bool], Any] = {}
+        stores: dict[tuple[str, bool], RemoteTree] = {}
         for member in members:
             store = store_of(member.uri), is_same_store(member.uri, place)
             if store not in stores and _is_remote(member.uri, place):
-                stores[store] = self._filesystem(member.uri, place)
+                stores[store] = self._store(member.uri, place)
 
         def read(member: Member) -> bytes | ReadError:
             wrong = refusal(member.uri, place)
@@ -92,17 +94,10 @@ class ManifestSource:
                 return ReadError("unsupported", wrong)
             if not scheme_of(member.uri):
                 return _read_local(member, max_bytes)
-            fs = stores[store_of(member.uri), is_same_store(member.uri, place)]
-            tree = RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
-            path = str(fs._strip_protocol(member.uri))
-            return tree.read(replace(member, key=path), max_bytes)
+            tree = stores[store_of(member.uri), is_same_store(member.uri, place)]
+            return tree.read(Entry(tree.key_of(member.uri), member.size, member.version), max_bytes)
 
-        return read_ahead(
-            members,
-            read,
-            threads=self.settings.threads,
-            max_bytes=self.settings.read_ahead_bytes,
-        )
+        return read_ahead(members, read, self.settings)
 
     def _place(self) -> str:
         """Path or URL of the manifest, without credentials."""
@@ -119,13 +114,14 @@ class ManifestSource:
         uri = resolved(row.uri, folder)
         return Member(key, text_of(uri), row.size, row.version, label)
 
-    def _filesystem(self, uri: str, place: str) -> Any:
-        options = self.settings.storage_options
-        if not scheme_of(place):
-            return open_filesystem(store_of(uri), options)[0]
+    def _store(self, uri: str, place: str) -> RemoteTree:
+        """All of the file system that a remote photo is on."""
+        url, options = store_of(uri), self.settings.storage_options
         # A manifest on the web must not have the credentials for its host sent to another.
-        own = is_same_store(uri, place)
-        return open_filesystem(*((self.url, options) if own else (store_of(uri), {})))[0]
+        if scheme_of(place):
+            url, options = (self.url, options) if is_same_store(uri, place) else (url, {})
+        fs, _ = open_filesystem(url, options)
+        return RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
 
 
 def _is_remote(uri: str, place: str) -> bool:
@@ -139,4 +135,4 @@ def _read_local(member: Member, max_bytes: int | None) -> bytes | ReadError:
     if entry is None:
         return ReadError("unreadable", "the file is no longer there")
     size = entry.size if member.size is None else member.size
-    return tree.read(replace(member, key=path, size=size), max_bytes)
+    return tree.read(Entry(path, size, member.version), max_bytes)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from jobs.keys import digest
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.range_file import open_ranges
-from jobs.sources.files.reading import ReadError
+from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
+from jobs.sources.read_ahead import ahead
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
+from jobs.sources.tables.limits import check_footer
+from jobs.sources.tables.manifest_rows import has_uri
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
-
-__all__ = ["ParquetSource", "image_columns"]
+from jobs.storage.read_error import ReadError
 
 # What a file's footer tells: the column with the photos, and the file's members.
 _Footer = tuple[str, list[Member]]
@@ -44,8 +45,30 @@ class ParquetSource:
     url: str
     settings: InputSettings
 
+    @staticmethod
+    def recognises(url: str, settings: InputSettings) -> bool:
+        """Whether a Parquet file, or the first of several, is one with photos and no manifest.
+
+        Raises:
+            UserError: There is no such file.
+        """
+        if settings.image_column is not None:
+            return True
+        containers = Containers.of(url, settings)
+        first = next(containers.list())
+        file = containers.tree.open_ranges(first.key, first.size)
+        if isinstance(file, ReadError):
+            return True  # which then says what is wrong with it
+        with closing(file):
+            try:
+                check_footer(file)
+                schema = pq.read_schema(file)
+            except (pa.ArrowException, OSError, UserError):
+                return True
+        return bool(image_columns(schema)) or not has_uri(schema)
+
     def list(self) -> Iterator[Member]:
-        """Yield ranges of rows in order; of the files only the footers are read.
+        """Yields ranges of rows in order; of the files only the footers are read.
 
         A file whose footer cannot be read is one member with an unknown number of items, and says
         what is wrong when it is streamed.
@@ -58,7 +81,7 @@ class ParquetSource:
         first: tuple[str, str] | None = None
         empty = True
         look = partial(self._footer, containers)
-        for file, footer in _ahead(look, containers.list(), self.settings.threads):
+        for file, footer in ahead(containers.list(), look, threads=self.settings.threads):
             if isinstance(footer, ReadError):
                 if containers.single:
                     raise UserError(
@@ -84,7 +107,7 @@ class ParquetSource:
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield every photo of the given ranges, in the order of the rows.
+        """Yields every photo of the given ranges, in the order of the rows.
 
         Held in memory are a page of each column and some 16 photos. A row that cannot be read has
         its number as its key; the other row groups of the file are not touched by that.
@@ -109,11 +132,11 @@ class ParquetSource:
     def _open(
         self, containers: Containers, file: str, told: int | None, where: str | None = None
     ) -> ParquetPhotos | ReadError:
-        """Open a file to read it; to list it, `where` says what to call it in errors.
+        """Opens a file to read it; to list it, `where` says what to call it in errors.
 
         Its size is perhaps the one that was `told`.
         """
-        ranges = open_ranges(containers.tree, containers.path_of(file), told)
+        ranges = containers.tree.open_ranges(file, told)
         if isinstance(ranges, ReadError):
             return ranges
         try:
@@ -172,22 +195,3 @@ def _named(photos: Iterator[Photo]) -> Iterator[tuple[str | None, Photo]]:
             name = f"{name}#{photo.row}"
         names.add(hashed)
         yield name, photo
-
-
-def _ahead(
-    look: Callable[[Member], _Footer | ReadError], files: Iterable[Member], threads: int
-) -> Iterator[tuple[Member, _Footer | ReadError]]:
-    """Files with what is found in them, in their order; later ones are looked at meanwhile."""
-    waiting: deque[tuple[Member, Future[_Footer | ReadError]]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="footers")
-    try:
-        for file in files:
-            waiting.append((file, pool.submit(look, file)))
-            if len(waiting) >= 2 * threads:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-    finally:
-        # Without waiting, as in `read_ahead`.
-        pool.shutdown(wait=False, cancel_futures=True)

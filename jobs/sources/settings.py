@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.sources.kinds import NAMES
+
+_KINDS = ("auto", *NAMES)
+
+if TYPE_CHECKING:
+    KindName = str
+else:  # so that another name is refused with the list of all
+    KindName = Literal[_KINDS]
 
 # Settings that change how fast it is read, and nothing else.
 PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
@@ -32,7 +41,7 @@ class InputSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kind: Literal["auto", "folder", "tar", "parquet", "manifest"] = "auto"
+    kind: KindName = "auto"
     label: Literal["folder", "none"] = "folder"
     label_pattern: str | None = None
     image_column: str | None = None

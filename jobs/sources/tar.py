@@ -9,15 +9,17 @@ from itertools import islice, pairwise
 
 from jobs.keys import KeySet, digest
 from jobs.members import Member
-from jobs.sources.files.containers import Containers
-from jobs.sources.files.inflated_file import MAGIC_BYTES, ByteStream, InflatedFile
-from jobs.sources.files.local_tree import LocalTree
-from jobs.sources.files.reading import ReadError
-from jobs.sources.files.steady_file import SteadyFile, StreamError, open_local
+from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
 from jobs.sources.settings import InputSettings
 from jobs.sources.tars.samples import Sample, SampleFile
 from jobs.sources.tars.stream import TarEntry, TarStream
+from jobs.storage.entry import Entry
+from jobs.storage.local.local_tree import LocalTree
+from jobs.storage.read_error import ReadError
+from jobs.storage.streams.byte_stream import ByteStream, StreamError
+from jobs.storage.streams.inflated_file import MAGIC_BYTES, InflatedFile
+from jobs.storage.streams.steady_file import SteadyFile
 
 _HASHED_TOGETHER = 4096
 
@@ -40,7 +42,7 @@ class TarSource:
     settings: InputSettings
 
     def list(self) -> Iterator[Member]:
-        """Yield the archives, large ones on this machine in parts if they are not compressed.
+        """Yields the archives, large ones on this machine in parts if they are not compressed.
 
         Nothing of the others is read.
 
@@ -55,7 +57,7 @@ class TarSource:
     def stream(
         self, members: Sequence[Member], max_bytes: int | None = None
     ) -> Iterator[tuple[Member, bytes | ReadError]]:
-        """Yield the items of archives and parts, in order, one sample in memory at a time.
+        """Yields the items of archives and parts, in order, one sample in memory at a time.
 
         Args:
             members: As listed, some time ago and perhaps on another machine.
@@ -108,14 +110,14 @@ class TarSource:
 
     def _starts(self, archive: Member) -> Sequence[int]:
         """Where the parts of an archive begin: offsets of headers, the first is 0."""
-        size = archive.size
-        if not isinstance(self._containers.tree, LocalTree):
+        tree, size = self._containers.tree, archive.size
+        if not isinstance(tree, LocalTree) or size is None or size <= self.settings.split_bytes:
             return [0]
-        if size is None or size <= self.settings.split_bytes:
-            return [0]
-        path = self._containers.path_of(archive.key)
         # Of a photo and its header, only the header.
-        with contextlib.closing(SteadyFile(open_local(path, buffering=512), size)) as file:
+        file = tree.open_stream(Entry(archive.key, size, archive.version), buffering=512)
+        if isinstance(file, ReadError):  # whoever reads the archive says so
+            return [0]
+        with contextlib.closing(file):
             return self._cut(archive, file)
 
     def _cut(self, archive: Member, file: SteadyFile) -> Sequence[int]:
@@ -181,7 +183,7 @@ def _contents(
 
 
 def _cut_before(start: int, stop: int, starts: list[int], most: int) -> None:
-    """Begin a part where a sample does, if with all of the sample the last one is too large."""
+    """Begins a part where a sample does, if with all of the sample the last one is too large."""
     if stop - starts[-1] > most and start > starts[-1]:
         starts.append(start)
 

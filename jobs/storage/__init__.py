@@ -1,1 +1,1 @@
-"""The files of an output, here or elsewhere: written whole, asked for again, kept secret."""
+"""Everything that knows file systems: outputs are written here, and inputs are read."""

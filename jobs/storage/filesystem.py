@@ -9,7 +9,7 @@ import fsspec
 
 from jobs.messages.credentials import in_options, public_url, remember
 from jobs.messages.errors import UserError
-from jobs.storage.patience import said
+from jobs.storage.faults import said
 
 _EXTRAS = {
     "s3": "s3",
@@ -43,15 +43,13 @@ def open_filesystem(url: str, options: Mapping[str, Any] | None = None) -> tuple
     except ImportError as error:
         if scheme in _EXTRAS:
             fix = f"pip install 'mtcnn-ray[{_EXTRAS[scheme]}]'"
-            raise UserError(f"Reading {scheme}:// needs another package: {fix}") from error
-        raise UserError(f"Reading {scheme}:// needs another package: {error}") from error
+            raise UserError(f"reading {scheme}:// needs another package: {fix}") from error
+        raise UserError(f"reading {scheme}:// needs another package: {error}") from error
     except ValueError as error:
         if scheme in fsspec.available_protocols():
-            raise UserError(
-                f"The URL '{shown}' cannot be opened ({said(error)}); correct it."
-            ) from error
+            raise UserError(f"cannot open the URL '{shown}' ({said(error)}): correct it") from error
         raise UserError(
-            f"'{scheme}://' in '{shown}' is not a known kind of storage; "
-            "use a local path, s3://, gs://, az:// or another fsspec URL."
+            f"'{scheme}://' in '{shown}' is not a known kind of storage: "
+            "use a local path, s3://, gs://, az:// or another fsspec URL"
         ) from error
     return filesystem, str(path)

@@ -13,7 +13,7 @@ from jobs.storage.storage import Storage
 def check_room(storage: Storage, least_bytes: int) -> None:
     """Looks whether there is room to go on writing.
 
-    That is where the output is, or else the temporary folder, where parts are before they are
+    It looks where the output is, or else at the temporary folder, where parts are before they are
     uploaded.
 
     Args:
@@ -31,7 +31,7 @@ def check_room(storage: Storage, least_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < least_bytes:
         raise OutputError(
-            f"There are only {free / 1e6:,.0f} MB free in '{folder}', less than the "
-            f"{least_bytes / 1e6:,.0f} MB of run.min_free_bytes; "
-            "make space there and run the same command again."
+            f"there are only {free / 1e6:,.0f} MB free in '{folder}', less than the "
+            f"{least_bytes / 1e6:,.0f} MB of run.min_free_bytes: "
+            "make space there and run the same command again"
         )

@@ -1,4 +1,4 @@
-"""Where the output lives: a folder on any file system that fsspec knows."""
+"""The output: a folder on any file system that fsspec knows, and what is promised of its files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from fsspec.implementations.local import LocalFileSystem
 
 from jobs.messages.errors import OutputError
 from jobs.storage.digest import digest
+from jobs.storage.faults import said
 from jobs.storage.filesystem import open_filesystem
-from jobs.storage.local_folder import LocalFolder
-from jobs.storage.patience import PATIENCE, Patience, said
-from jobs.storage.remote_folder import RemoteFolder
-from jobs.storage.spool import is_leftover
+from jobs.storage.local.local_folder import LocalFolder
+from jobs.storage.local.spool import is_leftover
+from jobs.storage.patience import PATIENCE, Patience
+from jobs.storage.remote.remote_folder import RemoteFolder
 
 # A hang, not a slow network: no call of a driver or worker lasts so long, whatever the storage.
 _DEADLINE_S = 600.0
@@ -30,7 +31,8 @@ class Storage:
 
     What is published appears whole or not at all, also when the process is killed, and is there
     after a power failure. Calls to remote storage have a deadline and are repeated on transient
-    errors, and it is seen to that what arrived is all of it; `OutputError` if that does not help.
+    errors, and it is seen to that what arrived is all of it. What cannot be written raises
+    `OutputError`, and so does remote storage that cannot be reached.
 
     Args:
         url: Local path or fsspec URL.
@@ -66,7 +68,7 @@ class Storage:
         )
 
     def apart(self, deadline_s: float, patience: Patience) -> Storage:
-        """The same, for another thread: with connections of its own, and patience of its own."""
+        """The same folder for another thread: with its own connections, deadline and patience."""
         options = self.options if self.local else {**self.options, "skip_instance_cache": True}
         return Storage(self.url, options, deadline_s=deadline_s, patience=patience)
 
@@ -75,9 +77,6 @@ class Storage:
         """A local file name to write `path` to before it is published.
 
         At the end of the block nothing is left of it.
-
-        Raises:
-            OutputError: There is no place for it.
         """
         with contextlib.ExitStack() as stack:
             with self.writing():
@@ -85,20 +84,12 @@ class Storage:
             yield name
 
     def publish_file(self, file: Path, path: str) -> None:
-        """Makes a spooled file appear as `path`, replacing what was there.
-
-        Raises:
-            OutputError: Storage does not take it.
-        """
+        """Makes a spooled file appear as `path`, replacing what was there."""
         with self.writing():
             self._folder.put(file, path)
 
     def publish_bytes(self, data: bytes, path: str) -> None:
-        """Makes `data` appear as the file `path`, replacing what was there.
-
-        Raises:
-            OutputError: Storage does not take it.
-        """
+        """Makes `data` appear as the file `path`, replacing what was there."""
         with self.writing():
             self._folder.put_bytes(data, path)
 
@@ -117,9 +108,6 @@ class Storage:
 
         Returns:
             Whether `path` has this content now.
-
-        Raises:
-            OutputError: Storage does not take it.
         """
 
         def is_same() -> bool:
@@ -133,9 +121,6 @@ class Storage:
 
         Returns:
             Whether `path` has this content now.
-
-        Raises:
-            OutputError: Storage does not take it.
         """
 
         def is_same() -> bool:
@@ -160,8 +145,8 @@ class Storage:
                 with contextlib.suppress(FileNotFoundError):  # it has gone just now
                     return is_same()
         raise OutputError(
-            f"The output '{self.url}' has a name that is taken, and nothing under it; "
-            "remove dangling links there and run the same command again."
+            f"the output '{self.url}' has a name that is taken, and nothing under it: "
+            "remove dangling links there and run the same command again"
         )
 
     def read_bytes(self, path: str) -> bytes:
@@ -200,15 +185,11 @@ class Storage:
         return sorted(self._folder.folders(folder))
 
     def confirmed_names(self, folder: str) -> list[str]:
-        """The same where a name left out would do damage: remote storage is asked twice."""
+        """Names of files, where one left out would do damage: remote storage is asked twice."""
         return _published(self._folder.confirmed_names(folder))
 
     def delete(self, *paths: str) -> None:
-        """Removes files; they need not be there.
-
-        Raises:
-            OutputError: Storage does not let one go.
-        """
+        """Removes files; they need not be there."""
         with self.writing():
             self._folder.delete(paths)
 
@@ -227,8 +208,8 @@ class Storage:
         except OSError as error:
             cure = "make space" if error.errno == errno.ENOSPC else "correct that"
             raise OutputError(
-                f"The output '{self.url}' cannot be written ({said(error)}); "
-                f"{cure} and run the same command again."
+                f"cannot write the output '{self.url}' ({said(error)}): "
+                f"{cure} and run the same command again"
             ) from error
 
 

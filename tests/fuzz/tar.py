@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jobs.members import Member
-from jobs.sources.files.inflated_file import InflatedFile
-from jobs.sources.files.reading import ReadError
 from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
+from jobs.storage.read_error import ReadError
+from jobs.storage.streams.inflated_file import InflatedFile
 from tests.fuzz.command import run
 from tests.fuzz.mutations import mutated
 from tests.fuzz.tars import BLOCK, compressed, field_damaged, samples

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.extract.config import load_config
 from jobs.detect import PhotoFaces, detect_photo, write_drawing
+from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from mtcnn_core.images import ImageTooLarge, UndecodableImage

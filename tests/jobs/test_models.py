@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jobs.extract import prepare
 from jobs.extract.config import load_config
 from jobs.kind.continuing import begun
-from jobs.extract import prepare
 from jobs.models import check_model, entries, import_model, layers
 from mtcnn_core.ssd.files import find_model
 from mtcnn_core.weights import PNET, RNET, WeightsError, load_default

@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 from fsspec import AbstractFileSystem
 from fsspec.asyn import AsyncFileSystem
 
-from jobs.storage import remote_folder
-from jobs.storage.remote_folder import RemoteFolder
+from jobs.storage.remote import remote_folder
+from jobs.storage.remote.remote_folder import RemoteFolder
 
 # Variables, since the processes of a job have nothing else in common.
 ASYNCHRONOUS, SEED, RATE, NOTES, OUTAGE, DEADLINE = (

@@ -44,9 +44,9 @@ from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.worker import Worker
 from jobs.messages.errors import UserError
-from jobs.storage import durable
-from jobs.storage.local_folder import LocalFolder
-from jobs.storage.remote_folder import RemoteFolder
+from jobs.storage.local import durable
+from jobs.storage.local.local_folder import LocalFolder
+from jobs.storage.remote.remote_folder import RemoteFolder
 from jobs.storage.storage import Storage
 from tests.command import environment
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder

@@ -7,11 +7,11 @@ import resource
 import sys
 from pathlib import Path
 
-from jobs.extract.config import load_config
 from jobs.extract import ExtractJob
+from jobs.extract.config import load_config
 from jobs.extract.extractor import Extractor
 from jobs.members import Member
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.weights import load_default
 
 _STATUS = Path("/proc/self/status")

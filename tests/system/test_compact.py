@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.extract import schema as tables
-from jobs.extract.config import Config
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
 from jobs.engine.parts.part_writer import PartWriter
+from jobs.extract import schema as tables
+from jobs.extract.config import Config
 from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore

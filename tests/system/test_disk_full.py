@@ -71,7 +71,7 @@ def test_plan_that_does_not_fit_is_one_sentence(
     resize(pages * 4096)
     source, output = make_folder(tmp_path / "in", 3000), str(folder / "out")
     settings = RunSettings(min_free_bytes=0)
-    with pytest.raises(OutputError, match=r"No space left on device.*; make space and run the sam"):
+    with pytest.raises(OutputError, match=r"No space left on device.*: make space and run the sam"):
         preview(list_folder(source), output, settings, IDENTITY, store=True)
     assert not list(folder.rglob("*.parquet")) and not list(folder.rglob("*.tmp"))
     resize(64 << 20)
@@ -89,7 +89,7 @@ def test_full_disk_ends_the_run_and_room_lets_it_go_on(
     done = mtcnn_ray(*command)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert "Traceback" not in done.stderr
-    assert "No space left on device); make space and run the same" in done.stderr.splitlines()[-1]
+    assert "No space left on device): make space and run the same" in done.stderr.splitlines()[-1]
     assert 0 < len(committed(output)) < len(committed(one_worker.output))
     # What is committed is whole: all that there is to say is what is not done yet.
     problems = mtcnn_ray("verify", output).stdout.splitlines()

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.extract.config import load_config
 from jobs.extract import ExtractJob
+from jobs.extract.config import load_config
 from jobs.members import Member
-from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
+from jobs.sources.source import open_source
 from mtcnn_core.weights import load_default
 from tests.command import mtcnn_ray
 from tests.servers.object_store import ObjectStore

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.driver.verify import verify
-from jobs.messages.errors import UserError
 from jobs.extract.schema import FAILED_STATUSES
+from jobs.messages.errors import UserError
 from tests.command import mtcnn_ray
 from tests.jobs.engine.damage import rewrite_part
 from tests.servers.object_store import ObjectStore

@@ -14,7 +14,7 @@ from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
 from jobs.engine.reports import PartReport, ShardReport, rows_shared
 from jobs.engine.shards import shard_number
-from jobs.storage.digest import read_once
+from jobs.storage.local_copy import read_once
 from jobs.storage.storage import Storage
 
 

@@ -14,7 +14,7 @@ from jobs.engine.plans.generation import Generation
 from jobs.engine.plans.index import FIX, PLAN, PlanFile, index_path, indexed, read_index
 from jobs.engine.records import RecordError
 from jobs.engine.shards import ShardSpec, shard_name, shard_number
-from jobs.storage.digest import read_once
+from jobs.storage.local_copy import read_once
 from jobs.storage.storage import Storage
 
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from jobs.storage.durable import make_folder
+from jobs.storage.local.durable import make_folder
 
 _NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 

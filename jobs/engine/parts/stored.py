@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from jobs.engine.reports import PartReport
 from jobs.messages.errors import UserError
-from jobs.storage.digest import read_once
+from jobs.storage.local_copy import read_once
 from jobs.storage.storage import Storage
 
 

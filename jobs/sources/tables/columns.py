@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from jobs.messages.errors import UserError
-from jobs.sources.files.local_tree import text_of
 from jobs.sources.settings import InputSettings
+from jobs.storage.names.file_name import text_of
 
 # By name, because older releases of pyarrow lack the views.
 _BINARY = frozenset({"binary", "large_binary", "binary_view"})
@@ -38,7 +38,7 @@ class ParquetColumns:
 
     @classmethod
     def of(cls, schema: pa.Schema, settings: InputSettings, where: str) -> ParquetColumns:
-        """Choose the columns by the settings, else by their types and names.
+        """Chooses the columns by the settings, else by their types and names.
 
         Args:
             schema: Of the file, with its metadata.
@@ -102,7 +102,7 @@ def image_columns(schema: pa.Schema) -> list[str]:
 
 
 def texts(column: pa.Array) -> list[str | None]:
-    """Strings or integers as valid text, undecodable bytes as in file names; see `LocalTree`."""
+    """Strings or integers as valid text, undecodable bytes as `text_of` writes them."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_integer(column.type):

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.messages.errors import UserError
-from jobs.sources.files.inflated_file import INFLATES, most_content
-from jobs.sources.files.range_file import RangeFile
-from jobs.sources.files.reading import ReadError, over_limit
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import ParquetColumns
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
+from jobs.storage.read_error import ReadError, over_limit
+from jobs.storage.streams.inflated_file import INFLATES, most_content
+from jobs.storage.streams.range_file import RangeFile
 
 # Read at once of each column. Without a buffer Arrow reads all of a row group's column at once.
 _BUFFER_BYTES = 4 << 20
@@ -63,7 +63,11 @@ class ParquetPhotos:
     """
 
     def __init__(
-        self, ranges: RangeFile, file: pq.ParquetFile, columns: ParquetColumns, groups: list[_Group]
+        self,
+        ranges: RangeFile,
+        file: pq.ParquetFile,
+        columns: ParquetColumns,
+        groups: list[_Group],
     ) -> None:
         """See `open`."""
         self.columns = columns
@@ -73,7 +77,7 @@ class ParquetPhotos:
 
     @staticmethod
     def open(ranges: RangeFile, settings: InputSettings, where: str) -> ParquetPhotos | ReadError:
-        """Read the footer of a file; returns what is wrong, the file closed, if that fails.
+        """Reads the footer of a file; returns what is wrong, the file closed, if that fails.
 
         Raises:
             UserError: It is not clear which column of `where` holds the photos, or a column is
@@ -104,12 +108,12 @@ class ParquetPhotos:
         return ParquetPhotos(ranges, file, columns, groups)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Lets go of the file."""
         self._file.close()
         self._ranges.close()
 
     def ranges(self, split_bytes: int) -> Iterator[tuple[int, int, int]]:
-        """Yield the file in parts of whole row groups: first row, row after the last, bytes.
+        """Yields the file in parts of whole row groups: first row, row after the last, bytes.
 
         Args:
             split_bytes: Most bytes in a part; a larger row group is a part of its own.
@@ -126,7 +130,7 @@ class ParquetPhotos:
     def read(
         self, start: int, stop: int | None, size: int | None, max_bytes: int | None = None
     ) -> Iterator[Photo]:
-        """Yield the photos of a part, in order, always as many as it has rows.
+        """Yields the photos of a part, in order, always as many as it has rows.
 
         Args:
             start: As it was listed.

@@ -50,7 +50,7 @@ class TarHeader:
         return 0 if self.kind in LINKS_AND_DEVICES or self.kind == b"5" else self.size
 
     def extend(self, kind: bytes, data: bytes) -> bool:
-        """Apply an extension header that came before; False if it is not a valid one."""
+        """Applies an extension header that came before; False if it is not a valid one."""
         if kind == GNU_LONG_NAME:
             return self._rename(data.partition(b"\0")[0])
         if kind not in (PAX, PAX_SOLARIS):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobs.sources.files.reading import ReadError, over_limit
+from jobs.storage.read_error import ReadError, over_limit
 
 # Files that say something of the photos beside them.
 _SIDES = frozenset({"cls", "json", "txt"})
@@ -49,7 +49,7 @@ class Sample:
     _bytes: int = 0
 
     def add(self, file: SampleFile) -> None:
-        """Add a file."""
+        """Adds a file."""
         self._files.append(file)
         self._bytes += len(file.data) if isinstance(file.data, bytes) else 0
 
@@ -60,7 +60,7 @@ class Sample:
         return len(self._files) >= _MOST_FILES or self._bytes > most
 
     def items(self) -> Iterator[tuple[SampleFile, str | None]]:
-        """Yield the files that are items, with the label that files beside them give.
+        """Yields the files that are items, with the label that files beside them give.
 
         Files beside photos are not items, unless nothing can be learned from them because they
         cannot be read. Without a photo all are items: no file vanishes.

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobs.sources.files.inflated_file import ByteStream
-from jobs.sources.files.local_tree import text_of
-from jobs.sources.files.reading import ReadError, over_limit
-from jobs.sources.files.steady_file import StreamError
 from jobs.sources.tars import headers
 from jobs.sources.tars.headers import BLOCK, TarHeader
+from jobs.storage.names.file_name import text_of
+from jobs.storage.read_error import ReadError, over_limit
+from jobs.storage.streams.byte_stream import ByteStream, StreamError
 
 # Extension headers hold names; longer ones are damage, and so are many before one file.
 _LONGEST_EXTENSION = 1 << 20
@@ -63,7 +62,7 @@ class TarStream:
     def __init__(
         self, stream: ByteStream, start: int = 0, stop: int | None = None, begin: bytes = b""
     ) -> None:
-        """Read nothing yet."""
+        """Reads nothing yet."""
         self._stream = stream
         self._stop = stop
         self._position = self._first = start
@@ -73,14 +72,14 @@ class TarStream:
         self._ended = False
 
     def __iter__(self) -> Iterator[TarEntry]:
-        """Yield the entries; data that is not read is skipped."""
+        """Yields the entries; data that is not read is skipped."""
         try:
             yield from self._entries()
         except StreamError as error:
             yield self._gap(str(error))
 
     def read(self, max_bytes: int | None) -> bytes | ReadError:
-        """Read the entry yielded last, unless it is larger than `max_bytes`."""
+        """Reads the entry yielded last, unless it is larger than `max_bytes`."""
         size, self._unread = self._unread, 0
         wrong = over_limit(size, max_bytes)
         if wrong is not None:
@@ -127,7 +126,7 @@ class TarStream:
                     return
 
     def _headers(self, extensions: list[tuple[bytes, bytes]]) -> Iterator[TarHeader | TarEntry]:
-        """Yield headers, and gaps where there is none."""
+        """Yields headers, and gaps where there is none."""
         while True:
             if not extensions:
                 self._first = self._position
@@ -156,14 +155,14 @@ class TarStream:
             yield self._gap("not a tar archive" if nothing else "the archive is damaged here")
 
     def _skip_sparse_map(self, header: TarHeader, block: bytes) -> None:
-        """Pass over the blocks that follow the header of a file with many holes."""
+        """Passes over the blocks that follow the header of a file with many holes."""
         more = header.kind == headers.SPARSE and block[482]
         while more:
             block = self._take(BLOCK)
             more = len(block) == BLOCK and block[504]
 
     def _find_header(self) -> bool:
-        """Go to the next valid header, or to the end."""
+        """Goes to the next valid header, or to the end."""
         while True:
             data = self._take(_SEARCHED_TOGETHER)
             found = headers.find(data)

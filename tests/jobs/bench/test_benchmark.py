@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from jobs.bench.benchmark import benchmark
-from jobs.extract.times import OTHER, STAGES
 from jobs.extract.config import load_config
+from jobs.extract.times import OTHER, STAGES
 from tests.command import SCRIPT, environment, mtcnn_ray
 
 _SPREAD = {"median_ms": float, "min_ms": float, "max_ms": float, "mean_ms": float}

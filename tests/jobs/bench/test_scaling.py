@@ -11,10 +11,10 @@ import pytest
 
 from jobs.bench import scaling
 from jobs.bench.scaling import Scale, time_scale, worker_counts
-from jobs.extract.config import load_config
 from jobs.extract import extract
+from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
+from jobs.sources.source import open_source
 from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.detectors import make_detector
 

@@ -10,10 +10,10 @@ from typing import get_args
 from rich.console import Console
 from rich.table import Table
 
-from jobs.extract import schema as tables
+from jobs.cli.show_job import status_json, status_table, summary_table, verdict
 from jobs.engine.driver.status import Status
 from jobs.engine.driver.summary import Summary
-from jobs.cli.show_job import status_json, status_table, summary_table, verdict
+from jobs.extract import schema as tables
 
 _STATUS = Status(
     shards=12,

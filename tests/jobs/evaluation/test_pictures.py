@@ -14,8 +14,8 @@ from PIL import Image
 
 from jobs.evaluation.pictures import Pictures
 from jobs.members import Member
-from jobs.sources import ReadError, Source, open_source
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import ReadError, Source, open_source
 from mtcnn_core.images import ImageLimits
 
 

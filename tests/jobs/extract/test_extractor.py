@@ -19,12 +19,12 @@ import skimage.data
 from PIL import Image
 
 from jobs import tables as job_tables
-from jobs.extract.config import Config, load_config
 from jobs.extract import ExtractJob, Extractor
-from jobs.members import Member
+from jobs.extract.config import Config, load_config
 from jobs.extract.rows import FaceRows, Outcome
-from jobs.sources import open_source
+from jobs.members import Member
 from jobs.sources.demo import demo_folder
+from jobs.sources.source import open_source
 from mtcnn_core.alignment import kept_faces
 from mtcnn_core.cascade import FaceDetector
 from mtcnn_core.crops import cut, encode, sharpness

@@ -7,12 +7,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.photos.sample import Pick
-from jobs.extract.times import OTHER, STAGES, PhotoTimes, WorkerTimes, time_worker
-from jobs.extract.config import load_config
 from jobs.extract import ExtractJob
+from jobs.extract.config import load_config
+from jobs.extract.times import OTHER, STAGES, PhotoTimes, WorkerTimes, time_worker
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
+from jobs.photos.sample import Pick
+from jobs.sources.source import open_source
 from mtcnn_core.weights import load_default
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from jobs import config as config_module
 from jobs import continuing, tables
+from jobs.engine.identity import Identity
 from jobs.extract.config import Config, load_config
 from jobs.kind.continuing import begun, continued
-from jobs.engine.identity import Identity
 from jobs.messages.errors import UserError
 
 URL = "faces"

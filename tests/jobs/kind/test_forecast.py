@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.extract.config import load_config
 from jobs.engine.driver.preview import Preview
 from jobs.engine.plans.growth import Growth
+from jobs.extract.config import load_config
 from jobs.kind.forecast import Forecast, forecast
 from tests.command import mtcnn_ray
 

@@ -14,8 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 import jobs.extract.extractor
-from jobs.extract.config import load_config
-from jobs.kind.continuing import begun
 from jobs.engine.driver import retry as retry_module
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
@@ -23,8 +21,10 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.workers.worker import Worker
 from jobs.extract import prepare
-from jobs.messages.errors import UserError
+from jobs.extract.config import load_config
+from jobs.kind.continuing import begun
 from jobs.kind.retry import retry
+from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import part_digests

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from jobs.photos.sample import Pick, decoded, evenly, picks
 from jobs.extract.config import load_config
 from jobs.members import Member
-from jobs.sources import open_source
+from jobs.photos.sample import Pick, decoded, evenly, picks
+from jobs.sources.source import open_source
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
 from jobs.sources.demo import demo_folder
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import open_source
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 

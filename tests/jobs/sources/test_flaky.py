@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 import tenacity.nap
 
-from jobs.sources import ReadError, open_source
-from jobs.sources.files import steady_file
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import ReadError, open_source
+from jobs.storage.remote import remote_stream
+from jobs.storage.streams import steady_file
 from tests.servers import flaky
 
 _MAX_BYTES = 50_000
@@ -98,7 +99,8 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(flaky.NOTES, str(folder))
     monkeypatch.setattr(flaky, "STALL_S", 2 * _TIMEOUT_S)
     # Many requests for each archive.
-    monkeypatch.setattr(steady_file, "BLOCK", 5_000)
+    for module in (steady_file, remote_stream):
+        monkeypatch.setattr(module, "BLOCK", 5_000)
     monkeypatch.setattr(tenacity.nap, "time", types.SimpleNamespace(sleep=lambda seconds: None))
     return folder
 
@@ -159,7 +161,8 @@ def test_good_storage_is_asked_for_nothing_twice(
     kind: str,
     most: dict[str, int],
 ) -> None:
-    monkeypatch.setattr(steady_file, "BLOCK", 1 << 20)
+    for module in (steady_file, remote_stream):
+        monkeypatch.setattr(module, "BLOCK", 1 << 20)
     # Neither an empty one nor one that is too large, which are looked at twice.
     plain = {key: data[:_MAX_BYTES] or b"1" for key, data in photos.items()}
     items(f"flaky://{tmp_path}/{KINDS[kind](plain, tmp_path)}", timeout_s=60)

@@ -18,9 +18,11 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources import ReadError, Source, check_apart, open_source
-from jobs.sources.files.local_tree import LocalTree
+from jobs.sources.overlap import check_apart
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import ReadError, Source, open_source
+from jobs.storage.entry import Entry
+from jobs.storage.local.local_tree import LocalTree
 
 
 def filled(root: Path, *keys: str) -> Path:
@@ -123,7 +125,9 @@ def test_names_that_are_not_utf8_are_escaped_and_read(tmp_path: Path) -> None:
 def test_two_names_with_one_key_are_refused(tmp_path: Path) -> None:
     filled(tmp_path, "a%ff")
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/a\xff")).write_bytes(b"")
-    assert refusal(tmp_path) == (f"two files both have the key {tmp_path}/a%ff: rename one of them")
+    assert refusal(tmp_path) == (
+        f"two files both have the key '{tmp_path}/a%ff': rename one of them"
+    )
 
 
 def test_linked_folders_are_followed(tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path) -> None:
     locked.chmod(0)
     sentence = refusal(tmp_path)
     locked.chmod(0o700)
-    assert sentence == f"cannot list the folder {locked} (permission denied): make it readable"
+    assert sentence == f"cannot list the folder '{locked}' (permission denied): make it readable"
 
 
 def test_a_missing_remote_folder_is_refused() -> None:
@@ -229,7 +233,7 @@ def test_a_glob_in_a_missing_remote_folder_is_refused() -> None:
 
 def test_a_scheme_without_its_package_says_what_to_install() -> None:
     assert refusal("gs://bucket/photos") == (
-        "Reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
+        "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
     )
 
 
@@ -556,4 +560,5 @@ def test_members_of_another_listing_are_read_by_key(tmp_path: Path) -> None:
 def test_a_name_that_is_gone_is_not_read_as_another(tmp_path: Path) -> None:
     (tmp_path / "a b.jpg").write_bytes(b"another")
     member = Member("a%20b.jpg", str(tmp_path / "a%20b.jpg"), 7, "", None)
-    assert isinstance(LocalTree(str(tmp_path)).read(member, None), ReadError)
+    entry = Entry(member.key, member.size, member.version)
+    assert isinstance(LocalTree(str(tmp_path)).read(entry, None), ReadError)

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from jobs.messages.errors import UserError
-from jobs.sources import open_source
 from jobs.sources.labels import check_label_pattern, label_of
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import open_source
 
 
 def settings_of(**settings: object) -> InputSettings:

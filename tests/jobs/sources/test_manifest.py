@@ -16,10 +16,10 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource
 from jobs.sources.manifest import ManifestSource
 from jobs.sources.settings import InputSettings
+from jobs.storage.read_error import ReadError
 
 GONE = ReadError("unreadable", "the file is no longer there")
 NOT_LOCAL = ReadError("unsupported", "the manifest is remote and may not name local files")
@@ -183,7 +183,7 @@ def test_storage_whose_package_is_missing_is_refused_while_listing(tmp_path: Pat
         fsspec.get_filesystem_class("gs")
     except ImportError:
         message = refusal(source_of(listing(tmp_path, "gs://bucket/a.jpg")))
-        assert message == "Reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
+        assert message == "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
     else:
         pytest.skip("gcsfs is installed")
 

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.plans.members import members_of, table_of
-from jobs.sources import open_source
 from jobs.sources.settings import InputSettings
+from jobs.sources.source import open_source
 from tests.servers.object_store import ObjectStore
 
 NAMES = [

@@ -19,9 +19,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.reading import ReadError
-from jobs.sources.parquet import ParquetSource, image_columns
+from jobs.sources.parquet import ParquetSource
 from jobs.sources.settings import InputSettings
+from jobs.sources.tables.columns import image_columns
+from jobs.storage.read_error import ReadError
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 Items = list[tuple[Member, bytes | ReadError]]

@@ -20,9 +20,9 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.reading import ReadError
 from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
+from jobs.storage.read_error import ReadError
 
 Items = dict[str, bytes | ReadError]
 CUT = ReadError("unreadable", "the archive ends in the middle of it")

@@ -79,6 +79,6 @@ def test_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OutputError, match=r"No space left on device\); make space and run the sam"):
+    with pytest.raises(OutputError, match=r"No space left on device\): make space and run the sam"):
         Storage(str(tmp_path)).publish_bytes(b"abc", "a")
     assert list(tmp_path.iterdir()) == []

@@ -215,14 +215,14 @@ def test_other_errors_of_a_disk_are_one_sentence(
 def test_failed_publishing_leaves_nothing(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     (tmp_path / "a" / "b").mkdir(parents=True)
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write the output"):
         storage.publish_bytes(b"abc", "a/b")
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
 def test_output_below_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write the output"):
         Storage(str(tmp_path / "file" / "out")).publish_bytes(b"", "a")
 
 

@@ -234,7 +234,7 @@ def test_output_that_cannot_be_written_ends_the_run(
 ) -> None:
     plan_folder(tmp_path / "out", folder, SIZES)
     (tmp_path / "out" / "files").write_bytes(b"in the way")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write the output"):
         run_pool(cluster, tmp_path / "out", ChecksumJob())
 
 

@@ -139,7 +139,7 @@ def test_traces_are_removed_after_the_commit(output: Path, folder: Path) -> None
 def test_output_that_cannot_be_written_is_no_bug_of_the_job(output: Path, folder: Path) -> None:
     spec = plan_one(output, folder)
     (output / "files").write_bytes(b"in the way")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write the output"):
         start_worker(output).run(spec)
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.files.reading import ReadError
 from jobs.sources.parquet import ParquetSource
 from jobs.sources.settings import InputSettings
 from jobs.sources.tables import photos
+from jobs.storage.read_error import ReadError
 
 NO_FOOTER = "the Parquet file cannot be read: its footer is damaged or missing"
 ENCRYPTED = "the Parquet file cannot be read: it is encrypted"

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.sources.files.reading import ReadError
 from jobs.sources.settings import InputSettings
 from jobs.sources.tar import TarSource
 from jobs.sources.tars.stream import TarEntry, TarStream
+from jobs.storage.read_error import ReadError
 
 TOO_LONG = ReadError("unreadable", "the archive is damaged here: a name is too long")
 OTHER_NAME = ReadError(

@@ -1,1 +1,0 @@
-"""Files, wherever they are: found, opened and read."""

@@ -1,0 +1,90 @@
+"""An output folder on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO
+
+from jobs.storage.local import durable, spool
+
+
+class LocalFolder:
+    """Files below a folder of this machine; errors are the operating system's.
+
+    Args:
+        root: The folder; it need not be there.
+
+    Attributes:
+        fenced: Whether a name that is taken is refused by the file system itself.
+    """
+
+    def __init__(self, root: str) -> None:
+        """Touches nothing."""
+        self._root = Path(root)
+        self.fenced = True
+
+    def spool(self, path: str) -> AbstractContextManager[Path]:
+        """A name to write a file to that `put` is given afterwards."""
+        return spool.beside(self._root / path)
+
+    def put(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear."""
+        durable.move(file, self._root / path)
+
+    def put_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear."""
+        with self.spool(path) as file:
+            file.write_bytes(data)
+            self.put(file, path)
+
+    def create(self, file: Path, path: str) -> None:
+        """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
+        self.fenced = durable.link(file, self._root / path)
+
+    def create_bytes(self, data: bytes, path: str) -> None:
+        """Makes a file with this content appear if nothing has its name."""
+        with self.spool(path) as file:
+            file.write_bytes(data)
+            self.create(file, path)
+
+    def read(self, path: str) -> bytes:
+        """The content of a file."""
+        return (self._root / path).read_bytes()
+
+    def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
+        """The contents of files, in order."""
+        return map(self.read, paths)
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read from, seekable."""
+        return (self._root / path).open("rb")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return (self._root / path).exists()
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the files in a folder, which need not be there."""
+        return [entry.name for entry in self._entries(folder) if not entry.is_dir()]
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders in a folder, which need not be there."""
+        return [entry.name for entry in self._entries(folder) if entry.is_dir()]
+
+    def confirmed_names(self, folder: str) -> list[str]:
+        """Names of the files in a folder; a disk leaves none out the first time."""
+        return self.names(folder)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        """Removes files, which need not be there."""
+        durable.remove(self._root / path for path in paths)
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(self._root / folder) as entries:
+                return list(entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return []

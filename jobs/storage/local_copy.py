@@ -1,0 +1,48 @@
+"""A file of the output on this machine, with its digest, fetched once where it is remote."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import tempfile
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from jobs.messages.errors import UserError
+from jobs.storage.digest import digest
+from jobs.storage.storage import Storage
+
+
+@contextlib.contextmanager
+def read_once(storage: Storage, path: str) -> Iterator[tuple[BinaryIO, str, int]]:
+    """A file of the output to read from, with its digest and its size.
+
+    What is remote is fetched once, to a temporary file, and read from there.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UserError: There is no room for the temporary file.
+    """
+    with storage.open(path) as stored, contextlib.ExitStack() as stack:
+        source = stored
+        if storage.local:
+            sha256, size = digest(stored)
+        else:
+            source = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+            with _room():
+                sha256, size = digest(stored, source)
+        source.seek(0)
+        yield source, sha256, size
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UserError(
+            f"there is no room in '{tempfile.gettempdir()}' for a copy of a file of the output: "
+            "make some, or set TMPDIR to a folder that has it"
+        ) from error
