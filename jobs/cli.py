@@ -302,9 +302,11 @@ def main() -> None:
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except _or_loaded(UserError, "weights.WeightsError", "devices.DeviceError") as error:
+    except _or_loaded(
+        UserError, "weights.errors.WeightsError", "engines.errors.DeviceError"
+    ) as error:
         code = _fail(plain(str(error)), 2)
-    except _or_loaded(JobError, "images.ImageError") as error:
+    except _or_loaded(JobError, "images.errors.ImageError") as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
         code = 130
@@ -317,7 +319,7 @@ def main() -> None:
 
 def _or_loaded(first: type[Exception], *names: str) -> tuple[type[Exception], ...]:
     """An error, and those of the core if it is there: what is not loaded has raised nothing."""
-    found = (name.split(".") for name in names)
+    found = (name.rsplit(".", 1) for name in names)
     modules = ((sys.modules.get(f"mtcnn_core.{module}"), name) for module, name in found)
     return (first, *(getattr(module, name) for module, name in modules if module is not None))
 

@@ -13,10 +13,10 @@ from jobs.engine.settings import OutputSettings, RunSettings
 from jobs.layers import Layers
 from jobs.messages.errors import UserError
 from jobs.sources.settings import PACE, InputSettings
-from mtcnn_core.alignment import CropSettings
-from mtcnn_core.cascade import DetectorSettings
-from mtcnn_core.images import ImageLimits
-from mtcnn_core.ssd.files import name_of
+from mtcnn_core.settings.crops import CropSettings
+from mtcnn_core.settings.detector import DetectorSettings
+from mtcnn_core.settings.images import ImageLimits
+from mtcnn_core.settings.models import name_of
 
 # For outputs of earlier versions (see `jobs.continuing`). Setting -> the version of what it means,
 # from 2, and in one clause what it meant before; to be raised when rows change for the same value.

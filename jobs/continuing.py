@@ -16,7 +16,7 @@ from jobs.config import Config
 from jobs.engine.identity import Identity, refusal
 from jobs.messages.errors import UserError
 from jobs.tables import SCHEMA_VERSION
-from mtcnn_core.ssd.files import name_of
+from mtcnn_core.settings.models import name_of
 
 _log = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from jobs.config import Config
 from jobs.messages.errors import UserError
 from jobs.sources import ReadError, open_source
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.drawing import draw_faces
 from mtcnn_core.faces import LANDMARKS, Faces
-from mtcnn_core.images import Photo, read_photo
+from mtcnn_core.images.photo import Photo, read_photo
+from mtcnn_core.pictures.drawing import draw_faces
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def detect_photo(url: str, config: Config) -> PhotoFaces:
 
     Raises:
         jobs.messages.errors.UserError: It cannot be read, or is more than one file.
-        mtcnn_core.images.ImageError: It cannot be decoded.
+        mtcnn_core.images.errors.ImageError: It cannot be decoded.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     source = open_source(url, config.input)

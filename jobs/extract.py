@@ -53,7 +53,7 @@ def extract(source_url: str, output: str, config: Config) -> Summary:
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)

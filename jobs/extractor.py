@@ -18,8 +18,9 @@ from jobs.members import Member
 from jobs.outcomes import FaceRows, Outcome
 from jobs.sources import ReadError
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.images import ImageError, largest_shrink, read_photo
-from mtcnn_core.ssd.files import SSD
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.photo import largest_shrink, read_photo
+from mtcnn_core.settings.models import SSD
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, WeightsError
 

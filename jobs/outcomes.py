@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from jobs import tables
 from jobs.members import Member
-from mtcnn_core.alignment import CropSettings, crop_matrices, kept_faces
-from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.crops.alignment import crop_matrices, kept_faces
+from mtcnn_core.crops.crops import cut, encode, sharpness
 from mtcnn_core.faces import Faces
-from mtcnn_core.images import ImageHeader
+from mtcnn_core.images.errors import ImageHeader
+from mtcnn_core.settings.crops import CropSettings
 from mtcnn_core.stopwatch import Stopwatch
 
 # Of a row without a crop, about.

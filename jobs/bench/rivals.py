@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.messages.errors import UserError
-from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.devices import EngineName, Precision
+from mtcnn_core.engines.registry import EngineName, Precision
+from mtcnn_core.settings.detector import DetectorSettings
 
 # uint8 (h, w, 3) RGB -> how many faces were found
 Detect = Callable[[NDArray[np.uint8]], int]
@@ -59,7 +59,7 @@ def load_rival(name: str, settings: DetectorSettings) -> Detect:
 
     Raises:
         UserError: There is none of that name, or it is not installed.
-        mtcnn_core.devices.DeviceError: The engine is not there.
+        mtcnn_core.engines.errors.DeviceError: The engine is not there.
     """
     rival = find_rival(name)
     try:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from jobs.config import Config
 from jobs.members import Member
 from jobs.sources import ReadError, Source
-from mtcnn_core.images import ImageError, read_photo
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.photo import read_photo
 
 T = TypeVar("T")
 

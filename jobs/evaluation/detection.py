@@ -90,7 +90,7 @@ def detect(
     Raises:
         UserError: Something the user has to change.
         Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
         mtcnn_core.weights.WeightsError: The weights are not installed.
     """
     began = time.monotonic()

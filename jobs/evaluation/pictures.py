@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from jobs.members import Member
 from jobs.sources import ReadError, Source
-from mtcnn_core.images import ImageError, ImageLimits, read_photo
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.photo import read_photo
+from mtcnn_core.settings.images import ImageLimits
 
 
 class Pictures:

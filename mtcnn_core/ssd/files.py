@@ -8,22 +8,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.weights import WeightsError
+from mtcnn_core.settings.models import ENDINGS, IR, ONNX, is_name
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import models_dir
 
-# The detector that is no SSD model.
-CASCADE = "mtcnn"
-# What an SSD model is called among the models that take part.
-SSD = "ssd"
-IR, ONNX = ".xml", ".onnx"
-_ENDINGS = (IR, ONNX)
 _ZOO = "https://github.com/openvinotoolkit/open_model_zoo/tree/master/models/intel"
 # Face detectors have 1 to 100 MB.
 _LARGEST = 1 << 30
-
-
-class ModelError(WeightsError):
-    """There is no such model, or it is not an SSD one."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +44,6 @@ class ModelFiles:
         return digest.hexdigest()
 
 
-def by_place(name: str) -> str:
-    """A name as it is, a path from the root, so that it means the same everywhere."""
-    return name if is_name(name) else str(Path(name).expanduser().absolute())
-
-
-def name_of(detector: str) -> str:
-    """The name of a model, of which the path may be given."""
-    path = Path(detector)
-    return path.stem if path.suffix in _ENDINGS else path.name
-
-
-def is_name(name: str) -> bool:
-    """Tells a name from a path."""
-    path = Path(name)
-    return path.name == name and path.suffix not in _ENDINGS and not name.startswith("~")
-
-
 def find_model(name: str) -> Path:
     """Finds the ``.xml`` or ``.onnx`` of a model.
 
@@ -81,11 +55,11 @@ def find_model(name: str) -> Path:
         ModelError: There is none.
     """
     place = models_dir() / name if is_name(name) else Path(name).expanduser()
-    if place.suffix in _ENDINGS:
+    if place.suffix in ENDINGS:
         candidates = [place]
     else:
         both = (place / place.name, place)
-        candidates = [Path(f"{each}{ending}") for each in both for ending in _ENDINGS]
+        candidates = [Path(f"{each}{ending}") for each in both for ending in ENDINGS]
     # Not `Path.is_file`, which raises for a name that is too long.
     found = next((path for path in candidates if os.path.isfile(path)), None)
     if found is not None:

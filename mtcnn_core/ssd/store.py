@@ -7,8 +7,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.ssd.files import CASCADE, ModelError, ModelFiles, is_name
+from mtcnn_core.settings.models import CASCADE, is_name
+from mtcnn_core.ssd.files import ModelFiles
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import models_dir
 from mtcnn_core.weights.load import ORIGINAL
 
 

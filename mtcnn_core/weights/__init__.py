@@ -8,7 +8,8 @@ it.
 """
 
 from mtcnn_core.weights.architecture import NETWORKS, ONET, PNET, RNET, Layer, Network
-from mtcnn_core.weights.arrays import Arrays, Weights, WeightsError
+from mtcnn_core.weights.arrays import Arrays, Weights
+from mtcnn_core.weights.errors import WeightsError
 from mtcnn_core.weights.original import load_default
 
 __all__ = [

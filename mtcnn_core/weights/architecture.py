@@ -77,3 +77,14 @@ ONET = Network(
     heads=(Layer("score", (2, 256)), Layer("boxes", (4, 256)), Layer("landmarks", (10, 256))),
 )
 NETWORKS = (PNET, RNET, ONET)
+
+# Pixels from one cell of P-Net to the next.
+STRIDE = 2
+
+
+def count_cells(side: int) -> int:
+    """Returns how many cells P-Net has along a side of so many pixels.
+
+    A 3-convolution, a ceil-mode pooling and two 3-convolutions more.
+    """
+    return -(-(side - 2) // STRIDE) - 4

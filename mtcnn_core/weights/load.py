@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.weights.arrays import Weights, WeightsError
-from mtcnn_core.weights.files import read_file
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.errors import WeightsError, reason
+from mtcnn_core.weights.folder import models_dir
 from mtcnn_core.weights.original import load_default
 
 ORIGINAL = "original"
 ARRAYS = "weights.npz"
+# The three networks are 2 MB.
+_LARGEST = 64 << 20
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -31,7 +34,7 @@ def load_weights(name: str) -> Weights:
 
 
 def by_place(name: str) -> str:
-    """A name as it is, a path from the root, so that it means the same everywhere."""
+    """Returns a name as it is and a path from the root, so that it means the same everywhere."""
     return name if _is_name(name) else str(Path(name).expanduser().absolute())
 
 
@@ -40,7 +43,11 @@ def _is_name(name: str) -> bool:
 
 
 def arrays_file(name: str) -> Path:
-    """The file with the arrays of an imported model; raises as :func:`load_weights` does."""
+    """Returns the file with the arrays of an imported model.
+
+    Raises:
+        WeightsError: There is no such model.
+    """
     if _is_name(name):
         file = models_dir() / name / ARRAYS
         if not file.is_file():
@@ -60,11 +67,16 @@ def arrays_file(name: str) -> Path:
 
 
 def _read(file: Path) -> Weights:
+    """Reads an ``.npz`` of this package's own: ``<network>.<array>``, without pickles."""
     arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
-    for tensor in read_file(file):
-        network, _, name = "/".join(tensor.path[1:]).partition("/")
-        arrays.setdefault(network, {})[name.replace("/", ".")] = tensor.array
     try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(info.file_size for info in archive.infolist()) > _LARGEST:
+                raise WeightsError("it is too large, the three networks are 2 MB")
+        with np.load(file, allow_pickle=False) as stored:
+            for key in stored.files:
+                network, _, name = key.partition(".")
+                arrays.setdefault(network, {})[name] = stored[key]
         return Weights(arrays)
-    except WeightsError as error:
-        raise WeightsError(f"{file} is damaged, import the model again: {error}") from error
+    except Exception as error:  # what damage leads to depends on the byte that is damaged
+        raise WeightsError(f"{file} is damaged, import the model again: {reason(error)}") from error

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.detector_settings import DetectorSettings
+from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.detectors import make_detector
+from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.ssd.detector import SsdDetector
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import Weights, load_default

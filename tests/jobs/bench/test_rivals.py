@@ -11,7 +11,7 @@ from jobs.bench.rivals import RIVALS, load_rival
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from mtcnn_core import DetectorSettings, decode
-from mtcnn_core.devices import DeviceError
+from mtcnn_core.engines.errors import DeviceError
 
 _MODULES = {
     "mtcnn": ["tensorflow", "mtcnn"],
