@@ -32,6 +32,7 @@ from jobs.cli_options import (
 )
 from jobs.messages.errors import Interrupted, JobError, UserError
 from jobs.messages.plain_text import plain
+from mtcnn_core.engines.registry import variants
 
 app = typer.Typer(
     add_completion=False,
@@ -258,7 +259,7 @@ def bench(
         typer.Option(
             "--against",
             metavar="NAME",
-            help="mtcnn, facenet-pytorch, llvm, onnxruntime, openvino, openvino-bf16: in turn.",
+            help=f"mtcnn, facenet-pytorch, {', '.join(variants())}: in turn.",
         ),
     ] = [],  # noqa: B006
     as_json: JsonOption = False,

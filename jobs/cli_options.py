@@ -7,9 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mtcnn_core.engines.registry import DEVICE_NAMES, ENGINE_NAMES, ENGINES, EXACT
+
 if TYPE_CHECKING:
     from jobs.config import Config
 
+
+def _either(*names: str) -> str:
+    """Names as a sentence has them: "a, b or c"."""
+    *some, last = names
+    return f"{', '.join(some)} or {last}" if some else last
+
+
+_FASTER = ", ".join(
+    f"{_either(*others)} with {engine.name}"
+    for engine in ENGINES
+    if (others := engine.precisions[1:])
+)
 ConfigOption = Annotated[
     str | None,
     typer.Option("--config", "--preset", metavar="FILE|PRESET", help="YAML file or preset name."),
@@ -36,17 +50,15 @@ WeightsOption = Annotated[
 ]
 DeviceOption = Annotated[
     str | None,
-    typer.Option("--device", help="What the networks run on: cpu or cuda."),
+    typer.Option("--device", help=f"What the networks run on: {_either(*DEVICE_NAMES)}."),
 ]
 EngineOption = Annotated[
     str | None,
-    typer.Option(
-        "--engine", help="What computes the networks: auto, llvm, onnxruntime or openvino."
-    ),
+    typer.Option("--engine", help=f"What computes the networks: {_either(*ENGINE_NAMES)}."),
 ]
 PrecisionOption = Annotated[
     str | None,
-    typer.Option("--precision", help="f32; bf16 or bf16-all with openvino: faster."),
+    typer.Option("--precision", help=f"{EXACT}; {_FASTER}: faster."),
 ]
 OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -21,21 +21,14 @@ from jobs.extractor import Extractor
 from jobs.sources import Source, check_apart, open_source
 from jobs.storage.storage import Storage
 from mtcnn_core.detectors import make_detector
+from mtcnn_core.engines.registry import PACKAGES as ENGINES
 from mtcnn_core.weights import Weights
 from mtcnn_core.weights.load import ORIGINAL
 
 # Whatever takes part in turning a photo into rows.
 PACKAGES = (
     "mtcnn-ray",
-    "llvmlite",
-    "mtcnn",
-    "numpy",
-    "onnxruntime",
-    "opencv-python-headless",
-    "openvino",
-    "pillow",
-    "pyarrow",
-    "ray",
+    *sorted(("mtcnn", "numpy", "opencv-python-headless", "pillow", "pyarrow", "ray", *ENGINES)),
 )
 
 NAME = "extract"

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from jobs.members import Member
 from jobs.messages.credentials import in_options
-from jobs.sources.demo import DemoSource
 from jobs.sources.files.reading import ReadError
 from jobs.sources.folder import FolderSource, check_apart, local_path
 from jobs.sources.kinds import Kind, kind_of
@@ -63,6 +62,9 @@ def open_source(url: str, settings: InputSettings) -> Source:
         UserError: The URL is not one that can be opened.
     """
     if url == "demo:":
+        # Imported here: it imports Pillow, which whoever reads a configuration does without.
+        from jobs.sources.demo import DemoSource
+
         return DemoSource(settings)
     # Credentials in a URL become options: what follows stores URLs, and workers open them.
     url, options = in_options(url, settings.storage_options)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from mtcnn_core.engines.engine import Device, Engine, Runtime, StartedNetwork
@@ -34,18 +35,31 @@ EXACT = "f32"
 _log = logging.getLogger(__name__)
 
 # What the settings take: each word once, in the order of the engines.
-_NAMES = (AUTO, *(engine.name for engine in ENGINES))
-_DEVICES = tuple(dict.fromkeys(name for engine in ENGINES for name in engine.devices))
-_PRECISIONS = tuple(dict.fromkeys(name for engine in ENGINES for name in engine.precisions))
+ENGINE_NAMES = (AUTO, *(engine.name for engine in ENGINES))
+DEVICE_NAMES = tuple(dict.fromkeys(name for engine in ENGINES for name in engine.devices))
+PACKAGES = tuple(name for engine in ENGINES for name in engine.packages)
+PRECISION_NAMES = tuple(dict.fromkeys(name for engine in ENGINES for name in engine.precisions))
 
 if TYPE_CHECKING:
     DeviceName = str
     EngineName = str
     Precision = str
 else:
-    DeviceName = Literal[_DEVICES]
-    EngineName = Literal[_NAMES]
-    Precision = Literal[_PRECISIONS]
+    DeviceName = Literal[DEVICE_NAMES]
+    EngineName = Literal[ENGINE_NAMES]
+    Precision = Literal[PRECISION_NAMES]
+
+
+def variants() -> Mapping[str, tuple[EngineName, Precision]]:
+    """Returns every engine in every precision, by a name such as "openvino-bf16"."""
+    return {
+        engine.name if precision == EXACT else f"{engine.name}-{precision}": (
+            engine.name,
+            precision,
+        )
+        for engine in ENGINES
+        for precision in engine.precisions
+    }
 
 
 def find_engine(name: str) -> Engine:
