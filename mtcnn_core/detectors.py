@@ -21,9 +21,9 @@ class Detector(Protocol):
 
     Attributes:
         settings: What it looks for.
-        weights: Of its networks of the cascade.
-        device: What they run on.
-        digests: Model -> digest, of all that take part.
+        weights: Weights of its networks of the cascade.
+        device: What computes the networks.
+        digests: Name -> digest of every model that takes part.
     """
 
     @property

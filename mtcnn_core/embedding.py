@@ -41,16 +41,16 @@ class Embedder:
 
     Args:
         model: The file. External data is looked for beside it.
-        size: Side of the crops.
-        settings: How crops are given to it.
-        threads: That compute it.
+        size: Side of the crops in pixels.
+        settings: How crops are given to the model.
+        threads: How many threads compute it.
 
     Attributes:
         digest: SHA-256 of the file, hexadecimal.
 
     Raises:
-        EmbeddingError: It is not there, is not ONNX, wants crops of another size, or has other
-            inputs or outputs.
+        EmbeddingError: The model is not there, is not ONNX, wants crops of another size, or has
+            other inputs or outputs.
     """
 
     def __init__(

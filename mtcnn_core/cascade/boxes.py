@@ -28,11 +28,11 @@ def regress(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
 
 
 def points(squares: Boxes, fractions: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Puts landmarks where O-Net says.
+    """Returns the landmarks where O-Net says they are.
 
     Args:
-        squares: ``(n, 4)`` that it saw.
-        fractions: ``(n, 10)`` of their sides: five x, then five y.
+        squares: ``(n, 4)`` that O-Net saw.
+        fractions: ``(n, 10)`` of the sides of the squares: five x, then five y.
 
     Returns:
         ``(n, 5, 2)`` as x, y.
@@ -69,7 +69,7 @@ def visible(boxes: Boxes, width: int, height: int) -> NDArray[np.bool_]:
 
 
 def iou(boxes: Boxes, others: Boxes) -> NDArray[np.float32]:
-    """Intersection over union of each box with each of the others.
+    """Returns the intersection over union of each box with each of the others.
 
     Returns:
         float32 ``(n, m)``; 0 for a box without area.
@@ -101,7 +101,7 @@ def overlapping(boxes: Boxes, others: Boxes, threshold: float) -> NDArray[np.boo
 
 
 def nms(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:
-    """Greedy non-maximum suppression by intersection over union.
+    """Suppresses boxes that are not maximal, greedily, by intersection over union.
 
     Args:
         boxes: ``(n, 4)``.
@@ -121,7 +121,7 @@ def nms(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:
 
 
 def nms_minimum(boxes: Boxes, scores: Scores, threshold: float) -> NDArray[np.intp]:
-    """As :func:`nms`, by intersection over the smaller of the two areas.
+    """Suppresses boxes as :func:`nms` does, by intersection over the smaller of the two areas.
 
     That also removes a box inside another one, however small. For the few boxes of the last
     stage; the loop is over the boxes that stay.

@@ -27,7 +27,7 @@ class Candidates:
 
     @classmethod
     def joined(cls, parts: Sequence[Candidates]) -> Candidates:
-        """All candidates of some views, one after the other."""
+        """Returns the candidates of several views as one, one view after the other."""
         if len(parts) == 1:
             return parts[0]
         return cls(

@@ -19,7 +19,7 @@ _ROUNDS = 32
 def nms_cells(
     rows: Indices, columns: Indices, scores: NDArray[np.float32], threshold: float
 ) -> Indices:
-    """Greedy non-maximum suppression by intersection over union.
+    """Suppresses cells that are not maximal, greedily, by intersection over union.
 
     The result is that of :func:`mtcnn_core.cascade.boxes.nms`, but in exact arithmetic: how much
     two cells overlap follows from how many steps they are apart. A cell that is better than all
@@ -29,8 +29,8 @@ def nms_cells(
 
     Args:
         rows: ``(n,)`` place of each cell on the grid; cells come row by row, without doubles.
-        columns: ``(n,)``.
-        scores: ``(n,)``.
+        columns: ``(n,)`` place of each cell, likewise.
+        scores: ``(n,)`` of each cell.
         threshold: A cell goes when its overlap with a better one is larger than this; of equals
             the first is the better one.
 

@@ -40,13 +40,13 @@ class FaceDetector:
 
     Args:
         settings: What to look for.
-        weights: Of the three networks; those of the settings by default.
-        device: What the networks run on; that of the settings by default.
+        weights: Arrays of the three networks; those of the settings by default.
+        device: What computes the networks; that of the settings by default.
         stopwatch: Told the time spent in ``pyramid``, ``pnet``, ``nms``, ``crop``, ``rnet`` and
             ``onet``.
 
     Raises:
-        mtcnn_core.weights.WeightsError: The weights are not installed or imported.
+        mtcnn_core.weights.errors.WeightsError: The weights are not installed or imported.
         mtcnn_core.engines.errors.DeviceError: The device is not there.
     """
 
@@ -134,7 +134,7 @@ class FaceDetector:
     def _look_for(
         self, view: View, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
     ) -> tuple[list[Squares], list[Candidates]]:
-        """The three stages on one view of each photo; the candidates are in the photo."""
+        """Runs the three stages on one view of each photo; the candidates are in the photo."""
         with self._time("pyramid"):
             seen = [view.of(image, size) for image, size in zip(images, sizes, strict=True)]
             photos = [
@@ -149,7 +149,7 @@ class FaceDetector:
         return photos, back
 
     def _refine(self, photos: Sequence[Squares]) -> None:
-        """R-Net on 24 px crops: fewer and better squares."""
+        """Runs R-Net on 24 px crops, for fewer and better squares."""
         for photo, heads in zip(photos, look(self._rnet, photos, self._time), strict=True):
             passed = heads[:, 0] >= logit(self.settings.thresholds[1])
             boxes, heads = photo.boxes[passed], heads[passed]

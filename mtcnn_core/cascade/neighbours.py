@@ -43,14 +43,15 @@ def have_neighbours(
     least: int,
     factor: float,
 ) -> NDArray[np.bool_]:
-    """Tells about which cells enough others have passed, in their level and the two next to it.
+    """Tells which cells have enough others about them that passed, in the three nearest levels.
 
     Args:
-        levels: All of them, by falling scale.
-        level: ``(n,)`` of each cell asked about.
-        rows: ``(n,)``.
-        columns: ``(n,)``.
-        least: How many, itself included; or a tenth of those that there are, if that is less.
+        levels: Answers of all levels, by falling scale.
+        level: ``(n,)`` number of the level of each cell that is asked about.
+        rows: ``(n,)`` row of each cell in its level.
+        columns: ``(n,)`` column of each cell in its level.
+        least: How many cells have to have passed, the one asked about included; or a tenth of
+            those that there are, if that is less.
         factor: Ratio of the scales of neighbouring levels.
 
     Returns:

@@ -25,12 +25,12 @@ _TIGHT = 0.9
 
 
 class OutputStage:
-    """O-Net.
+    """O-Net, the last network, on the squares that R-Net has left.
 
     Args:
-        session: The network.
+        session: O-Net.
         threshold: Lowest score of a face.
-        mirror: Which crops it is shown mirrored as well; see
+        mirror: Which crops O-Net is shown mirrored as well; see
             :class:`mtcnn_core.settings.detector.DetectorSettings`.
         stopwatch: Told the time spent in ``crop``.
     """
@@ -56,7 +56,7 @@ class OutputStage:
         return found
 
     def landmarks(self, photos: Sequence[Squares]) -> list[Floats]:
-        """Places the landmarks of faces: in a tight square about each, better than where found.
+        """Places the landmarks of faces, by a tight square about each of them.
 
         Args:
             photos: The boxes of the faces of each photo, not yet square.

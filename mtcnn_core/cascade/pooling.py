@@ -22,7 +22,7 @@ Pooled = tuple[bx.Boxes, bx.Scores]
 
 
 def strongest(found: Candidates, overlap: float, views: int) -> Pooled:
-    """As in the paper: the box with the highest score stays, with that score.
+    """Keeps of overlapping boxes the one with the highest score, as the paper does.
 
     Args:
         found: The candidates.
@@ -37,7 +37,7 @@ def strongest(found: Candidates, overlap: float, views: int) -> Pooled:
 
 
 def supported(found: Candidates, overlap: float, views: int) -> Pooled:
-    """What more candidates agree on is more likely a face.
+    """Takes the mean of overlapping boxes; what more of them agree on is more likely a face.
 
     The support of a candidate is the sum of the probabilities of those that overlap it by half,
     itself included, for two views. The box that stays is the mean of all that overlap it, by their
@@ -48,7 +48,7 @@ def supported(found: Candidates, overlap: float, views: int) -> Pooled:
     Args:
         found: The candidates.
         overlap: Intersection over union above which the weaker one goes.
-        views: In which they were looked for.
+        views: In how many views the candidates were looked for.
 
     Returns:
         Boxes and scores by falling score.

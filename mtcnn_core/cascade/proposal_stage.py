@@ -30,10 +30,10 @@ class _Scan(NamedTuple):
 
 
 class ProposalStage:
-    """P-Net.
+    """P-Net, the first network, on every level of the pyramid.
 
     Args:
-        session: The network.
+        session: P-Net.
         settings: The first threshold, ``nms_level``, ``nms_proposals`` and ``min_neighbours``.
         stopwatch: Told the time spent in ``nms``.
     """

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 
 def logit(probability: float) -> float:
-    """The number whose :func:`sigmoid` is a probability in (0, 1)."""
+    """Returns the number whose :func:`sigmoid` is a probability in (0, 1)."""
     return math.log(probability / (1 - probability))
 
 
 def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities; of the difference of two scores it is their softmax."""
+    """Returns the probabilities of logits; for the difference of two scores, their softmax."""
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

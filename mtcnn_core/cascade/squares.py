@@ -20,7 +20,7 @@ class Squares:
     """Squares of one photo.
 
     Attributes:
-        pyramid: Of the photo.
+        pyramid: The photo at all scales.
         boxes: float32 ``(n, 4)``, in pixels of the photo.
     """
 
@@ -35,12 +35,12 @@ def look(
 
     Args:
         session: The network.
-        photos: The squares of each.
+        photos: The squares of each photo.
         stopwatch: Told the time spent in ``crop``.
-        mirrored: Whether it is shown the crops mirrored.
+        mirrored: Whether the network is shown the crops mirrored.
 
     Returns:
-        Its heads for each photo, ``(n, c)``; they are the caller's.
+        The network's heads for each photo, ``(n, c)``; they are the caller's.
     """
     bounds = [0, *accumulate(len(photo.boxes) for photo in photos)]
     starts, ends = bounds[:-1], bounds[1:]

@@ -22,7 +22,7 @@ class View:
     Attributes:
         min_face: Side in pixels of the smallest face looked for.
         mirrored: Left becomes right.
-        degrees: By which the photo is turned clockwise about its centre.
+        degrees: How far the photo is turned clockwise about its centre.
     """
 
     min_face: float
@@ -30,7 +30,7 @@ class View:
     degrees: float = 0
 
     def of(self, image: NDArray[np.uint8], size: tuple[int, int]) -> ViewOfPhoto:
-        """Looks at a photo.
+        """Returns a photo as this view shows it.
 
         Args:
             image: uint8 ``(h, w, 3)`` RGB.
@@ -84,7 +84,7 @@ class ViewOfPhoto:
 
 
 def unmirrored(heads: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What O-Net says of mirrored crops, as if it had seen them the right way round.
+    """Returns what O-Net says of mirrored crops as if it had seen them the right way round.
 
     Args:
         heads: ``(n, 15)``: logit, offsets of x1, y1, x2, y2, five x and five y of the landmarks
@@ -116,7 +116,7 @@ def _turn(width: int, height: int, degrees: float) -> tuple[NDArray[np.float64],
 
 
 def _from_pixel_centres(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same for OpenCV, whose pixel ``i`` has its centre at ``i`` and not at ``i + 0.5``."""
+    """A matrix as OpenCV wants it, whose pixel ``i`` has its centre at ``i``, not ``i + 0.5``."""
     linear, shift = matrix[:, :2], matrix[:, 2]
     return np.column_stack([linear, shift + linear @ (0.5, 0.5) - 0.5])
 
@@ -131,7 +131,8 @@ def _scaled(
     Args:
         matrix: Image -> image.
         scale: x, y: pixels of the first image for one of its original.
-        seen_scale: The same of the second; that of the first by default.
+        seen_scale: x, y: pixels of the second image for one of its original; those of the first
+            by default.
     """
     seen_scale = scale if seen_scale is None else seen_scale
     linear, shift = matrix[:, :2], matrix[:, 2]

@@ -95,8 +95,8 @@ def kept_faces(faces: Faces, width: int, height: int, policy: Keep) -> NDArray[n
 
     Args:
         faces: Faces of the photo.
-        width: Of the photo.
-        height: Of the photo.
+        width: Width of the photo in pixels.
+        height: Height of the photo in pixels.
         policy: ``all``; ``largest`` box; ``center``: largest area minus twice the squared
             distance of the box's centre from the photo's (davidsandberg/facenet); ``best`` score.
             The first of equals.

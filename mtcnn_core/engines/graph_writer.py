@@ -41,13 +41,13 @@ class GraphWriter:
         return int(self.mixing.shape[1])
 
     def add(self, operator: str, inputs: list[str], **attributes: Any) -> str:
-        """Adds an operator; returns the name of its output."""
+        """Adds an operator and returns the name of its output."""
         output = f"{operator.lower()}{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, inputs, [output], **attributes))
         return output
 
     def affine(self, x: str, name: str, weight: Floats, bias: Floats, *, pad: bool = False) -> str:
-        """A convolution, its input channels padded to those there are, or a dense layer."""
+        """Adds a dense layer, or a convolution over as many input channels as there are."""
         if weight.ndim == 2:
             return self.add("Gemm", [x, *self._pair(name, weight.T, bias)])
         out = padded(len(bias)) if pad else len(bias)
@@ -57,17 +57,17 @@ class GraphWriter:
         return self.add("Conv", [x, *self._pair(name, kernel, _filled(bias, out))])
 
     def scale(self, x: str, name: str, factors: Floats, rank: int) -> str:
-        """Each channel times its factor."""
+        """Adds the product of each channel and its factor."""
         if rank == 4:
             factors = _filled(factors, self.channels).reshape(-1, 1, 1)
         return self.add("Mul", [x, self._constant(name, factors)])
 
     def shift(self, x: str, name: str, amount: float) -> str:
-        """Every value plus an amount."""
+        """Adds the sum of every value and an amount."""
         return self.add("Add", [x, self._constant(name, np.full(1, amount, np.float32))])
 
     def pool(self, x: str, side: int) -> str:
-        """The maximum of windows two apart; those at the far edges may be partial, as in Caffe."""
+        """Adds the maximum of windows two apart, partial ones at the far edges included."""
         return self.add("MaxPool", [x], kernel_shape=[side, side], strides=[2, 2], ceil_mode=1)
 
     def _pair(self, name: str, weight: Floats, bias: Floats) -> tuple[str, str]:
@@ -78,7 +78,7 @@ class GraphWriter:
         return name
 
     def model(self, name: str, pixels: int, rank: int) -> onnx.ModelProto:
-        """The finished model; the output of the last node is ``heads``."""
+        """Returns the finished model; the output of the last node is ``heads``."""
         self.nodes[-1].output[0] = "heads"
         graph = helper.make_graph(
             self.nodes,

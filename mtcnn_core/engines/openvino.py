@@ -1,4 +1,9 @@
-"""OpenVINO: R-Net and O-Net, in bfloat16 where asked for, and models in ``.xml`` files."""
+"""OpenVINO: R-Net and O-Net, in bfloat16 where asked for, and models in ``.xml`` files.
+
+Precision bf16 computes R-Net and O-Net in bfloat16: WIDER FACE AP within 0.002; bf16-all P-Net too:
+an AP up to 0.005 lower. Against ONNX Runtime they take 0.86 and 0.77 of the time a photo; machine
+code of LLVM, in float32, half.
+"""
 
 from __future__ import annotations
 

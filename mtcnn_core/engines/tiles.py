@@ -18,10 +18,10 @@ class Window(NamedTuple):
     """A stretch of a level's side and the cells that are computed from it.
 
     Attributes:
-        begin: Its first pixel, even; below 0 if it is filled up before.
-        length: Pixels; some may lie beyond the side.
-        start: The first cell wanted of it.
-        stop: After the last.
+        begin: First pixel, even; below 0 if the stretch is filled up before the side.
+        length: Length in pixels, some of which may lie beyond the side.
+        start: First cell that is wanted.
+        stop: Cell after the last that is wanted.
     """
 
     begin: int
@@ -41,7 +41,7 @@ class Tiling(Protocol):
     """A way of cutting levels; no cell's value depends on it."""
 
     def tiles(self, height: int, width: int) -> Sequence[Tile]:
-        """Tiles with all cells of a level of so many pixels."""
+        """Returns tiles that together hold all cells of a level of so many pixels."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Strips:
     """Strips over the whole width.
 
     Attributes:
-        cells: About so many in a strip.
+        cells: About how many cells a strip has.
     """
 
     cells: int
 
     def tiles(self, height: int, width: int) -> Sequence[Tile]:
-        """Tiles with all cells of a level of so many pixels."""
+        """Returns tiles that together hold all cells of a level of so many pixels."""
         columns = count_cells(width)
         step = max(8, self.cells // columns)
         whole = Window(0, width, 0, columns)
@@ -77,7 +77,7 @@ class Buckets:
     largest: int
 
     def tiles(self, height: int, width: int) -> Sequence[Tile]:
-        """Tiles with all cells of a level of so many pixels."""
+        """Returns tiles that together hold all cells of a level of so many pixels."""
         return [
             Tile(rows, columns)
             for rows in self._windows(height)
@@ -106,7 +106,7 @@ class FixedTiles:
     widths: tuple[int, ...]
 
     def tiles(self, height: int, width: int) -> Sequence[Tile]:
-        """Tiles with all cells of a level of so many pixels."""
+        """Returns tiles that together hold all cells of a level of so many pixels."""
         return _cheapest(height, width, self.heights, self.widths)
 
 

@@ -16,8 +16,8 @@ def to_rgb(image: Image.Image, header: ImageHeader) -> Image.Image:
     their high byte.
 
     Args:
-        image: Loaded.
-        header: Of its file.
+        image: The image, its pixels loaded.
+        header: Header of the image's file.
 
     Raises:
         UnsupportedImage: Float, LAB or 32-bit integer samples.

@@ -39,7 +39,7 @@ def rgb_pixels(image: Image.Image) -> NDArray[np.uint8]:
     9; through `numpy.asarray` these are 2.2 and 17.
 
     Args:
-        image: In mode RGB.
+        image: A loaded image in mode RGB.
 
     Returns:
         `(h, w, 3)` uint8 RGB, C-contiguous, writable.

@@ -44,7 +44,7 @@ def arrangements(network: Network, tensors: Sequence[Tensor]) -> Iterator[list[P
 
     Args:
         network: The architecture.
-        tensors: In the order of the file, among any others.
+        tensors: Arrays in the order of the file, among any others.
 
     Raises:
         WeightsError: There is no such way, or several arrays would do for one layer.

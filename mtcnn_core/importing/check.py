@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.cascade.pyramid import Pyramid
 from mtcnn_core.faces import Faces
 from mtcnn_core.images.photo import decode
@@ -32,8 +33,8 @@ class Outcome:
     """What weights find in the check photo.
 
     Attributes:
-        faces: How many.
-        score: Of the best one; 0 without any.
+        faces: How many faces were found.
+        score: Score of the best face; 0 without any.
         box_error: Largest difference of a side of its box from the face's, in pixels.
         landmark_error: Largest distance of a landmark from the face's, in pixels.
         misread: Networks that would answer better if their arrays were in another order; the
@@ -91,28 +92,26 @@ def outcome(found: Faces, face: Faces) -> Outcome:
 
 @functools.cache
 def face() -> Faces:
-    """The face in the check photo, as the original weights find it."""
+    """Returns the face in the check photo, as the original weights find it."""
     return _detect(load_default())
 
 
 def _detect(weights: Weights) -> Faces:
-    from mtcnn_core.cascade.detector import FaceDetector  # which imports this package
-
     return FaceDetector(weights=weights).detect(photo())
 
 
 @functools.cache
 def photo() -> NDArray[np.uint8]:
-    """The check photo: uint8 ``(h, w, 3)`` RGB."""
+    """Returns the check photo, uint8 ``(h, w, 3)`` RGB."""
     return decode(_FILE.read_bytes())
 
 
 @functools.cache
 def crops(side: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Squares of the check photo, some around the face and some beside it.
+    """Returns squares of the check photo, some around the face and some beside it.
 
     Args:
-        side: Of the input of a network.
+        side: Side of the input of a network.
 
     Returns:
         ``(n, side, side, 3)`` RGB from 0 to 255, and which of them show the face.

@@ -35,7 +35,7 @@ def export_onnx(weights: Weights, folder: Path) -> list[Path]:
     """Writes ``mtcnn-p.onnx``, ``mtcnn-r.onnx`` and ``mtcnn-o.onnx``.
 
     Args:
-        weights: Of the three networks.
+        weights: Arrays of the three networks.
         folder: Made if it is not there; files of these names in it are replaced.
 
     Returns:
@@ -54,12 +54,12 @@ def export_onnx(weights: Weights, folder: Path) -> list[Path]:
             written.append(file)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise WeightsError(f"cannot write to {folder}: {reason}") from error
+        raise WeightsError(f"cannot write to '{folder}': {reason}") from error
     return written
 
 
 def public_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
-    """The graph of one network, for any runtime; see the head of this file."""
+    """Returns the graph of one network, for any runtime; see the head of this file."""
     name, head_names = _NAMES[network.name]
     nodes: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []

@@ -55,7 +55,9 @@ def _read_folder(folder: Path) -> dict[Path, list[Tensor]]:
         except WeightsError as error:
             failed = failed or error
     if not files:
-        raise failed or WeightsError(f"there is no file with weights in the folder {folder}")
+        raise failed or WeightsError(
+            f"there is no file with weights in the folder '{folder}': give another"
+        )
     return files
 
 
@@ -63,7 +65,8 @@ def read_file(path: Path) -> list[Tensor]:
     """Reads the arrays of one file.
 
     Raises:
-        WeightsError: It cannot be read, is none of the known formats, is damaged or hides code.
+        WeightsError: The file cannot be read, is none of the known formats, is damaged or hides
+            code.
     """
     data = _read(path)
     try:
@@ -99,11 +102,11 @@ def _read(path: Path) -> bytes:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
-        raise WeightsError(f"cannot read {path}: {why}") from error
+        raise WeightsError(f"cannot read '{path}': {why}") from error
     if len(data) > MAX_BYTES:
-        raise WeightsError(f"{path} is too large: the three networks are 2 MB")
+        raise WeightsError(f"'{path}' is too large: the three networks are 2 MB")
     if not data:
-        raise WeightsError(f"{path} is empty")
+        raise WeightsError(f"'{path}' is empty: give another file")
     return data
 
 

@@ -38,8 +38,8 @@ class Orientation:
         kernel: Axes of the kernels; with w before h they are for transposed images, or h and w
             are merely in this order.
         flatten: Order in which the first dense layer reads its input.
-        colours: Of the images, RGB or BGR.
-        pixels: What they are made of them; a key of :data:`PIXELS`.
+        colours: Order of the colours of the images, RGB or BGR.
+        pixels: What is made of their pixels; a key of :data:`PIXELS`.
         slope: 1, or -1 where the files hold the negative of the slopes.
         face: Which class is face.
         boxes: Order of the offsets.
@@ -61,13 +61,13 @@ class Orientation:
 
 
 def ordered(axes: Iterable[str], wanted: str) -> list[int]:
-    """Places of the wanted axes among those there are."""
+    """Returns the places of the wanted axes among those there are."""
     places = list(axes)
     return [places.index(axis) for axis in wanted]
 
 
 def arranged(network: Network, parts: list[Parts], orientation: Orientation) -> Arrays:
-    """The arrays of a network as they have to be, from what was found and how it is laid out."""
+    """Returns the arrays of a network as they have to be, from those found and their layout."""
     arrays: dict[str, Floats] = {}
     for each in parts:
         layer, bias = each.layer, each.bias

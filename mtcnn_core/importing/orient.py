@@ -48,7 +48,7 @@ class Reading:
 
 
 def oriented(network: Network, arrangements: Iterable[list[Parts]]) -> Reading:
-    """The way to read a network in which it answers as expected.
+    """Returns the way to read a network in which it answers as expected.
 
     Args:
         network: The architecture.
@@ -76,7 +76,7 @@ def oriented(network: Network, arrangements: Iterable[list[Parts]]) -> Reading:
 
 
 def readings(network: Network, arrangements: Iterable[list[Parts]]) -> Iterator[Reading]:
-    """Yields all ways to read a network, those of the likeliest images first."""
+    """Yields all ways to read a network, those for the likeliest images first."""
     crops, _ = check.crops(network.side)
     ways = [(parts, kernel) for parts in arrangements for kernel in _kernels(parts)]
     for images, (parts, kernel) in product(product((1, -1), PIXELS, ("RGB", "BGR")), ways):

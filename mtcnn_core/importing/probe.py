@@ -18,7 +18,7 @@ Floats = NDArray[np.float32]
 
 
 def convolved(network: Network, arrays: Arrays, crops: Floats) -> Floats:
-    """What the convolutions of a network's body make of crops.
+    """Returns what the convolutions of a network's body make of crops.
 
     Args:
         network: The architecture.
@@ -71,7 +71,7 @@ def _session(network: Network) -> Any:
 
 
 def heads(network: Network, arrays: Arrays, features: Floats) -> dict[str, Floats]:
-    """What the rest of a network makes of the convolved crops.
+    """Returns what the rest of a network makes of the convolved crops.
 
     Args:
         network: The architecture.

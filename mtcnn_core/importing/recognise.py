@@ -76,11 +76,11 @@ def examine(weights: Weights) -> check.Outcome:
 
 
 def proven(paths: Sequence[Path]) -> Recognised:
-    """As :func:`recognise`, of weights that pass the check.
+    """Reads the three networks as :func:`recognise` does, and refuses those that fail the check.
 
     Raises:
-        WeightsError: As there.
-        UnprovenError: They do not pass.
+        WeightsError: As for :func:`recognise`.
+        UnprovenError: The weights fail the check.
     """
     found = recognise(paths)
     if not found.outcome.passed:

@@ -29,7 +29,7 @@ class Model:
     """What is noted of imported weights.
 
     Attributes:
-        name: Under which they were imported.
+        name: Name under which they were imported.
         digests: Network -> digest.
         sources: File -> its SHA-256.
         layouts: Network -> how the arrays were laid out in those files.
@@ -86,7 +86,7 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
             shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise WeightsError(f"cannot write the model folder {folder}: {reason}") from error
+        raise WeightsError(f"cannot write the model folder '{folder}': {reason}") from error
     return model
 
 
@@ -106,7 +106,7 @@ def _sha256(file: Path) -> str:
 
 
 def models() -> list[Model]:
-    """The imported models, by name.
+    """Returns the imported models, by name.
 
     Raises:
         WeightsError: What is noted of one of them is damaged.
@@ -117,7 +117,7 @@ def models() -> list[Model]:
 
 
 def model(name: str) -> Model:
-    """What is noted of the original weights or an imported model.
+    """Returns what is noted of the original weights or an imported model.
 
     Raises:
         WeightsError: There is no such model.
@@ -137,4 +137,6 @@ def _record(file: Path) -> Model:
         values: Any = json.loads(file.read_text(encoding="utf-8"))
         return Model(**values)
     except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"{file} is damaged: remove {file.parent}, import it again") from error
+        raise WeightsError(
+            f"'{file}' is damaged: remove '{file.parent}', and import the model again"
+        ) from error

@@ -68,7 +68,7 @@ def cut(
         index: ``(n,)`` the image of each crop.
         first: ``(n, 2)`` x, y of the centre of its first pixel, counted from that of the image's.
         step: ``(n, 2)`` from one of its pixels to the next.
-        side: Of the crops.
+        side: Side of the crops.
 
     Returns:
         float32 ``(n, side, side, 3)``, 0 to 255.
@@ -98,7 +98,7 @@ def write(processor: Processor, side: int) -> str:
 
     Args:
         processor: What it is written for.
-        side: Of the crops.
+        side: Side of the crops.
     """
     module = ir.Module()
     code = FunctionWriter(

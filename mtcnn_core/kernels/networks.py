@@ -41,8 +41,8 @@ class LlvmProposals(_Llvm):
     """P-Net, for images of any shape.
 
     Args:
-        weights: Its weights.
-        processor: What computes it.
+        weights: Arrays of all three networks.
+        processor: What computes it; the one at hand by default.
     """
 
     def __init__(self, weights: Weights, processor: Processor | None = None) -> None:
@@ -70,12 +70,12 @@ class LlvmProposals(_Llvm):
 
 
 class LlvmCrops(_Llvm):
-    """R-Net or O-Net.
+    """R-Net or O-Net, for any number of crops.
 
     Args:
-        network: Which of them.
-        weights: Its weights.
-        processor: What computes it.
+        network: R-Net or O-Net.
+        weights: Arrays of all three networks.
+        processor: What computes it; the one at hand by default.
     """
 
     def __init__(

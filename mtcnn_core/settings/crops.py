@@ -29,7 +29,7 @@ class CropSettings:
         margin_pixels: For ``margin_pixels``: what is added to width and height, half on each side.
         keep: Which faces of a photo are kept, see :func:`mtcnn_core.crops.alignment.kept_faces`.
         format: File format of a stored crop; ``none`` stores the rest of the row and no picture.
-        quality: Of a stored JPEG; chroma is not subsampled.
+        quality: Quality of a stored JPEG; chroma is not subsampled.
     """
 
     size: Annotated[int, Field(ge=8, le=4096)] = 160

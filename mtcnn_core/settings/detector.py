@@ -24,7 +24,7 @@ Threshold = Annotated[float, Field(gt=0, lt=1)]
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class DetectorSettings:
-    """What the cascade looks for.
+    """What a detector looks for, and with what.
 
     Attributes:
         min_face: Side in pixels of the smallest face to find. The cost of P-Net falls with its
@@ -32,8 +32,8 @@ class DetectorSettings:
         factor: Ratio of neighbouring pyramid scales.
         thresholds: Lowest score that passes P-Net, R-Net and O-Net.
         nms_level: Overlap (intersection over union) allowed within a pyramid level.
-        nms_proposals: The same across levels.
-        nms_refined: The same after R-Net.
+        nms_proposals: Overlap allowed across levels.
+        nms_refined: Overlap allowed after R-Net.
         min_neighbours: How many cells must have passed P-Net about a proposal, itself included,
             for R-Net to look at it; near borders a tenth of them is enough. 0 asks R-Net about
             every proposal.
@@ -52,14 +52,12 @@ class DetectorSettings:
             name in the models folder. O-Net then adds the landmarks, and the settings of the other
             stages have no effect.
         ssd: How an SSD model is fed, and how sure it has to be.
-        weights: Of the networks: "original", or the name or path of an imported model.
+        weights: Weights of the networks: "original", or the name or path of an imported model.
         device: What the networks run on.
-        engine: What computes them: "llvm", machine code for the processor at hand, the fastest on
-            a CPU; "onnxruntime"; "openvino", which leaves P-Net to ONNX Runtime unless that is in
-            bfloat16; "auto", llvm on the CPU and onnxruntime elsewhere.
-        precision: Of openvino. bf16 computes R-Net and O-Net in bfloat16: WIDER FACE AP within
-            0.002; bf16-all P-Net too: an AP up to 0.005 lower. Against ONNX Runtime they take 0.86
-            and 0.77 of the time a photo; llvm, in float32, half.
+        engine: What computes them: an engine of :mod:`mtcnn_core.engines`, or "auto", the first of
+            them that may serve the device and can compute here: the fastest.
+        precision: What the engine computes in, where it has the choice; "f32" is exact. What the
+            others cost and gain is told in the engine's file.
     """
 
     min_face: MinFace = 20

@@ -12,7 +12,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 @validated(frozen=True, config=ConfigDict(extra="forbid"))
 class SsdSettings:
-    """Of the detector when it is an SSD model; of no effect on the cascade.
+    """How an SSD model is used as the detector; without effect on the cascade.
 
     The defaults suit the models of Open Model Zoo, which take colours as they are in the file.
 
@@ -21,8 +21,8 @@ class SsdSettings:
             of the easy faces, and 68 % of what it finds is right; 0.4 finds 86 %, 87 % right.
         label: Number of the class that is a face, for models that know several; null takes all.
         colours: Order of the colours.
-        mean: Taken from the colours (0 to 255) first, in that order.
-        scale: The difference is divided by this.
+        mean: What is taken from the colours (0 to 255) first, in that order.
+        scale: What the difference is divided by.
     """
 
     threshold: Annotated[float, Field(ge=0.001, le=0.999)] = 0.2

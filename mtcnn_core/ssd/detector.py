@@ -45,13 +45,13 @@ class SsdDetector:
     calling thread only.
 
     Args:
-        settings: What to look for; of those of the cascade, the smallest face counts.
-        weights: Of O-Net; those of the settings by default.
+        settings: What to look for; of the cascade's settings, only the smallest face counts.
+        weights: Weights of O-Net; those of the settings by default.
         stopwatch: Told the time spent in ``pyramid``, ``ssd``, ``crop`` and ``onet``.
 
     Raises:
-        mtcnn_core.weights.WeightsError: The model is not there or not an SSD one, or the weights
-            are not installed or imported.
+        mtcnn_core.weights.errors.WeightsError: The model is not there or not an SSD one, or the
+            weights are not installed or imported.
         mtcnn_core.engines.errors.DeviceError: The device or the engine is not there.
     """
 

@@ -22,9 +22,9 @@ class ModelFiles:
     """A model as it lies on the disk.
 
     Attributes:
-        path: Of the ``.xml`` or ``.onnx``.
-        graph: What is in it.
-        weights: What is in the ``.bin`` beside an ``.xml``; nothing for ONNX.
+        path: Path of the ``.xml`` or ``.onnx``.
+        graph: Contents of that file.
+        weights: Contents of the ``.bin`` beside an ``.xml``; empty for ONNX.
     """
 
     path: Path
@@ -33,12 +33,12 @@ class ModelFiles:
 
     @property
     def is_ir(self) -> bool:
-        """Whether it is an intermediate representation of OpenVINO; otherwise ONNX."""
+        """Whether the model is an intermediate representation of OpenVINO rather than ONNX."""
         return self.path.suffix == IR
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 over both, wherever they lie."""
+        """SHA-256 over the contents of both files, wherever they lie."""
         digest = hashlib.sha256(self.graph)
         digest.update(hashlib.sha256(self.weights).digest())
         return digest.hexdigest()
@@ -48,8 +48,8 @@ def find_model(name: str) -> Path:
     """Finds the ``.xml`` or ``.onnx`` of a model.
 
     Args:
-        name: Its path, with or without the ending, or that of a folder that holds a file of its
-            own name; or its name in the models folder.
+        name: Path of the model, with or without the ending, or of a folder that holds a file of
+            the folder's name; or its name in the models folder.
 
     Raises:
         ModelError: There is none.

@@ -24,8 +24,8 @@ class ImageInput:
     """The input of a model.
 
     Attributes:
-        width: In pixels.
-        height: In pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         channels_last: ``(1, h, w, 3)`` rather than ``(1, 3, h, w)``.
         dtype: float32, float16 or uint8.
     """
@@ -37,7 +37,7 @@ class ImageInput:
 
     @classmethod
     def of(cls, inputs: Sequence[Port], outputs: int) -> ImageInput:
-        """Looks at what a model says of itself.
+        """Returns the input of an SSD detector, by what a model says of itself.
 
         Args:
             inputs: What the model takes.
@@ -62,7 +62,7 @@ class ImageInput:
         return cls(width, height, channels_last, dtype)
 
     def blob(self, pixels: NDArray[np.uint8], settings: SsdSettings) -> NDArray[Any]:
-        """Makes an image what the model wants to see, without regard to its aspect."""
+        """Returns an image as the model wants to see it, without regard to its aspect."""
         blob = cv2.dnn.blobFromImage(
             pixels,
             1 / settings.scale,
@@ -76,7 +76,7 @@ class ImageInput:
 
 
 def rows_of(output: NDArray[Any]) -> Rows:
-    """What a model has found.
+    """Returns what a model has found.
 
     Args:
         output: ``(1, 1, n, 7)``: image, label, confidence, x1, y1, x2, y2 as fractions; a negative

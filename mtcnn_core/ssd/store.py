@@ -37,7 +37,7 @@ def keep_model(model: ModelFiles, name: str, *, replace: bool = False) -> Path:
         return _write(model, folder)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise ModelError(f"cannot write the model folder {folder}: {reason}") from error
+        raise ModelError(f"cannot write the model folder '{folder}': {reason}") from error
 
 
 def _write(model: ModelFiles, folder: Path) -> Path:

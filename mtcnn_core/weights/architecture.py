@@ -11,8 +11,8 @@ class Layer:
 
     Attributes:
         name: Prefix of its arrays.
-        shape: Of the weight: ``(out, in, h, w)`` for a convolution, ``(out, in)`` for a dense
-            layer.
+        shape: Shape of the weight: ``(out, in, h, w)`` for a convolution, ``(out, in)`` for a
+            dense layer.
         pool: Side of the max-pooling window after the activation (stride 2, ceil), 0 for none.
     """
 

@@ -79,4 +79,6 @@ def _read(file: Path) -> Weights:
                 arrays.setdefault(network, {})[name] = stored[key]
         return Weights(arrays)
     except Exception as error:  # what damage leads to depends on the byte that is damaged
-        raise WeightsError(f"{file} is damaged, import the model again: {reason(error)}") from error
+        raise WeightsError(
+            f"'{file}' is damaged ({reason(error)}): import the model again"
+        ) from error

@@ -47,11 +47,11 @@ def _read_wheel(network: Network) -> Arrays:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"cannot read the weights {path}: reinstall them with `pip install 'mtcnn==1.0.0'`"
+            f"cannot read the weights '{path}': reinstall them with `pip install 'mtcnn==1.0.0'`"
         ) from error
     if hashlib.sha256(data).hexdigest() != _WHEEL_SHA256[network.name]:
         raise WeightsError(
-            f"{path} is not the file of mtcnn 1.0.0: reinstall it with "
+            f"'{path}' is not the file of mtcnn 1.0.0: reinstall it with "
             "`pip install --force-reinstall --no-deps 'mtcnn==1.0.0'`"
         )
     # Imported here: imported weights are read without it.

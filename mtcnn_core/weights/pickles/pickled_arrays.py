@@ -33,7 +33,7 @@ class Buildable:
     value: Any = None
 
     def build(self, state: Any, file: BinaryIO) -> None:
-        """Takes the state; some of it may follow in the file."""
+        """Takes the state of the value; some of it may follow in the file."""
         raise NotImplementedError
 
 
@@ -104,9 +104,9 @@ class Storage:
     """The numbers that PyTorch's tensors are views of.
 
     Attributes:
-        size: How many there are.
-        dtype: Of each.
-        data: All of them, once they are read.
+        size: How many numbers there are.
+        dtype: Type of each number.
+        data: The numbers, once they are read.
     """
 
     size: int
@@ -124,10 +124,10 @@ class TorchTensor(Deferred):
     stride: tuple[int, ...]
 
     def array(self) -> NDArray[Any]:
-        """The view.
+        """Returns the view.
 
         Raises:
-            ValueError: It reaches beyond its storage, or would be larger than that.
+            ValueError: The view reaches beyond its storage, or would be larger than that.
         """
         data = self.storage.data
         if data is None:

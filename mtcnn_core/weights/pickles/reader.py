@@ -26,15 +26,15 @@ def read_pickle(file: BinaryIO, source: str, persistent: Persistent | None = Non
     """Reads one pickle from a file, to the byte after it.
 
     Args:
-        file: At its first byte.
-        source: What to call it in errors.
+        file: The file, at the first byte of the pickle.
+        source: What to call the file in errors.
         persistent: Answers references to what lies outside the pickle.
 
     Returns:
         Dicts, lists, tuples, strings, bytes, numbers and arrays.
 
     Raises:
-        WeightsError: It is damaged, or it names anything but arrays.
+        WeightsError: The pickle is damaged, or it names anything but arrays.
     """
     try:
         return _Reader(file, source, persistent).read()

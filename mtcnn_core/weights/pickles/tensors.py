@@ -23,8 +23,8 @@ class Tensor:
     """An array somewhere in a file.
 
     Attributes:
-        path: Where it is: the names of the groups around it, then its own.
-        array: Of any shape and floating-point type.
+        path: Names of the groups around the array, then its own.
+        array: The array, of any shape and floating-point type.
     """
 
     path: tuple[str, ...]
@@ -32,12 +32,12 @@ class Tensor:
 
     @property
     def parent(self) -> tuple[str, ...]:
-        """The group it is in: as a rule that of one layer."""
+        """Path of the group that the array is in, as a rule that of one layer."""
         return self.path[:-1]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its shape without the sides of length 1."""
+        """Shape of the array without the sides of length 1."""
         return tuple(side for side in self.array.shape if side != 1)
 
 
@@ -45,12 +45,12 @@ class Deferred:
     """An array that can be made only when the whole file has been read."""
 
     def array(self) -> NDArray[Any]:
-        """The array."""
+        """Returns the array."""
         raise NotImplementedError
 
 
 def split(name: str) -> tuple[str, ...]:
-    """A name such as ``pnet/conv1.weight:0`` as a path."""
+    """Returns a name such as ``pnet/conv1.weight:0`` as a path."""
     return tuple(re.split(r"[./]", re.sub(r":\d+$", "", name)))
 
 

@@ -124,14 +124,16 @@ def test_damaged_arrays_are_refused(folder: Path, found: Recognised) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1  # the archive has checksums
     file.write_bytes(data)
-    with pytest.raises(WeightsError, match=r"weights\.npz is damaged"):
+    with pytest.raises(WeightsError, match=r"weights\.npz' is damaged"):
         load_weights("mine")
 
 
 def test_arrays_of_something_else_are_refused(folder: Path, found: Recognised) -> None:
     save("mine", found)
     np.savez(folder / "mine" / "weights.npz", a=np.ones(3, np.float32))
-    with pytest.raises(WeightsError, match="is damaged, import the model again: the arrays do not"):
+    with pytest.raises(
+        WeightsError, match="is damaged \(the arrays do not .*: import the model again"
+    ):
         load_weights("mine")
 
 
@@ -147,7 +149,7 @@ def test_exchanged_arrays_are_refused(folder: Path, found: Recognised, other: Re
 def test_a_damaged_record_is_refused(record: str, folder: Path, found: Recognised) -> None:
     save("mine", found)
     (folder / "mine" / "model.json").write_bytes(record.encode("latin-1"))
-    with pytest.raises(WeightsError, match=r"model\.json is damaged: remove "):
+    with pytest.raises(WeightsError, match=r"model\.json' is damaged: remove "):
         models()
 
 
