@@ -60,66 +60,84 @@ def export_onnx(weights: Weights, folder: Path) -> list[Path]:
 
 def public_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
     """Returns the graph of one network, for any runtime; see the head of this file."""
-    name, head_names = _NAMES[network.name]
-    nodes: list[onnx.NodeProto] = []
-    constants: list[onnx.TensorProto] = []
-
-    def add(operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
-        return output
-
-    def constant(key: str, value: Floats) -> str:
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(value), key))
-        return key
-
-    def layer_of(x: str, layer: Layer, output: str) -> str:
-        weight = _transposed(network, layer, arrays[f"{layer.name}.weight"])
-        pair = [
-            constant(f"{output}.weight", weight),
-            constant(f"{output}.bias", arrays[f"{layer.name}.bias"]),
-        ]
-        if weight.ndim == 4:
-            return add("Conv", [x, *pair], output, kernel_shape=list(weight.shape[2:]))
-        return add("Gemm", [x, *pair], output, transB=1)
-
+    graph = _PublicGraph(network, arrays)
     x = "data"
     for number, layer in enumerate(network.body, 1):
-        if len(layer.shape) == 2:
-            x = add("Flatten", [x], "flatten")
-        x = layer_of(x, layer, f"conv{number}")
-        slope = arrays[f"{layer.name}.slope"].reshape(-1, *[1] * (len(layer.shape) - 2))
-        x = add("PRelu", [x, constant(f"prelu{number}.slope", slope)], f"prelu{number}")
-        if layer.pool:
-            window = [layer.pool, layer.pool]
-            x = add(
-                "MaxPool", [x], f"pool{number}", kernel_shape=window, strides=[2, 2], ceil_mode=1
-            )
+        x = graph.body_layer(x, layer, number)
+    _, head_names = _NAMES[network.name]
     for head in network.heads:
-        layer_of(x, head, head_names[head.name])
-    add("Softmax", [head_names["score"]], "prob1", axis=1)
-
-    flexible = network is PNET
-    sides = ["width", "height"] if flexible else [network.side, network.side]
-    rest = ["cells_x", "cells_y"] if flexible else []
-    outputs = {"prob1": 2, **{head_names[h.name]: h.shape[0] for h in network.heads[1:]}}
-    graph = helper.make_graph(
-        nodes,
-        name,
-        [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, *sides])],
-        [
-            helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", channels, *rest])
-            for output, channels in outputs.items()
-        ],
-        constants,
-    )
+        graph.layer(x, head, head_names[head.name])
+    graph.add("Softmax", [head_names["score"]], "prob1", axis=1)
     model = helper.make_model(
-        graph,
+        graph.finished(),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         doc_string=_DESCRIPTION,
     )
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+class _PublicGraph:
+    """The nodes and constants of one network while its graph is being written."""
+
+    def __init__(self, network: Network, arrays: Arrays) -> None:
+        self._network = network
+        self._arrays = arrays
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+
+    def add(self, operator: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Adds an operator and returns the name of its output."""
+        self._nodes.append(helper.make_node(operator, inputs, [output], output, **attributes))
+        return output
+
+    def _constant(self, key: str, value: Floats) -> str:
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), key))
+        return key
+
+    def layer(self, x: str, layer: Layer, output: str) -> str:
+        """Adds a convolution or a dense layer."""
+        weight = _transposed(self._network, layer, self._arrays[f"{layer.name}.weight"])
+        pair = [
+            self._constant(f"{output}.weight", weight),
+            self._constant(f"{output}.bias", self._arrays[f"{layer.name}.bias"]),
+        ]
+        if weight.ndim == 4:
+            return self.add("Conv", [x, *pair], output, kernel_shape=list(weight.shape[2:]))
+        return self.add("Gemm", [x, *pair], output, transB=1)
+
+    def body_layer(self, x: str, layer: Layer, number: int) -> str:
+        """Adds a layer with its PReLU and pooling."""
+        if len(layer.shape) == 2:
+            x = self.add("Flatten", [x], "flatten")
+        x = self.layer(x, layer, f"conv{number}")
+        slope = self._arrays[f"{layer.name}.slope"].reshape(-1, *[1] * (len(layer.shape) - 2))
+        slopes = self._constant(f"prelu{number}.slope", slope)
+        x = self.add("PRelu", [x, slopes], f"prelu{number}")
+        if not layer.pool:
+            return x
+        window = {"kernel_shape": [layer.pool] * 2, "strides": [2, 2], "ceil_mode": 1}
+        return self.add("MaxPool", [x], f"pool{number}", **window)
+
+    def finished(self) -> onnx.GraphProto:
+        """Returns the graph with its inputs and outputs."""
+        name, head_names = _NAMES[self._network.name]
+        flexible = self._network is PNET
+        sides = ["width", "height"] if flexible else [self._network.side] * 2
+        rest = ["cells_x", "cells_y"] if flexible else []
+        heads = self._network.heads[1:]
+        outputs = {"prob1": 2, **{head_names[head.name]: head.shape[0] for head in heads}}
+        return helper.make_graph(
+            self._nodes,
+            name,
+            [helper.make_tensor_value_info("data", TensorProto.FLOAT, ["n", 3, *sides])],
+            [
+                helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", channels, *rest])
+                for output, channels in outputs.items()
+            ],
+            self._constants,
+        )
 
 
 def _transposed(network: Network, layer: Layer, weight: Floats) -> Floats:

@@ -11,9 +11,7 @@ import mtcnn_core
 
 ROOT = Path(mtcnn_core.__file__).parent
 # A summary that is no sentence of its own, or tells the reader to do what the function does.
-RIDDLE = re.compile(
-    r"(The same\b|Of |Its |Their |That |As |Likewise|(Yield|Return|Raise|Give|Get)\b)"
-)
+RIDDLE = re.compile(r"(The same\b|(Of|Its|Their|That|As) |(Yield|Return|Raise|Give|Get)\b)")
 # An argument that is explained by what follows the colon only together with another line.
 HALF = re.compile(r"^ +[a-z_]+: (Of |The same\b|By which|That |Which of them)", re.MULTILINE)
 # Names that begin with a capital wherever they stand.

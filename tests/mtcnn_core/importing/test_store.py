@@ -131,9 +131,7 @@ def test_damaged_arrays_are_refused(folder: Path, found: Recognised) -> None:
 def test_arrays_of_something_else_are_refused(folder: Path, found: Recognised) -> None:
     save("mine", found)
     np.savez(folder / "mine" / "weights.npz", a=np.ones(3, np.float32))
-    with pytest.raises(
-        WeightsError, match="is damaged \(the arrays do not .*: import the model again"
-    ):
+    with pytest.raises(WeightsError, match=r"is damaged \(the arrays do not .*: import the model"):
         load_weights("mine")
 
 

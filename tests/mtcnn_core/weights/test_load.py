@@ -51,18 +51,14 @@ def test_they_are_the_same_arrays(file: Path) -> None:
 
 def test_objects_are_refused(file: Path) -> None:
     np.savez(file, **{"pnet.conv1.weight": np.array([{}], object)})  # type: ignore[arg-type]
-    with pytest.raises(
-        WeightsError, match=r"is damaged \(Object arrays .*: import the model again"
-    ):
+    with pytest.raises(WeightsError, match=r"is damaged \(Object arrays .*: import the model"):
         load_weights(str(file))
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not an archive"])
 def test_what_is_no_archive_is_refused(file: Path, data: bytes) -> None:
     file.write_bytes(data)
-    with pytest.raises(
-        WeightsError, match=r"weights\.npz' is damaged \(.*\): import the model again$"
-    ):
+    with pytest.raises(WeightsError, match=r"weights\.npz' is damaged \(.*\): import the model"):
         load_weights(str(file))
 
 
