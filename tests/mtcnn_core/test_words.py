@@ -14,6 +14,8 @@ ROOT = Path(mtcnn_core.__file__).parent
 RIDDLE = re.compile(r"(The same\b|(Of|Its|Their|That|As) |(Yield|Return|Raise|Give|Get)\b)")
 # An argument that is explained by what follows the colon only together with another line.
 HALF = re.compile(r"^ +[a-z_]+: (Of |The same\b|By which|That |Which of them)", re.MULTILINE)
+# What a class of errors is called.
+ERROR = re.compile(r"(Error|Image|ImageTooLarge|ImageTooSmall)$")
 # Names that begin with a capital wherever they stand.
 NAMES = ("ONNX Runtime", "OpenVINO")
 
@@ -47,18 +49,18 @@ def test_an_argument_is_explained_by_its_own_line() -> None:
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
-    """What errors say, with a name for whatever is put in."""
+    """What errors say, with a letter for whatever is put in."""
     for file, tree in _trees():
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
                 continue
-            for said in node.exc.args[:1]:
+            said = node.args[0]
+            if ERROR.search(node.func.id) and isinstance(said, (ast.Constant, ast.JoinedStr)):
                 parts = said.values if isinstance(said, ast.JoinedStr) else [said]
-                text = "".join(
-                    str(part.value) if isinstance(part, ast.Constant) else "x" for part in parts
+                yield (
+                    f"{file}:{node.lineno}",
+                    "".join(str(p.value) if isinstance(p, ast.Constant) else "x" for p in parts),
                 )
-                if isinstance(said, (ast.Constant, ast.JoinedStr)) and " " in text:
-                    yield f"{file}:{node.lineno}", text
 
 
 def test_an_error_begins_small_and_ends_without_a_stop() -> None:
