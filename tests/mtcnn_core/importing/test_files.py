@@ -202,7 +202,7 @@ def test_an_ir_that_is_refused(xml: bytes, constants: bytes, says: str, tmp_path
 
 def test_an_ir_without_its_constants_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(_IR[0])
-    with pytest.raises(WeightsError, match=r"cannot read .*a\.bin: no such file"):
+    with pytest.raises(WeightsError, match=r"cannot read .*a\.bin': no such file"):
         read_file(tmp_path / "a.xml")
 
 
@@ -274,7 +274,7 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"cannot read .*nothing\.npy: no such file"):
+    with pytest.raises(WeightsError, match=r"cannot read .*nothing\.npy': no such file"):
         read_files([tmp_path / "nothing.npy"])
 
 

@@ -75,7 +75,7 @@ def test_a_changed_file_is_refused(name: str, wheel: Path) -> None:
     data = bytearray((wheel / name).read_bytes())
     data[len(data) // 2] ^= 1
     (wheel / name).write_bytes(data)
-    with pytest.raises(WeightsError, match=f"{name} is not the file of mtcnn 1.0.0: reinstall it"):
+    with pytest.raises(WeightsError, match=f"{name}' is not the file of mtcnn 1.0.0: reinstall it"):
         load_default()
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_unpickled_before_its_hash_is_checked(wheel: Path, tmp_path: 
 
 def test_a_missing_file(wheel: Path) -> None:
     (wheel / FILES[1]).unlink()
-    with pytest.raises(WeightsError, match=rf"cannot read .*{FILES[1]}: reinstall them with `pip"):
+    with pytest.raises(WeightsError, match=rf"cannot read .*{FILES[1]}': reinstall them with `pip"):
         load_default()
 
 
