@@ -15,8 +15,8 @@ from jobs.photos.detect import Finder, Found
 from jobs.photos.read import read
 from jobs.sources.source import open_source
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.drawing import draw_faces
 from mtcnn_core.faces import LANDMARKS
+from mtcnn_core.pictures.drawing import draw_faces
 
 
 def detect_photo(url: str, config: Config) -> Found:
@@ -28,8 +28,8 @@ def detect_photo(url: str, config: Config) -> Found:
 
     Raises:
         jobs.messages.errors.UserError: It cannot be read, or is more than one file.
-        mtcnn_core.images.ImageError: It cannot be decoded.
-        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+        mtcnn_core.images.errors.ImageError: It cannot be decoded.
+        mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     source = open_source(url, config.input)
     members = source.list()

@@ -8,17 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.ssd.files import IR, ONNX, SSD, ModelError, read_model
+from mtcnn_core.importing.check import Outcome, check
+from mtcnn_core.importing.recognise import examine, proven, recognise
+from mtcnn_core.importing.store import Model, model, models, save
+from mtcnn_core.settings.models import IR, ONNX, SSD
+from mtcnn_core.settings.ssd import SsdSettings
+from mtcnn_core.ssd.files import read_model
 from mtcnn_core.ssd.session import SsdSession
-from mtcnn_core.ssd.settings import SsdSettings
 from mtcnn_core.ssd.store import keep_model
-from mtcnn_core.weights import NETWORKS, Weights
-from mtcnn_core.weights.arrays import WeightsError
-from mtcnn_core.weights.check import Outcome, check
-from mtcnn_core.weights.load import ORIGINAL, load_weights
-from mtcnn_core.weights.recognise import examine, proven, recognise
-from mtcnn_core.weights.store import Model, model, models, save
+from mtcnn_core.weights import NETWORKS
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.errors import ModelError, WeightsError
+from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.load import load_weights
+from mtcnn_core.weights.names import ORIGINAL
 
 _ORIGIN = "the mtcnn 1.0.0 wheel"
 
@@ -60,7 +63,7 @@ def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) ->
 
     Raises:
         WeightsError: The files are refused, or the name is taken.
-        mtcnn_core.devices.DeviceError: The detector needs OpenVINO, which is not installed.
+        mtcnn_core.engines.errors.DeviceError: The detector needs OpenVINO, which is not installed.
     """
     name = name or _name_of(sources[0])
     try:

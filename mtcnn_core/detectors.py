@@ -1,18 +1,17 @@
-"""What finds faces: one interface, the cascade or an SSD model behind it."""
+"""What finds faces: one interface, and the list of detectors behind it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.detector_settings import DetectorSettings
-from mtcnn_core.devices import Device
+from mtcnn_core.engines.engine import Device
 from mtcnn_core.faces import Faces
-from mtcnn_core.ssd.files import CASCADE
+from mtcnn_core.settings.detector import DetectorSettings
+from mtcnn_core.settings.models import CASCADE
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import Weights
 
@@ -22,9 +21,9 @@ class Detector(Protocol):
 
     Attributes:
         settings: What it looks for.
-        weights: Of its networks of the cascade.
-        device: What they run on.
-        digests: Model -> digest, of all that take part.
+        weights: Weights of its networks of the cascade.
+        device: What computes the networks.
+        digests: Name -> digest of every model that takes part.
     """
 
     @property
@@ -70,6 +69,43 @@ class Detector(Protocol):
         """
 
 
+class DetectorKind(NamedTuple):
+    """A way of finding faces, as the list of detectors knows it.
+
+    Attributes:
+        takes: Tells by the setting ``detector`` whether it is this one.
+        open: Loads it for some settings, with the weights of the cascade's networks (None are
+            those of the settings) and the stopwatch that is told the time spent in its stages.
+    """
+
+    takes: Callable[[str], bool]
+    open: Callable[[DetectorSettings, Weights | None, Stopwatch | None], Detector]
+
+
+def _cascade(
+    settings: DetectorSettings, weights: Weights | None, stopwatch: Stopwatch | None
+) -> Detector:
+    from mtcnn_core.cascade.detector import FaceDetector
+
+    return FaceDetector(settings, weights, stopwatch=stopwatch)
+
+
+def _ssd(
+    settings: DetectorSettings, weights: Weights | None, stopwatch: Stopwatch | None
+) -> Detector:
+    from mtcnn_core.ssd.detector import SsdDetector
+
+    return SsdDetector(settings, weights, stopwatch)
+
+
+# The first that takes the setting is opened. A new detector is a folder beside `ssd/` and one line
+# here, above the last: that one takes whatever is the name or the path of a model's file.
+DETECTORS = (
+    DetectorKind(lambda name: name == CASCADE, _cascade),
+    DetectorKind(lambda name: True, _ssd),
+)
+
+
 def make_detector(
     settings: DetectorSettings,
     weights: Weights | None = None,
@@ -79,17 +115,13 @@ def make_detector(
 
     Args:
         settings: What to look for, and with what.
-        weights: Of the cascade's networks; those of the settings by default.
+        weights: Weights of the cascade's networks; those of the settings by default.
         stopwatch: Told the time spent in its stages.
 
     Raises:
-        mtcnn_core.weights.WeightsError: A model is not there or not one, or the weights are not
-            installed or imported.
-        mtcnn_core.devices.DeviceError: The device is not there, or OpenVINO is not installed.
+        mtcnn_core.weights.errors.WeightsError: A model is not there or not one, or the weights are
+            not installed or imported.
+        mtcnn_core.engines.errors.DeviceError: The device or the engine is not there.
     """
-    if settings.detector == CASCADE:
-        return FaceDetector(settings, weights, stopwatch=stopwatch)
-    # Imported here: the cascade does without.
-    from mtcnn_core.ssd.detector import SsdDetector
-
-    return SsdDetector(settings, weights, stopwatch)
+    kind = next(kind for kind in DETECTORS if kind.takes(settings.detector))
+    return kind.open(settings, weights, stopwatch)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Read when onnxruntime is imported, see mtcnn_core.engine_onnxruntime.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime as ort
+from mtcnn_core.engines.onnxruntime import library
 
 _BATCH = 32
 
@@ -44,16 +41,16 @@ class Embedder:
 
     Args:
         model: The file. External data is looked for beside it.
-        size: Side of the crops.
-        settings: How crops are given to it.
-        threads: That compute it.
+        size: Side of the crops in pixels.
+        settings: How crops are given to the model.
+        threads: How many threads compute it.
 
     Attributes:
         digest: SHA-256 of the file, hexadecimal.
 
     Raises:
-        EmbeddingError: It is not there, is not ONNX, wants crops of another size, or has other
-            inputs or outputs.
+        EmbeddingError: The model is not there, is not ONNX, wants crops of another size, or has
+            other inputs or outputs.
     """
 
     def __init__(
@@ -68,6 +65,7 @@ class Embedder:
             raise EmbeddingError(f"the scale must be more than 0, not {self.settings.scale:g}")
         if not model.is_file():
             raise EmbeddingError(f"there is no model '{model}': give an ONNX file")
+        ort = library()
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -87,7 +85,7 @@ class Embedder:
         # Seen to fail now rather than after hours of detection.
         self._in_batches(np.zeros((1, size, size, 3), np.uint8))
 
-    def _check(self, size: int) -> ort.NodeArg:
+    def _check(self, size: int) -> Any:
         """The input of the model."""
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:

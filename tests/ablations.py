@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from jobs.evaluation.truth.wider import read_wider
 from jobs.messages.errors import UserError
-from mtcnn_core.cascade import FaceDetector
+from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.evaluation.annotations import Annotation, Detections, subsets
 from mtcnn_core.evaluation.wider_face import Counts, count
-from mtcnn_core.images import decode
+from mtcnn_core.images.photo import decode
 from tests.variants import Variant, variants
 
 _TIMED_AGAIN = 8  # every so many photos

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.faces import Faces
-from mtcnn_core.weights import NETWORKS, Network, Weights, load_default
+from mtcnn_core.weights import NETWORKS, Network
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.original import load_default
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]

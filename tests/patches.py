@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core import boxes as bx
-from mtcnn_core.boxes import Boxes
-from mtcnn_core.cascade import DetectorSettings, FaceDetector
-from mtcnn_core.pyramid import Level, Pyramid
+from mtcnn_core.cascade import boxes as bx
+from mtcnn_core.cascade.boxes import Boxes
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.cascade.pyramid import Level, Pyramid
+from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.weights import PNET
 
 

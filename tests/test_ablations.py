@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mtcnn_core.boxes import square
+from mtcnn_core.cascade.boxes import square
+from mtcnn_core.cascade.pyramid import Pyramid
 from mtcnn_core.evaluation.annotations import Annotation
 from mtcnn_core.evaluation.wider_face import Counts
-from mtcnn_core.pyramid import Pyramid
 from tests import ablations, patches
 from tests.ablations import Row
 from tests.variants import variants

@@ -9,9 +9,10 @@ from typing import Any
 from unittest import mock
 
 from jobs.extract.config import load_config
-from mtcnn_core import boxes as bx
-from mtcnn_core.cascade import DetectorSettings, FaceDetector
-from mtcnn_core.pyramid import Pyramid
+from mtcnn_core.cascade import boxes as bx
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.cascade.pyramid import Pyramid
+from mtcnn_core.settings.detector import DetectorSettings
 from tests import patches
 
 DEFAULT, WIDERFACE = "default", "widerface"
@@ -64,11 +65,11 @@ def variants() -> dict[str, Variant]:
 
 
 def _pyramid(kind: type[Pyramid]) -> Changes:
-    return {"mtcnn_core.cascade.Pyramid": kind}
+    return {"mtcnn_core.cascade.detector.Pyramid": kind}
 
 
 _SUPPORT = {"pooling": "support", "nms_output": 0.4}
-_UNION = {"mtcnn_core.boxes.nms_minimum": bx.nms}
+_UNION = {"mtcnn_core.cascade.boxes.nms_minimum": bx.nms}
 
 _DEFAULT_SETTINGS: dict[str, Changes] = {
     "min_face 12": {"min_face": 12},
@@ -108,7 +109,7 @@ _DEFAULT_SETTINGS: dict[str, Changes] = {
 }
 _PATCHES: dict[str, Changes] = {
     "NMS after O-Net by union": _UNION,
-    "score flattened": {"mtcnn_core.pooling.sigmoid": patches.flat_score},
+    "score flattened": {"mtcnn_core.cascade.pooling.sigmoid": patches.flat_score},
     "levels by area from full photo": _pyramid(patches.LevelsByArea),
     "levels linear from full photo": _pyramid(patches.LevelsFromFull),
     "crops from full photo": _pyramid(patches.CropsFromFull),
@@ -121,11 +122,11 @@ _PATCHES: dict[str, Changes] = {
 }
 _PORTS: dict[str, tuple[Changes, type[FaceDetector]]] = {
     "coordinates of the ports": (
-        {**_pyramid(patches.Ported), "mtcnn_core.boxes.regress": patches.regress_and_one},
+        {**_pyramid(patches.Ported), "mtcnn_core.cascade.boxes.regress": patches.regress_and_one},
         patches.PortedDetector,
     ),
     "coordinates and resampling of the ports": (
-        {**_pyramid(patches.Facenet), "mtcnn_core.boxes.regress": patches.regress_and_one},
+        {**_pyramid(patches.Facenet), "mtcnn_core.cascade.boxes.regress": patches.regress_and_one},
         patches.PortedDetector,
     ),
 }
@@ -153,8 +154,8 @@ _WIDERFACE_SETTINGS: dict[str, Changes] = {
 }
 _WIDERFACE_PATCHES: dict[str, Changes] = {
     "score without support": {
-        "mtcnn_core.pooling._SUPPORT": 0.0,
-        "mtcnn_core.pooling._SLOPE": 1.0,
-        "mtcnn_core.pooling._EVEN": 0.0,
+        "mtcnn_core.cascade.pooling._SUPPORT": 0.0,
+        "mtcnn_core.cascade.pooling._SLOPE": 1.0,
+        "mtcnn_core.cascade.pooling._EVEN": 0.0,
     },
 }

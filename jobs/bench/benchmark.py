@@ -82,7 +82,7 @@ def benchmark(
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.JobError: The whole job failed.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM.
-        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+        mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     with interrupts():
         others = {name: load_rival(name, config.detect) for name in rivals}  # or fail, at once

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.messages.errors import UserError
-from mtcnn_core.cascade import DetectorSettings
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.devices import EngineName, Precision
+from mtcnn_core.engines.registry import EngineName, Precision, find_engine, variants
+from mtcnn_core.settings.detector import DetectorSettings
 
 # uint8 (h, w, 3) RGB -> how many faces were found
 Detect = Callable[[NDArray[np.uint8]], int]
@@ -59,7 +59,7 @@ def load_rival(name: str, settings: DetectorSettings) -> Detect:
 
     Raises:
         UserError: There is none of that name, or it is not installed.
-        mtcnn_core.devices.DeviceError: The engine is not there.
+        mtcnn_core.engines.errors.DeviceError: The engine is not there.
     """
     rival = find_rival(name)
     try:
@@ -117,7 +117,6 @@ def _engine(engine: EngineName, precision: Precision, settings: DetectorSettings
     return lambda image: len(detector.detect(image))
 
 
-_OPENVINO = (("openvino",), "pip install 'mtcnn-ray[openvino]'")
 RIVALS: Mapping[str, Rival] = {
     "mtcnn": Rival(
         ("mtcnn", "tensorflow", "tensorflow-cpu", "keras"),
@@ -131,8 +130,12 @@ RIVALS: Mapping[str, Rival] = {
         "pip install --no-deps facenet-pytorch==2.6.0",
         _facenet_pytorch,
     ),
-    "llvm": Rival(("llvmlite",), "", partial(_engine, "llvm", "f32")),
-    "onnxruntime": Rival(("onnxruntime",), "", partial(_engine, "onnxruntime", "f32")),
-    "openvino": Rival(*_OPENVINO, partial(_engine, "openvino", "f32")),
-    "openvino-bf16": Rival(*_OPENVINO, partial(_engine, "openvino", "bf16")),
+    **{
+        name: Rival(
+            find_engine(engine).packages,
+            find_engine(engine).install,
+            partial(_engine, engine, precision),
+        )
+        for name, (engine, precision) in variants().items()
+    },
 }

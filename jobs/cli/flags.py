@@ -12,6 +12,7 @@ import typer
 
 from jobs.kind.config import JobConfig
 from jobs.kind.job_kind import JobKind
+from mtcnn_core.engines.registry import DEVICE_NAMES, ENGINE_NAMES, ENGINES, EXACT
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 
@@ -38,20 +39,37 @@ class Flag:
     metavar: str | None = None
 
 
+def _either(*names: str) -> str:
+    """Names as a sentence has them: "a, b or c"."""
+    *some, last = names
+    return f"{', '.join(some)} or {last}" if some else last
+
+
+_FASTER = ", ".join(
+    f"{_either(*others)} with {engine.name}"
+    for engine in ENGINES
+    if (others := engine.precisions[1:])
+)
+
 FLAGS = {
     flag.name: flag
     for flag in (
         Flag("workers", "run.workers", int, "Worker processes; one a CPU by default."),
         Flag("ray-address", "run.ray_address", str, "Ray cluster to join; 'auto' finds it."),
         Flag("min-face", "detect.min_face", float, "Side of the smallest face to find, in pixels."),
-        Flag("device", "detect.device", str, "What the networks run on: cpu or cuda."),
+        Flag(
+            "device",
+            "detect.device",
+            str,
+            f"What the networks run on: {_either(*DEVICE_NAMES)}.",
+        ),
         Flag(
             "engine",
             "detect.engine",
             str,
-            "What computes the networks: auto, llvm, onnxruntime or openvino.",
+            f"What computes the networks: {_either(*ENGINE_NAMES)}.",
         ),
-        Flag("precision", "detect.precision", str, "f32; bf16 or bf16-all with openvino: faster."),
+        Flag("precision", "detect.precision", str, f"{EXACT}; {_FASTER}: faster."),
         Flag(
             "detector",
             "detect.detector",
@@ -111,8 +129,8 @@ class Given:
 
         own = JobConfig.model_fields
         others = {section for kind in JOBS for section in kind.config.model_fields}
-        flags = {key: value for key, value in self.flags.items() if key.partition(".")[0] in own}
-        sets = [text for text in self.sets if text.partition(".")[0].strip() in own]
+        flags = {key: value for key, value in self.flags.items() if _section(key) in own}
+        sets = [text for text in self.sets if _section(text.partition("=")[0]) in own]
         return load(JobConfig, self.file, flags, sets, others=others)
 
     def output_options(self) -> dict[str, Any]:
@@ -156,6 +174,10 @@ def takes(
         return run
 
     return decorate
+
+
+def _section(key: str) -> str:
+    return key.partition(".")[0].strip()
 
 
 def _said(flags: Mapping[str, object]) -> dict[str, object]:

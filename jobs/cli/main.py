@@ -15,6 +15,9 @@ from jobs.cli.outputs import add_outputs
 from jobs.cli.photos import add_photos
 from jobs.messages.errors import Interrupted, JobError, UserError
 from jobs.messages.plain_text import plain
+from mtcnn_core.engines.errors import DeviceError
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.weights.errors import WeightsError
 
 app = typer.Typer(
     add_completion=False,
@@ -34,14 +37,16 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Runs the command line; exits with the code that the README lists."""
     logging.basicConfig(format="mtcnn-ray: %(message)s", level=logging.WARNING)
+    # PyArrow loads pandas where it is installed, in 0.7 s, and no command needs it.
+    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         code = typer.main.get_command(app).main(prog_name="mtcnn-ray", standalone_mode=False)
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except _or_loaded(UserError, "weights.WeightsError", "devices.DeviceError") as error:
+    except (UserError, WeightsError, DeviceError) as error:
         code = _fail(plain(str(error)), 2)
-    except _or_loaded(JobError, "images.ImageError") as error:
+    except (JobError, ImageError) as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
         code = 130
@@ -50,13 +55,6 @@ def main() -> None:
         sys.stdout.flush()
         os._exit(code)  # without waiting for threads that may be asking storage in vain
     sys.exit(code)
-
-
-def _or_loaded(first: type[Exception], *names: str) -> tuple[type[Exception], ...]:
-    """An error, and those of the core if it is there: what is not loaded has raised nothing."""
-    found = (name.split(".") for name in names)
-    modules = ((sys.modules.get(f"mtcnn_core.{module}"), name) for module, name in found)
-    return (first, *(getattr(module, name) for module, name in modules if module is not None))
 
 
 def _fail(message: str, code: int) -> int:

@@ -86,8 +86,8 @@ def list_(as_json: JsonOption = False) -> int:
 def show(name: NameArgument, as_json: JsonOption = False) -> int:
     """Tells where a model comes from, and what is in it."""
     from jobs.models import layers
+    from mtcnn_core.importing.store import model
     from mtcnn_core.weights.load import load_weights
-    from mtcnn_core.weights.store import model
 
     found = model(name)
     networks = layers(load_weights(name))
@@ -120,7 +120,7 @@ def check(
 ) -> int:
     """Runs weights on the check photo; exits 1 if they do not find its face."""
     from jobs.models import check_model
-    from mtcnn_core.weights.arrays import UnprovenError
+    from mtcnn_core.weights.errors import UnprovenError
 
     try:
         outcome = check_model(names)
@@ -146,7 +146,7 @@ def export(
 ) -> int:
     """Writes the three networks for any other runtime."""
     from jobs.messages.errors import UserError
-    from mtcnn_core.weights.export import export_onnx
+    from mtcnn_core.importing.export import export_onnx
     from mtcnn_core.weights.load import load_weights
 
     if form != "onnx":

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from jobs.cli.flags import DETECTING, Given, JsonOption, takes
 from jobs.extract.kind import EXTRACT
+from mtcnn_core.engines.registry import variants
 
 
 def add_photos(app: typer.Typer) -> None:
@@ -56,7 +57,7 @@ def bench(
         typer.Option(
             "--against",
             metavar="NAME",
-            help="mtcnn, facenet-pytorch, llvm, onnxruntime, openvino, openvino-bf16: in turn.",
+            help=f"mtcnn, facenet-pytorch, {', '.join(variants())}: in turn.",
         ),
     ] = [],  # noqa: B006 - typer copies it
     as_json: JsonOption = False,

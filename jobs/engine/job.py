@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jobs.members import Member
+
+if TYPE_CHECKING:  # commands that only look at a job start without it
+    import pyarrow as pa
 
 
 class Item(Protocol):

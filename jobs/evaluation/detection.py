@@ -94,8 +94,8 @@ def detect(
     Raises:
         UserError: Something the user has to change.
         Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights are not installed.
     """
     began = time.monotonic()
     folder, options = f"{output.rstrip('/')}/{DATASET}", config.output.storage_options

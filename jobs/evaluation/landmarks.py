@@ -16,7 +16,6 @@ from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.sheets import MOST, Request, sheet
 from jobs.evaluation.truth.landmarks import read_landmarks
 from jobs.extract.config import Config
-from mtcnn_core.contact_sheet import GREEN, RED, Mark
 from mtcnn_core.evaluation.landmark_error import (
     FAILURE,
     AnnotatedFaces,
@@ -24,6 +23,7 @@ from mtcnn_core.evaluation.landmark_error import (
     landmark_errors,
 )
 from mtcnn_core.faces import LANDMARKS
+from mtcnn_core.pictures.contact_sheet import GREEN, RED, Mark
 
 _PLOT_TO = 0.3
 _SEEN = 1.2  # side of the square around the points, in sides of theirs
@@ -45,8 +45,8 @@ def evaluate_landmarks(
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights are not installed.
     """
     check_plots()
     with interrupts():

@@ -9,9 +9,9 @@ import numpy as np
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.sheets import MOST, Request, sheet
-from mtcnn_core.contact_sheet import GREEN, RED, Mark
 from mtcnn_core.evaluation.annotations import Annotation, Detections, subsets
 from mtcnn_core.evaluation.mistakes import Mistake, false_alarms, misses
+from mtcnn_core.pictures.contact_sheet import GREEN, RED, Mark
 
 
 def miss_sheet(

@@ -13,9 +13,9 @@ from jobs.evaluation.dataset import Dataset
 from jobs.evaluation.sheets import as_jpeg
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.messages.plain_text import plain
-from mtcnn_core.contact_sheet import Tile, beside, contact_sheet
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.evaluation.verification import Verification
+from mtcnn_core.pictures.contact_sheet import Tile, beside, contact_sheet
 
 _COLUMNS = 2
 _HARDEST = 18

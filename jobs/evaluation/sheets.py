@@ -13,7 +13,7 @@ from PIL import Image
 from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.messages.plain_text import plain
-from mtcnn_core.contact_sheet import Mark, Tile, contact_sheet, cut_out
+from mtcnn_core.pictures.contact_sheet import Mark, Tile, contact_sheet, cut_out
 
 MOST = 48
 _QUALITY = 90

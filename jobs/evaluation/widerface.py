@@ -53,8 +53,8 @@ def evaluate_widerface(
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights are not installed.
     """
     check_plots()
     with interrupts():

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from jobs.kind.config import JobConfig
 from jobs.kind.loading import load
-from mtcnn_core.alignment import CropSettings
-from mtcnn_core.cascade import DetectorSettings
-from mtcnn_core.images import ImageLimits
-from mtcnn_core.ssd.files import name_of
+from mtcnn_core.settings.crops import CropSettings
+from mtcnn_core.settings.detector import DetectorSettings
+from mtcnn_core.settings.images import ImageLimits
+from mtcnn_core.settings.models import name_of
 
 
 class Config(JobConfig):

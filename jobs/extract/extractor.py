@@ -14,10 +14,11 @@ from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found
 from jobs.photos.read import Read, read
 from jobs.sources.source import Source
-from mtcnn_core.alignment import CropSettings
 from mtcnn_core.detectors import Detector
 from mtcnn_core.faces import Faces
-from mtcnn_core.images import ImageLimits, largest_shrink
+from mtcnn_core.images.photo import largest_shrink
+from mtcnn_core.settings.crops import CropSettings
+from mtcnn_core.settings.images import ImageLimits
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET
 

@@ -23,10 +23,11 @@ from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
 from jobs.sources.source import Source, open_source
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.ssd.files import SSD
+from mtcnn_core.settings.models import SSD
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.weights import Weights, WeightsError
-from mtcnn_core.weights.load import ORIGINAL
+from mtcnn_core.weights import WeightsError
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.names import ORIGINAL
 
 
 def open_job(source_url: str, going: Continued[Config]) -> Opened:
@@ -40,8 +41,8 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
 
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     config = going.config
     source = open_source(source_url, config.input)

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from jobs.engine.job import Job, Labels
+from jobs.engine.job import Labels
 from jobs.extract.config import Config
-from jobs.extract.schema import SCHEMA_VERSION
-from jobs.kind.job_kind import Continued, JobKind, Opened, SampleTimes
-from jobs.members import Member
+from jobs.kind.job_kind import JobKind
 from jobs.photos.statuses import FAILED_STATUSES, MEANINGS
-
-
-def _open(source_url: str, going: Continued[Config]) -> Opened:
-    # Imported here: `status` and `verify` do without the networks.
-    from jobs.extract.job import open_job
-
-    return open_job(source_url, going)
-
-
-def _time(job: Job, members: Sequence[Member]) -> SampleTimes | None:
-    from jobs.extract.job import ExtractJob
-    from jobs.extract.times import time_sample
-
-    assert isinstance(job, ExtractJob)
-    return time_sample(job, members)
-
+from mtcnn_core.engines.registry import PACKAGES as ENGINES
 
 EXTRACT = JobKind(
     name="extract",
@@ -34,23 +15,15 @@ EXTRACT = JobKind(
     config=Config,
     labels=Labels(members="photos", rows="faces"),
     tables=("images", "faces"),
-    schema_version=SCHEMA_VERSION,
+    schema_version=1,
     statuses=MEANINGS,
     failed_statuses=FAILED_STATUSES,
     # Whatever takes part in turning a photo into rows.
     packages=(
         "mtcnn-ray",
-        "llvmlite",
-        "mtcnn",
-        "numpy",
-        "onnxruntime",
-        "opencv-python-headless",
-        "openvino",
-        "pillow",
-        "pyarrow",
-        "ray",
+        *sorted(("mtcnn", "numpy", "opencv-python-headless", "pillow", "pyarrow", "ray", *ENGINES)),
     ),
     flags=("min-face", "device", "engine", "precision", "detector", "weights"),
-    open=_open,
-    time=_time,
+    opener="jobs.extract.job:open_job",
+    timer="jobs.extract.times:time_sample",
 )

@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.photos.detect import Found
-from mtcnn_core.alignment import CropSettings, crop_matrices, kept_faces
-from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.crops.alignment import crop_matrices, kept_faces
+from mtcnn_core.crops.crops import cut, encode, sharpness
+from mtcnn_core.settings.crops import CropSettings
 from mtcnn_core.stopwatch import Stopwatch
 
 # What a row without a crop takes, about.

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+from jobs.extract.kind import EXTRACT
+
+SCHEMA_VERSION = EXTRACT.schema_version
 # Column -> version that it came with, of those that were not there from the beginning. An output
 # goes on in the version it was begun with.
 ADDED: Mapping[str, int] = {}

@@ -62,7 +62,7 @@ def forecast(
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM.
-        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+        mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
     going = going_on(kind, config, output)

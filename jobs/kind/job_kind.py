@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any, Generic, TypeVar
 
 from jobs.engine.job import Job, Labels
@@ -77,16 +78,12 @@ class SampleTimes:
     bytes: float | None
 
 
-def _no_times(job: Job, members: Sequence[Member]) -> SampleTimes | None:
-    return None
-
-
 @dataclass(frozen=True, kw_only=True)
 class JobKind(Generic[AnyConfig]):
     """A kind of job.
 
-    It is imported by every command, so what it names must not bring networks or Ray with it;
-    `open` and `time` import those when they are called.
+    It is imported by every command, so what it names must not bring networks or Ray with it. What
+    does is given as the name of a function, as in ``jobs.extract.job:open_job``.
 
     Attributes:
         name: In the registry, in `job.json` and on the command line.
@@ -99,9 +96,8 @@ class JobKind(Generic[AnyConfig]):
             words.
         failed_statuses: Those that tell of the run rather than of the item; `retry` tries them.
         packages: Packages whose versions take part in the rows.
-        open: Opens an input, with the settings that the output goes on with. What fails, fails
-            here and not in a worker.
-        time: Times a worker on some items, for `plan`; None if none of them can be read.
+        opener: Function behind :meth:`open`.
+        timer: Function behind :meth:`time`; empty if there is none.
         flags: Names of its own flags of the command line; see :mod:`jobs.cli.flags`.
         schema_version: Version of its tables' schemas.
         meanings: Setting -> what it once meant, of those whose meaning has changed.
@@ -118,9 +114,26 @@ class JobKind(Generic[AnyConfig]):
     statuses: Mapping[str, str]
     failed_statuses: frozenset[str]
     packages: tuple[str, ...]
-    open: Callable[[str, Continued[AnyConfig]], Opened]
-    time: Callable[[Job, Sequence[Member]], SampleTimes | None] = _no_times
+    opener: str
+    timer: str = ""
     flags: tuple[str, ...] = ()
     schema_version: int = 1
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
+
+    def open(self, source_url: str, going: Continued[AnyConfig]) -> Opened:
+        """Opens an input; what fails, fails here and not in a worker.
+
+        Args:
+            source_url: Where the input is.
+            going: Settings that the output goes on with.
+        """
+        opened: Opened = resolve_name(self.opener)(source_url, going)
+        return opened
+
+    def time(self, job: Job, members: Sequence[Member]) -> SampleTimes | None:
+        """Times a worker on some items, for `plan`; None if that cannot be told."""
+        if not self.timer:
+            return None
+        times: SampleTimes | None = resolve_name(self.timer)(job, members)
+        return times

@@ -48,8 +48,8 @@ def retry(
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call goes on.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights are not installed.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights are not installed.
     """
     wanted = _statuses(kind, statuses)
     given = load(kind.config, config, flags, sets, others=others)

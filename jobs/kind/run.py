@@ -30,8 +30,8 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
         jobs.messages.errors.UserError: Something the user has to change.
         jobs.messages.errors.JobError: The job does not start in any worker.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
-        mtcnn_core.devices.DeviceError: The device is not there.
-        mtcnn_core.weights.WeightsError: The weights or the detector's model are not there.
+        mtcnn_core.engines.errors.DeviceError: The device is not there.
+        mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     check_apart(source_url, output)
     going = going_on(kind, config, output)

@@ -13,7 +13,9 @@ from jobs.members import Member
 from jobs.photos.read import Read
 from jobs.photos.statuses import Status
 from jobs.sources.source import ReadError
-from mtcnn_core.images import ImageError, ImageHeader, ImageLimits, read_photo
+from mtcnn_core.images.errors import ImageError, ImageHeader
+from mtcnn_core.images.photo import read_photo
+from mtcnn_core.settings.images import ImageLimits
 from mtcnn_core.stopwatch import Stopwatch
 
 
@@ -82,6 +84,9 @@ def decode(
         with (time or Stopwatch())("decode"):
             found = read_photo(data, limits=limits, name=member.key, shrink=shrink)
     except ImageError as error:
-        failure = Failure(cast(Status, error.status), str(error), error)
+        # Without its traceback, whose frames would keep the file and its pixels in memory.
+        cause = error.with_traceback(None)
+        cause.__cause__ = cause.__context__ = None
+        failure = Failure(cast(Status, error.status), str(error), cause)
         return Decoded(member, None, failure, error.header, digest, size)
     return Decoded(member, found.pixels, None, found.header, digest, size)

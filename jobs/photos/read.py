@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.members import Member
 from jobs.sources.source import ReadError, Source
-from mtcnn_core.images import ImageLimits
+from mtcnn_core.settings.images import ImageLimits
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from jobs.members import Member
 from jobs.photos.decode import decode
 from jobs.photos.read import Read, read
 from jobs.sources.source import Source
-from mtcnn_core.images import ImageLimits
+from mtcnn_core.settings.images import ImageLimits
 
 T = TypeVar("T")
 

@@ -89,7 +89,7 @@ class Detections:
         return len(self.scores)
 
     def best_first(self) -> Detections:
-        """Returns the same by descending score; equal scores stay in their order."""
+        """Returns the detections by descending score; equal scores stay in their order."""
         order = np.argsort(-self.scores, kind="stable")
         return Detections(self.boxes[order], self.scores[order])
 

@@ -27,7 +27,7 @@ class Interval:
 def interval(
     counts: Counts, *, resamples: int = 1000, confidence: float = 0.95, seed: int = 0
 ) -> Interval:
-    """Percentile interval of the average precision over resampled photos (Efron, 1979).
+    """Returns the interval of the average precision over resampled photos (Efron, 1979).
 
     Photos are drawn as often as there are photos, with replacement: faces of one photo come and
     go together. Scores keep the range that they have over all photos. A draw without a face to be
@@ -37,7 +37,7 @@ def interval(
         counts: What each photo adds.
         resamples: How many draws.
         confidence: The share of the draws within the interval.
-        seed: The same gives the same.
+        seed: Start of the random numbers; an equal seed gives an equal interval.
     """
     photos = len(counts.faces)
     if not counts.faces.sum():

@@ -89,18 +89,18 @@ class LandmarkErrors:
 
     @property
     def mean_by_point(self) -> Floats:
-        """The same for each point, ``(5,)``, in the order of `mtcnn_core.faces.LANDMARKS`."""
+        """Normalised mean error of each point, ``(5,)``, in the order of `faces.LANDMARKS`."""
         if not self.found:
             return np.full(5, np.nan)
         means: Floats = self.distances[self.detections >= 0].mean(axis=0)
         return means
 
     def failure_rate(self, limit: float = FAILURE) -> float:
-        """The share of all faces that were not found, or have a larger error; NaN if none is."""
+        """Returns the share of all faces that were not found or have a larger error, or NaN."""
         return 1 - float(self.cumulative(np.array([limit]))[0])
 
     def cumulative(self, limits: Floats) -> Floats:
-        """The share of all faces with an error of at most each limit."""
+        """Returns the share of all faces with an error of at most each limit."""
         if not len(self):
             return np.full(len(limits), np.nan)
         # NaN is never within a limit.

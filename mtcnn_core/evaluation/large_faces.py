@@ -46,7 +46,7 @@ def average_precision(
     found: Mapping[str, Detections],
     rule: Rule = Rule.BOTH_SIDES,
 ) -> float:
-    """Area under the precision envelope over recall; NaN if there is no large face.
+    """Returns the area under the precision envelope over recall, or NaN without a large face.
 
     Args:
         truth: Photo -> its annotation.

@@ -19,7 +19,7 @@ class Mistake:
     Attributes:
         photo: The key of the photo.
         box: x1, y1, x2, y2 in pixels.
-        score: Of the detection; `None` of a face.
+        score: Score of the detection; `None` for a face.
         overlap: With the detection, or the face, that comes nearest to it.
     """
 

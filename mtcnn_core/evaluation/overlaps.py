@@ -14,7 +14,7 @@ def corners(boxes: Floats) -> Floats:
 
 
 def iou(boxes: Floats, others: Floats, *, edge: float = 0.0) -> Floats:
-    """Intersection over union of every box with every other one.
+    """Returns the intersection over union of every box with every other one.
 
     Args:
         boxes: ``(n, 4)``: x1, y1, x2, y2.
@@ -32,7 +32,7 @@ def iou(boxes: Floats, others: Floats, *, edge: float = 0.0) -> Floats:
 
 
 def covered(boxes: Floats, others: Floats) -> Floats:
-    """The share of every box that lies within every other one, ``(n, m)``."""
+    """Returns the share of every box that lies within every other one, ``(n, m)``."""
     shared = _shared(boxes, others, 0.0)
     areas = np.broadcast_to(_areas(boxes, 0.0)[:, None], shared.shape)
     shares: Floats = np.divide(shared, areas, out=np.zeros_like(shared), where=areas > 0)

@@ -45,7 +45,7 @@ class Roc:
         return float(self.far[after - 1] + share * (self.far[after] - self.far[after - 1]))
 
     def tar_at(self, far: float) -> float:
-        """The best true accept rate with at most this false accept rate, not interpolated.
+        """Returns the best true accept rate with at most this false accept rate, not interpolated.
 
         With fewer than ``1 / far`` pairs of different persons, none of them may be accepted: 100
         pairs tell no difference between 0.001 and 0.009.
@@ -120,7 +120,7 @@ def verify(
 
 
 def roc(similarities: Floats, same: Bools) -> Roc:
-    """The curve over all pairs; see `verify` for the arguments."""
+    """Returns the curve over all pairs; see `verify` for the arguments."""
     known = np.where(np.isnan(similarities), -np.inf, similarities)
     order = np.argsort(-known, kind="stable")
     ranked = known[order]

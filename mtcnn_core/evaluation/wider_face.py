@@ -90,7 +90,7 @@ class Counts:
 def average_precision(
     truth: Mapping[str, Annotation], found: Mapping[str, Detections], subset: str
 ) -> float:
-    """Area under the precision envelope over recall, of one subset; see `count`."""
+    """Returns the area under the precision envelope over recall for one subset; see `count`."""
     return count(truth, found, subset).curve().average_precision
 
 
@@ -164,7 +164,7 @@ def curve_of(
 
 
 def area(precision: Floats, recall: Floats) -> float:
-    """Area under the envelope: the best precision at this recall or beyond, over recall."""
+    """Returns the area under the envelope, the best precision at each recall or beyond."""
     recall = np.concatenate([[0], recall, [1]])
     precision = np.concatenate([[0], precision, [0]])
     envelope = np.maximum.accumulate(precision[::-1])[::-1]

@@ -24,9 +24,9 @@ class Block:
 
     Attributes:
         rows: Height of the kernel.
-        columns: Its width.
-        channels: Of the input.
-        outputs: Filters there are.
+        columns: Width of the kernel.
+        channels: Channels of the input.
+        outputs: How many filters there are.
         lanes: float32 numbers in a vector.
         places: Places at once, one of :data:`mtcnn_core.kernels.correlation.PLACES`; or 1.
     """
@@ -40,7 +40,7 @@ class Block:
 
     @property
     def filters(self) -> int:
-        """Filters, filled up with zeros to whole vectors."""
+        """How many filters there are, filled up with zeros to whole vectors."""
         return whole(self.outputs, self.lanes)
 
     @property
@@ -60,16 +60,16 @@ class Block:
 
     @property
     def size(self) -> int:
-        """All its numbers."""
+        """How many numbers the block has."""
         return self.weights + self.filters // self.lanes * self.group
 
     def pack(self, weight: Floats, bias: Floats, slope: Floats | None) -> Floats:
-        """Returns the numbers.
+        """Returns the numbers of the block.
 
         Args:
             weight: ``(outputs, channels, rows, columns)``.
             bias: ``(outputs,)``.
-            slope: Of the PReLU, ``(outputs,)``; None where none follows.
+            slope: ``(outputs,)`` slopes of the PReLU; None where none follows.
         """
         filled = np.zeros((self.filters, self.channels, self.rows, self.products))
         exact = weight.astype(np.float64)

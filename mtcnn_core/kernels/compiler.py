@@ -29,7 +29,7 @@ class Function:
         self._call = call
 
     def __call__(self, *arguments: int) -> None:
-        """Calls it with addresses and whole numbers."""
+        """Calls the function with addresses and whole numbers."""
         self._call(*arguments)
 
 
@@ -38,7 +38,7 @@ class MachineCode:
 
     Args:
         data: The object file.
-        processor: What it is for: the one at hand.
+        processor: The processor at hand, for which the program is.
     """
 
     def __init__(self, data: bytes, processor: Processor) -> None:
@@ -52,7 +52,7 @@ class MachineCode:
         """Returns a function of the program.
 
         Args:
-            name: Of the function.
+            name: Name of the function.
             pointers: How many it takes, as addresses.
             numbers: How many whole numbers it takes after them.
         """
@@ -65,8 +65,8 @@ def machine_code(name: str, processor: Processor, write: Callable[[], str]) -> M
     """Returns a program, from the cache or newly compiled.
 
     Args:
-        name: Of the program; it alone tells it from others.
-        processor: What it is for: the one at hand.
+        name: Name of the program, which alone tells it from others.
+        processor: The processor at hand, for which the program is.
         write: Writes the program in LLVM's language.
     """
     key = f"{name} {processor} llvmlite {llvmlite.__version__} {_sources()}"
@@ -79,7 +79,7 @@ def compiled(program: str, processor: Processor) -> bytes:
     """Returns the object file of a program.
 
     Args:
-        program: In LLVM's language.
+        program: The program in LLVM's language.
         processor: What it is for.
     """
     machine = processor.target()

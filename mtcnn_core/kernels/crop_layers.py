@@ -27,12 +27,12 @@ class CropLayer:
 
     @property
     def is_fast(self) -> bool:
-        """Whether it computes several places at once, from transformed rows."""
+        """Whether the layer computes several places at once, from transformed rows."""
         return self.step.block.places > 1
 
     @property
     def is_small(self) -> bool:
-        """Whether all its pixels are one tile."""
+        """Whether all pixels of the layer are one tile."""
         return not self.is_fast and self.step.out_side**2 <= self.processor.pixels
 
     @property
@@ -48,31 +48,31 @@ class CropLayer:
 
     @property
     def row_tiles(self) -> int:
-        """Tiles of several places in a row."""
+        """How many tiles of several places a row has."""
         return -(-self.step.out_side // self.step.block.places)
 
     @property
     def tiles(self) -> int:
-        """Tiles of several places computed at once: of those that waste none, the most."""
+        """How many tiles of several places are computed at once: the most that waste none."""
         most = self.processor.tiles(self.step.block.products)
         count = self.row_tiles * self.step.out_side
         return min(range(most, 0, -1), key=lambda tiles: whole(count, tiles))
 
     @property
     def pitch(self) -> int:
-        """Pixels from one row of its output to the next, before the pooling."""
+        """Pixels from one row of the layer's output to the next, before the pooling."""
         if self.is_fast:
             return self.row_tiles * self.step.block.places
         return self.step.out_side if self.is_small else whole(self.step.out_side, len(self.tile))
 
     @property
     def transformed(self) -> int:
-        """Numbers in a transformed row of its input."""
+        """How many numbers a transformed row of the layer's input has."""
         return self.row_tiles * self.step.block.products * self.step.filled
 
     @property
     def memory(self) -> tuple[int, int, int]:
-        """Numbers for its transformed input, its output, and that pooled."""
+        """How many numbers the transformed input, the output and the pooled output have."""
         block, side = self.step.block, self.step.pooled_side
         slack = _SLACK * block.filters
         given = self.step.side * self.transformed + _SLACK * self.step.filled
@@ -84,5 +84,5 @@ class CropLayer:
 
 
 def input_memory(step: Step) -> int:
-    """Returns the numbers for the pixels of a crop."""
+    """Returns how many numbers the pixels of a crop take."""
     return whole((step.side**2 + _SLACK) * COLOURS)

@@ -20,12 +20,12 @@ _CROPS = 8
 
 
 def filled_crops(count: int) -> int:
-    """Returns the crops that the program answers for, the last ones without meaning."""
+    """Returns for how many crops the program answers, the last ones without meaning."""
     return whole(count, _CROPS)
 
 
 def scratch_numbers(processor: Processor, steps: list[Step]) -> tuple[int, int]:
-    """Returns the float32 numbers of scratch memory: once, and for each crop answered for."""
+    """Returns how many numbers of scratch memory it needs: once, and for each crop."""
     layers, dense = _parts(processor, steps)
     once = input_memory(steps[0]) + sum(sum(layer.memory) for layer in layers)
     return once, sum(step.block.channels for step in dense)
@@ -39,7 +39,7 @@ def write(processor: Processor, steps: list[Step]) -> str:
 
     Args:
         processor: What it is written for.
-        steps: Of R-Net or O-Net.
+        steps: Steps of R-Net or O-Net.
     """
     module = ir.Module()
     layers, dense = _parts(processor, steps)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mtcnn_core.kernels.compiler import Function, machine_code
 from mtcnn_core.kernels.function_writer import BYTE, FunctionWriter
+from mtcnn_core.kernels.places import between
 from mtcnn_core.kernels.processor import Processor, this_processor
 
 _COLOURS = 3
@@ -67,24 +68,14 @@ def cut(
         index: ``(n,)`` the image of each crop.
         first: ``(n, 2)`` x, y of the centre of its first pixel, counted from that of the image's.
         step: ``(n, 2)`` from one of its pixels to the next.
-        side: Of the crops.
+        side: Side of the crops.
 
     Returns:
         float32 ``(n, side, side, 3)``, 0 to 255.
     """
     count = len(index)
-    with np.errstate(invalid="ignore"):
-        places = first[:, :, None] + step[:, :, None] * np.arange(side)
     sizes = np.array([image.size for image in images]).reshape(-1, 2)[index]
-    # A place lies between two pixels of the image; what is further from one than 1 sees black, and
-    # so does what is nowhere: these functions prefer any number to not-a-number.
-    near = np.fmin(np.fmax(np.floor(places), 0), np.maximum(sizes - 2, 0)[:, :, None])
-    ahead = places - near
-    weights = np.empty((2, count, 2, side), np.float32)
-    np.fmax(1 - np.abs(ahead), 0, out=weights[0])
-    np.fmax(1 - np.abs(ahead - 1), 0, out=weights[1])
-    weights[1][sizes == 1] = 0
-    pixels = near.astype(np.int64)
+    pixels, weights = between(sizes, first, step, side)
     table = np.array([image.addresses for image in images], np.int64)
     addresses = table.reshape(-1, 4)[index]
     crops = np.empty(count * side * side * _COLOURS + _LANES, np.float32)
@@ -107,7 +98,7 @@ def write(processor: Processor, side: int) -> str:
 
     Args:
         processor: What it is written for.
-        side: Of the crops.
+        side: Side of the crops.
     """
     module = ir.Module()
     code = FunctionWriter(

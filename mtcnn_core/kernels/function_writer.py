@@ -26,7 +26,7 @@ class FunctionWriter:
 
     Args:
         module: Where the function belongs.
-        name: Of the function.
+        name: Name of the function.
         processor: What it is written for.
         pointers: Parameters that point to arrays, which do not overlap; they come first.
         numbers: Parameters that are whole numbers.
@@ -97,64 +97,64 @@ class FunctionWriter:
     # Whole numbers
 
     def number(self, number: int) -> Value:
-        """A constant."""
+        """Returns a constant."""
         return _value(number)
 
     def add(self, first: Number, *others: Number) -> Value:
-        """Their sum."""
+        """Returns the sum of whole numbers."""
         total = _value(first)
         for other in others:
             total = self._builder.add(total, _value(other))
         return total
 
     def times(self, a: Number, b: Number) -> Value:
-        """Their product."""
+        """Returns the product of two whole numbers."""
         return self._builder.mul(_value(a), _value(b))
 
     def units(self, number: Number, size: int) -> Value:
-        """How many units of a size cover a number of at least 0."""
+        """Returns how many units of a size cover a number of at least 0."""
         return self._builder.udiv(self.add(number, size - 1), _value(size))
 
     def remainder(self, number: Number, divisor: int) -> Value:
-        """What is left of a number of at least 0."""
+        """Returns what a division of a number of at least 0 leaves over."""
         return self._builder.urem(_value(number), _value(divisor))
 
     def either(self, a: Number, b: Number, equal: Value, other: Value) -> Value:
-        """One value where two numbers are equal, elsewhere the other."""
+        """Returns one value where two numbers are equal, elsewhere the other."""
         return self._builder.select(
             self._builder.icmp_signed("==", _value(a), _value(b)), equal, other
         )
 
     def smaller(self, a: Number, b: Number) -> Value:
-        """The smaller of two."""
+        """Returns the smaller of two numbers."""
         a, b = _value(a), _value(b)
         return self._builder.select(self._builder.icmp_signed("<", a, b), a, b)
 
     # Memory: an index counts float32 numbers, unless another type is given
 
     def at(self, pointer: Value, index: Number, kind: ir.Type = FLOAT) -> Value:
-        """A pointer so many elements on."""
+        """Returns a pointer to the element so many places on."""
         return self._builder.gep(pointer, [_value(index)], source_etype=kind)
 
     def load(self, pointer: Value, index: Number = 0) -> Value:
-        """A vector."""
+        """Returns the vector in memory at an index."""
         return self._builder.load(self.at(pointer, index), typ=self._vector, align=4)
 
     def load_bytes(self, pointer: Value) -> Value:
-        """A vector of what uint8 numbers say."""
+        """Returns uint8 numbers in memory as a vector of float32 ones."""
         kind = ir.VectorType(BYTE, self.lanes)
         return self._builder.uitofp(self._builder.load(pointer, typ=kind, align=1), self._vector)
 
     def load_number(self, pointer: Value, index: Number) -> Value:
-        """A whole number of 64 bits."""
+        """Returns the whole number of 64 bits in memory at an index."""
         return self._builder.load(self.at(pointer, index, _NUMBER), typ=_NUMBER, align=8)
 
     def load_pointer(self, pointer: Value, index: Number) -> Value:
-        """A pointer."""
+        """Returns the pointer in memory at an index."""
         return self._builder.load(self.at(pointer, index, _NUMBER), typ=_POINTER, align=8)
 
     def load_equal(self, pointer: Value, index: Number) -> Value:
-        """A vector with one number in all its lanes."""
+        """Returns a vector with the number in memory at an index in all its lanes."""
         number = self._builder.load(self.at(pointer, index), typ=FLOAT, align=4)
         nothing = ir.Constant(self._vector, ir.Undefined)
         first = self._builder.insert_element(nothing, number, ir.Constant(_LANE, 0))
@@ -162,21 +162,21 @@ class FunctionWriter:
         return self._builder.shuffle_vector(first, nothing, everywhere)
 
     def store(self, vector: Value, pointer: Value, index: Number = 0) -> None:
-        """Writes a vector."""
+        """Writes a vector to memory."""
         self._builder.store(vector, self.at(pointer, index), align=4)
 
     def copy(self, source: Value, target: Value) -> None:
-        """Copies one number."""
+        """Copies one number in memory."""
         self._builder.store(self._builder.load(source, typ=FLOAT, align=4), target, align=4)
 
     # Vectors
 
     def constant(self, number: float) -> Value:
-        """A vector with a number in all its lanes."""
+        """Returns a vector with a constant in all its lanes."""
         return ir.Constant(self._vector, [float(number)] * self.lanes)
 
     def variable(self, value: Value) -> Value:
-        """A place for a vector that changes; LLVM finds it a register."""
+        """Returns a place for a vector that changes; LLVM finds it a register."""
         with self._builder.goto_block(self._entry):
             self._builder.position_at_start(self._entry)
             place = self._builder.alloca(self._vector)
@@ -184,7 +184,7 @@ class FunctionWriter:
         return place
 
     def value(self, variable: Value) -> Value:
-        """What a variable holds."""
+        """Returns what a variable holds."""
         return self._builder.load(variable, typ=self._vector)
 
     def accumulate(self, a: Value, b: Value, variable: Value) -> None:
@@ -192,7 +192,7 @@ class FunctionWriter:
         self._builder.store(self.product_sum(a, b, self.value(variable)), variable)
 
     def product_sum(self, a: Value, b: Value, c: Value) -> Value:
-        """``a * b + c``."""
+        """Returns ``a * b + c``."""
         if not self._fused:
             return self._builder.fadd(self._builder.fmul(a, b), c)
         name = f"llvm.fma.v{self.lanes}f32"
@@ -203,29 +203,29 @@ class FunctionWriter:
         return self._builder.call(fused, [a, b, c])
 
     def product(self, a: Value, b: Value) -> Value:
-        """``a * b``."""
+        """Returns ``a * b``."""
         return self._builder.fmul(a, b)
 
     def sum(self, a: Value, b: Value) -> Value:
-        """``a + b``."""
+        """Returns ``a + b``."""
         return self._builder.fadd(a, b)
 
     def difference(self, a: Value, b: Value) -> Value:
-        """``a - b``."""
+        """Returns ``a - b``."""
         return self._builder.fsub(a, b)
 
     def moved(self, vector: Value, places: int) -> Value:
-        """Its lanes moved towards the first; the last one follows."""
+        """Returns a vector with its lanes moved towards the first; the last one is repeated."""
         lanes = [min(lane + places, self.lanes - 1) for lane in range(self.lanes)]
         order = ir.Constant(ir.VectorType(_LANE, self.lanes), lanes)
         return self._builder.shuffle_vector(vector, vector, order)
 
     def maximum(self, a: Value, b: Value) -> Value:
-        """The larger of each pair."""
+        """Returns the larger number of each pair of lanes."""
         return self._builder.select(self._builder.fcmp_ordered(">", a, b), a, b)
 
     def prelu(self, x: Value, excess: Value) -> Value:
-        """``x`` where that is positive, elsewhere ``(1 + excess) * x``."""
+        """Returns ``x`` where that is positive, elsewhere ``(1 + excess) * x``."""
         zero = self.constant(0)
         negative = self._builder.select(self._builder.fcmp_ordered("<", x, zero), x, zero)
         return self.product_sum(excess, negative, x)

@@ -30,15 +30,15 @@ class Processor:
 
     @property
     def pixels(self) -> int:
-        """Pixels that a convolution computes at once, each in a register."""
+        """How many pixels a convolution computes at once, each in a register."""
         return self.registers * 3 // 4
 
     def tiles(self, products: int) -> int:
-        """Tiles that it computes at once, each in as many registers as it has products."""
+        """Returns how many tiles are computed at once, each in a register for every product."""
         return max(1, self.pixels // products)
 
     def target(self) -> llvm.TargetMachine:
-        """Returns LLVM's compiler for it."""
+        """Returns LLVM's compiler for the processor."""
         llvm.initialize_all_targets()
         llvm.initialize_all_asmprinters()
         target = llvm.Target.from_triple(self.triple)

@@ -31,12 +31,12 @@ _SEEN = TAPS + 1
 
 
 def pitch(width: int) -> int:
-    """Returns the pixels that a row of an image of this width takes in the scratch memory."""
+    """Returns how many pixels a row of an image of this width takes in the scratch memory."""
     return -(-(width + _SLACK) // 32) * 32
 
 
 def scratch_numbers(steps: list[Step]) -> int:
-    """Returns the float32 numbers of scratch memory for each pixel of a pitch."""
+    """Returns how many numbers of scratch memory each pixel of a pitch takes."""
     return sum(_row_numbers(steps).values())
 
 
@@ -48,7 +48,7 @@ def write(processor: Processor, steps: list[Step]) -> str:
 
     Args:
         processor: What it is written for.
-        steps: Of P-Net.
+        steps: Steps of P-Net.
     """
     module = ir.Module()
     *convolutions, heads = steps
@@ -158,11 +158,11 @@ class _Kernels:
         )
 
     def clear(self, code: FunctionWriter, row: Value, width: Value) -> None:
-        """Blackens what follows a row of its input."""
+        """Blackens what follows a row of the convolution's input."""
         code.call(self._clear, row, width)
 
     def transform(self, code: FunctionWriter, row: Value, out: Value, width: Value) -> None:
-        """Transforms a row of its input, for an output of so many pixels."""
+        """Transforms a row of the convolution's input, for an output of so many pixels."""
         code.call(self._transform, row, out, code.units(width, self.step.block.places))
 
     def convolve(

@@ -46,7 +46,7 @@ def write_convolution(
 
     Args:
         module: Where it belongs.
-        name: Of the function.
+        name: Name of the function.
         processor: What it is written for.
         block: The layer. The channels fill the pixels of its input.
         tile: Pixels computed at once, each in a register: where in the input, and in the output.

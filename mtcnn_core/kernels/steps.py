@@ -22,12 +22,12 @@ class Step:
     """One layer, or all heads as one.
 
     Attributes:
-        name: Of the layer.
-        block: Its numbers.
-        start: Where they begin among those of the network.
-        pool: Side of the pooling window after it, 0 for none.
-        side: Of its input, in pixels; a dense layer flattens that.
-        filled: Channels of its input, filled up to whole vectors.
+        name: Name of the layer.
+        block: Numbers of the layer.
+        start: Where the numbers begin among those of the network.
+        pool: Side of the pooling window after the layer, 0 for none.
+        side: Side of the layer's input in pixels; a dense layer flattens the input.
+        filled: Channels of the layer's input, filled up to whole vectors.
     """
 
     name: str
@@ -39,12 +39,12 @@ class Step:
 
     @property
     def out_side(self) -> int:
-        """Of what it gives for a crop, in pixels, before the pooling."""
+        """Side of the layer's output for a crop, in pixels, before the pooling."""
         return self.side - self.block.rows + 1
 
     @property
     def pooled_side(self) -> int:
-        """The same after it; partial windows count."""
+        """Side of the layer's output after the pooling; partial windows count."""
         return -(-(self.out_side - self.pool) // 2) + 1 if self.pool else self.out_side
 
 
@@ -76,12 +76,12 @@ def steps_of(network: Network, lanes: int) -> list[Step]:
 
 
 def pack(network: Network, arrays: Arrays, steps: list[Step]) -> Floats:
-    """Returns the numbers of all steps, those of each where it says.
+    """Returns the numbers of all steps, those of each from its start on.
 
     Args:
         network: The architecture.
         arrays: Its weights.
-        steps: Of the same network.
+        steps: Steps of that network.
     """
     *body, heads = steps
     parts = []

@@ -52,7 +52,7 @@ def write_winograd(
 
     Args:
         module: Where it belongs.
-        name: Of the function.
+        name: Name of the function.
         processor: What it is written for.
         block: The layer.
         channels: From one transformed pixel to the next; those of the block come first.
@@ -101,7 +101,7 @@ def _before(code: FunctionWriter, scheme: Correlation, row: Sequence[Value]) -> 
 
 
 def _after(code: FunctionWriter, scheme: Correlation, products: list[Value]) -> list[Value]:
-    """Applies ``after``, likewise."""
+    """Applies ``after``; opposite points share their even and odd parts."""
     matrix = scheme.after.copy()
     for a, b in scheme.pairs:
         matrix[:, [a, b]] = np.transpose(_halves(scheme.after[:, a], scheme.after[:, b]))

@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core import boxes as bx
-from mtcnn_core.detector_settings import DetectorSettings
-from mtcnn_core.devices import find_device
+from mtcnn_core.cascade import boxes as bx
+from mtcnn_core.cascade.pyramid import Pyramid
+from mtcnn_core.cascade.sessions import CropSession
+from mtcnn_core.engines.registry import find_device
 from mtcnn_core.faces import Faces
-from mtcnn_core.pyramid import Pyramid
-from mtcnn_core.sessions import CropSession
-from mtcnn_core.ssd.files import SSD, read_model
+from mtcnn_core.settings.detector import DetectorSettings
+from mtcnn_core.settings.models import SSD
+from mtcnn_core.ssd.files import read_model
 from mtcnn_core.ssd.session import SsdSession
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, Weights
@@ -44,14 +45,14 @@ class SsdDetector:
     calling thread only.
 
     Args:
-        settings: What to look for; of those of the cascade, the smallest face counts.
-        weights: Of O-Net; those of the settings by default.
+        settings: What to look for; of the cascade's settings, only the smallest face counts.
+        weights: Weights of O-Net; those of the settings by default.
         stopwatch: Told the time spent in ``pyramid``, ``ssd``, ``crop`` and ``onet``.
 
     Raises:
-        mtcnn_core.weights.WeightsError: The model is not there or not an SSD one, or the weights
-            are not installed or imported.
-        mtcnn_core.devices.DeviceError: The device is not there, or OpenVINO is not installed.
+        mtcnn_core.weights.errors.WeightsError: The model is not there or not an SSD one, or the
+            weights are not installed or imported.
+        mtcnn_core.engines.errors.DeviceError: The device or the engine is not there.
     """
 
     def __init__(

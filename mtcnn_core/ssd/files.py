@@ -8,22 +8,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.weights import WeightsError
+from mtcnn_core.settings.models import ENDINGS, IR, ONNX, is_name
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import models_dir
 
-# The detector that is no SSD model.
-CASCADE = "mtcnn"
-# What an SSD model is called among the models that take part.
-SSD = "ssd"
-IR, ONNX = ".xml", ".onnx"
-_ENDINGS = (IR, ONNX)
 _ZOO = "https://github.com/openvinotoolkit/open_model_zoo/tree/master/models/intel"
 # Face detectors have 1 to 100 MB.
 _LARGEST = 1 << 30
-
-
-class ModelError(WeightsError):
-    """There is no such model, or it is not an SSD one."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +22,9 @@ class ModelFiles:
     """A model as it lies on the disk.
 
     Attributes:
-        path: Of the ``.xml`` or ``.onnx``.
-        graph: What is in it.
-        weights: What is in the ``.bin`` beside an ``.xml``; nothing for ONNX.
+        path: Path of the ``.xml`` or ``.onnx``.
+        graph: Contents of that file.
+        weights: Contents of the ``.bin`` beside an ``.xml``; empty for ONNX.
     """
 
     path: Path
@@ -42,50 +33,33 @@ class ModelFiles:
 
     @property
     def is_ir(self) -> bool:
-        """Whether it is an intermediate representation of OpenVINO; otherwise ONNX."""
+        """Whether the model is an intermediate representation of OpenVINO rather than ONNX."""
         return self.path.suffix == IR
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 over both, wherever they lie."""
+        """SHA-256 over the contents of both files, wherever they lie."""
         digest = hashlib.sha256(self.graph)
         digest.update(hashlib.sha256(self.weights).digest())
         return digest.hexdigest()
-
-
-def by_place(name: str) -> str:
-    """A name as it is, a path from the root, so that it means the same everywhere."""
-    return name if is_name(name) else str(Path(name).expanduser().absolute())
-
-
-def name_of(detector: str) -> str:
-    """The name of a model, of which the path may be given."""
-    path = Path(detector)
-    return path.stem if path.suffix in _ENDINGS else path.name
-
-
-def is_name(name: str) -> bool:
-    """Tells a name from a path."""
-    path = Path(name)
-    return path.name == name and path.suffix not in _ENDINGS and not name.startswith("~")
 
 
 def find_model(name: str) -> Path:
     """Finds the ``.xml`` or ``.onnx`` of a model.
 
     Args:
-        name: Its path, with or without the ending, or that of a folder that holds a file of its
-            own name; or its name in the models folder.
+        name: Path of the model, with or without the ending, or of a folder that holds a file of
+            the folder's name; or its name in the models folder.
 
     Raises:
         ModelError: There is none.
     """
     place = models_dir() / name if is_name(name) else Path(name).expanduser()
-    if place.suffix in _ENDINGS:
+    if place.suffix in ENDINGS:
         candidates = [place]
     else:
         both = (place / place.name, place)
-        candidates = [Path(f"{each}{ending}") for each in both for ending in _ENDINGS]
+        candidates = [Path(f"{each}{ending}") for each in both for ending in ENDINGS]
     # Not `Path.is_file`, which raises for a name that is too long.
     found = next((path for path in candidates if os.path.isfile(path)), None)
     if found is not None:

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.ssd.files import ModelError
-from mtcnn_core.ssd.settings import SsdSettings
+from mtcnn_core.engines.engine import Port
+from mtcnn_core.settings.ssd import SsdSettings
+from mtcnn_core.weights.errors import ModelError
 
 Rows = NDArray[np.float32]
 _SSD = "an SSD detector takes one image and gives 1 x 1 x N x 7 numbers"
 _TYPES = tuple(map(np.dtype, (np.float32, np.float16, np.uint8)))
-
-
-class SsdEngine(Protocol):
-    """A model, ready to run on one thread.
-
-    Attributes:
-        image: What it wants to see.
-    """
-
-    image: ImageInput
-
-    def run(self, blob: NDArray[Any]) -> NDArray[Any]:
-        """Runs the model on one image, as :meth:`ImageInput.blob` makes it.
-
-        Raises:
-            ModelError: The model cannot be computed.
-        """
 
 
 @dataclass(frozen=True)
@@ -40,8 +24,8 @@ class ImageInput:
     """The input of a model.
 
     Attributes:
-        width: In pixels.
-        height: In pixels.
+        width: Width in pixels.
+        height: Height in pixels.
         channels_last: ``(1, h, w, 3)`` rather than ``(1, 3, h, w)``.
         dtype: float32, float16 or uint8.
     """
@@ -52,25 +36,19 @@ class ImageInput:
     dtype: np.dtype[Any]
 
     @classmethod
-    def of(
-        cls,
-        shapes: Sequence[Sequence[int | None]],
-        types: Sequence[np.dtype[Any]],
-        outputs: int,
-    ) -> ImageInput:
-        """Looks at what a model says of itself.
+    def of(cls, inputs: Sequence[Port], outputs: int) -> ImageInput:
+        """Returns the input of an SSD detector, by what a model says of itself.
 
         Args:
-            shapes: Of each input, None where a side is left open.
-            types: Of each input.
-            outputs: How many there are.
+            inputs: What the model takes.
+            outputs: How many arrays it gives.
 
         Raises:
-            ModelError: It is not an SSD detector.
+            ModelError: The model is not an SSD detector.
         """
-        if len(shapes) != 1 or outputs != 1:
-            raise ModelError(f"it has {len(shapes)} inputs and {outputs} outputs, but {_SSD}")
-        (shape,), (dtype,) = shapes, types
+        if len(inputs) != 1 or outputs != 1:
+            raise ModelError(f"it has {len(inputs)} inputs and {outputs} outputs, but {_SSD}")
+        ((shape, dtype),) = inputs
         if len(shape) != 4 or shape[0] not in (1, None) or 3 not in (shape[1], shape[3]):
             raise ModelError(f"its input has the shape {_shown(shape)}, but {_SSD}")
         channels_last = shape[1] != 3
@@ -84,7 +62,7 @@ class ImageInput:
         return cls(width, height, channels_last, dtype)
 
     def blob(self, pixels: NDArray[np.uint8], settings: SsdSettings) -> NDArray[Any]:
-        """Makes an image what the model wants to see, without regard to its aspect."""
+        """Returns an image as the model wants to see it, without regard to its aspect."""
         blob = cv2.dnn.blobFromImage(
             pixels,
             1 / settings.scale,
@@ -98,7 +76,7 @@ class ImageInput:
 
 
 def rows_of(output: NDArray[Any]) -> Rows:
-    """What a model has found.
+    """Returns what a model has found.
 
     Args:
         output: ``(1, 1, n, 7)``: image, label, confidence, x1, y1, x2, y2 as fractions; a negative

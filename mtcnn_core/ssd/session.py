@@ -5,40 +5,45 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.devices import DEVICES, DeviceError, DeviceName, Precision, Runtime, find_device
-from mtcnn_core.ssd.files import ModelError, ModelFiles
-from mtcnn_core.ssd.ports import Rows, SsdEngine, rows_of
-from mtcnn_core.ssd.settings import SsdSettings
+from mtcnn_core.engines.engine import Engine, Runtime
+from mtcnn_core.engines.errors import DeviceError
+from mtcnn_core.engines.registry import DeviceName, Precision, opener
+from mtcnn_core.settings.ssd import SsdSettings
+from mtcnn_core.ssd.files import ModelFiles
+from mtcnn_core.ssd.ports import ImageInput, Rows, rows_of
+from mtcnn_core.weights.errors import ModelError
 
 
 class SsdSession:
-    """A model on one thread: an ``.xml`` in OpenVINO, an ``.onnx`` in ONNX Runtime.
+    """A model on one thread, in the engine that opens files of its format.
 
-    It runs once on black, so that what is no SSD detector fails here.
+    The model runs once on black, so that what is no SSD detector fails here.
 
     Args:
-        model: Its files.
+        model: The model's files.
         settings: How it wants to be fed.
         device: What it runs on.
-        precision: What OpenVINO computes in.
+        precision: What it is computed in, where its engine has the choice.
 
     Attributes:
-        width: Of the images it takes.
-        height: Of the images it takes.
+        width: Width of the images it takes.
+        height: Height of the images it takes.
 
     Raises:
-        ModelError: It is not an SSD detector.
-        DeviceError: The device is not there, or OpenVINO is not installed.
+        ModelError: The files hold no SSD detector.
+        DeviceError: The device is not there, or the engine is not installed.
     """
 
     def __init__(
         self, model: ModelFiles, settings: SsdSettings, device: DeviceName, precision: Precision
     ) -> None:
         self._settings = settings
+        engine = opener(model.path.suffix)
+        runtime = _runtime(engine, model, device, precision)
         try:
-            self._engine = _start(model, device, precision)
-            image = self._engine.image
-            self.width, self.height = image.width, image.height
+            self._model = engine.open_model(model.graph, model.weights, runtime)
+            self._image = ImageInput.of(self._model.inputs, self._model.outputs)
+            self.width, self.height = self._image.width, self._image.height
             self(np.zeros((self.height, self.width, 3), np.uint8))
         except ModelError as error:
             raise ModelError(f"'{model.path}' cannot be the detector: {error}") from error
@@ -52,23 +57,18 @@ class SsdSession:
         Returns:
             As :func:`mtcnn_core.ssd.ports.rows_of`.
         """
-        return rows_of(self._engine.run(self._engine.image.blob(pixels, self._settings)))
+        return rows_of(self._model.run(self._image.blob(pixels, self._settings)))
 
 
-def _start(model: ModelFiles, device: DeviceName, precision: Precision) -> SsdEngine:
-    # Imported here: OpenVINO need not be installed.
-    if model.is_ir:
-        from mtcnn_core.ssd.engine_openvino import OpenVinoSsd
-
-        return OpenVinoSsd(model, _openvino(model, device, precision))
-    from mtcnn_core.ssd.engine_onnxruntime import OnnxRuntimeSsd
-
-    return OnnxRuntimeSsd(model, DEVICES[device].runtimes["onet"])
-
-
-def _openvino(model: ModelFiles, device: DeviceName, precision: Precision) -> Runtime:
-    if device != "cpu":
+def _runtime(
+    engine: Engine, model: ModelFiles, device: DeviceName, precision: Precision
+) -> Runtime:
+    """What computes a model: as its engine computes O-Net."""
+    if device not in engine.devices:
+        able = " or ".join(name.upper() for name in engine.devices)
         raise DeviceError(
-            f"'{model.path}' runs on the CPU only: leave --device {device} away, or give ONNX"
+            f"'{model.path}' runs on the {able} only: leave --device {device} away, or give ONNX"
         )
-    return find_device("cpu", "openvino", precision).runtimes["onet"]
+    if precision not in engine.precisions:
+        precision = engine.precisions[0]
+    return engine.device(device, precision).runtimes["onet"]

@@ -7,9 +7,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.ssd.files import CASCADE, ModelError, ModelFiles, is_name
-from mtcnn_core.weights.load import ORIGINAL
+from mtcnn_core.settings.models import CASCADE, is_name
+from mtcnn_core.ssd.files import ModelFiles
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.names import ORIGINAL
 
 
 def keep_model(model: ModelFiles, name: str, *, replace: bool = False) -> Path:
@@ -35,7 +37,7 @@ def keep_model(model: ModelFiles, name: str, *, replace: bool = False) -> Path:
         return _write(model, folder)
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
-        raise ModelError(f"cannot write the model folder {folder}: {reason}") from error
+        raise ModelError(f"cannot write the model folder '{folder}': {reason}") from error
 
 
 def _write(model: ModelFiles, folder: Path) -> Path:

@@ -7,9 +7,16 @@ face. Whatever format the weights are read from, they end as exactly this and ar
 it.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from mtcnn_core.weights.architecture import NETWORKS, ONET, PNET, RNET, Layer, Network
-from mtcnn_core.weights.arrays import Arrays, Weights, WeightsError
-from mtcnn_core.weights.original import load_default
+from mtcnn_core.weights.errors import WeightsError
+
+if TYPE_CHECKING:
+    from mtcnn_core.weights.arrays import Arrays, Weights
+    from mtcnn_core.weights.original import load_default
 
 __all__ = [
     "NETWORKS",
@@ -23,3 +30,17 @@ __all__ = [
     "WeightsError",
     "load_default",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What NumPy is needed for is imported when it is asked for: the command line, which asks for
+    # the names of engines and for errors, starts in half the time.
+    if name in ("Arrays", "Weights"):
+        from mtcnn_core.weights import arrays
+
+        return getattr(arrays, name)
+    if name == "load_default":
+        from mtcnn_core.weights.original import load_default
+
+        return load_default
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ class Layer:
 
     Attributes:
         name: Prefix of its arrays.
-        shape: Of the weight: ``(out, in, h, w)`` for a convolution, ``(out, in)`` for a dense
-            layer.
+        shape: Shape of the weight: ``(out, in, h, w)`` for a convolution, ``(out, in)`` for a
+            dense layer.
         pool: Side of the max-pooling window after the activation (stride 2, ceil), 0 for none.
     """
 
@@ -77,3 +77,14 @@ ONET = Network(
     heads=(Layer("score", (2, 256)), Layer("boxes", (4, 256)), Layer("landmarks", (10, 256))),
 )
 NETWORKS = (PNET, RNET, ONET)
+
+# Pixels from one cell of P-Net to the next.
+STRIDE = 2
+
+
+def count_cells(side: int) -> int:
+    """Returns how many cells P-Net has along a side of so many pixels.
+
+    A 3-convolution, a ceil-mode pooling and two 3-convolutions more.
+    """
+    return -(-(side - 2) // STRIDE) - 4

@@ -12,21 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.weights.architecture import NETWORKS, Network
+from mtcnn_core.weights.errors import WeightsError
 
 Arrays = Mapping[str, NDArray[np.float32]]
-
-
-class WeightsError(RuntimeError):
-    """The weights are missing, damaged or not those of the cascade."""
-
-
-def reason(error: Exception) -> str:
-    """What an error says, in one short line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-class UnprovenError(WeightsError):
-    """The arrays fit by their shapes, but they do not find the face in the check photo."""
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.models_folder import models_dir
-from mtcnn_core.weights.arrays import Weights, WeightsError
-from mtcnn_core.weights.files import read_file
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.errors import WeightsError, reason
+from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.names import ORIGINAL, is_name
 from mtcnn_core.weights.original import load_default
 
-ORIGINAL = "original"
 ARRAYS = "weights.npz"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# The three networks are 2 MB.
+_LARGEST = 64 << 20
 
 
 def load_weights(name: str) -> Weights:
@@ -30,18 +31,13 @@ def load_weights(name: str) -> Weights:
     return load_default() if name == ORIGINAL else _read(arrays_file(name))
 
 
-def by_place(name: str) -> str:
-    """A name as it is, a path from the root, so that it means the same everywhere."""
-    return name if _is_name(name) else str(Path(name).expanduser().absolute())
-
-
-def _is_name(name: str) -> bool:
-    return bool(NAME.fullmatch(name)) and not name.endswith(".npz")
-
-
 def arrays_file(name: str) -> Path:
-    """The file with the arrays of an imported model; raises as :func:`load_weights` does."""
-    if _is_name(name):
+    """Returns the file with the arrays of an imported model.
+
+    Raises:
+        WeightsError: There is no such model.
+    """
+    if is_name(name):
         file = models_dir() / name / ARRAYS
         if not file.is_file():
             raise WeightsError(
@@ -60,11 +56,18 @@ def arrays_file(name: str) -> Path:
 
 
 def _read(file: Path) -> Weights:
+    """Reads an ``.npz`` of this package's own: ``<network>.<array>``, without pickles."""
     arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
-    for tensor in read_file(file):
-        network, _, name = "/".join(tensor.path[1:]).partition("/")
-        arrays.setdefault(network, {})[name.replace("/", ".")] = tensor.array
     try:
+        with zipfile.ZipFile(file) as archive:
+            if sum(info.file_size for info in archive.infolist()) > _LARGEST:
+                raise WeightsError("it is too large, the three networks are 2 MB")
+        with np.load(file, allow_pickle=False) as stored:
+            for key in stored.files:
+                network, _, name = key.partition(".")
+                arrays.setdefault(network, {})[name] = stored[key]
         return Weights(arrays)
-    except WeightsError as error:
-        raise WeightsError(f"{file} is damaged, import the model again: {error}") from error
+    except Exception as error:  # what damage leads to depends on the byte that is damaged
+        raise WeightsError(
+            f"'{file}' is damaged ({reason(error)}): import the model again"
+        ) from error

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.weights.architecture import NETWORKS, Network
-from mtcnn_core.weights.arrays import Arrays, Weights, WeightsError
-from mtcnn_core.weights.joblib_lz4 import read_lz4
+from mtcnn_core.weights.arrays import Arrays, Weights
+from mtcnn_core.weights.errors import WeightsError
 
 # SHA-256 of the files in the wheel: `import` takes other files too, the default only these.
 _WHEEL_SHA256 = {
@@ -47,13 +47,16 @@ def _read_wheel(network: Network) -> Arrays:
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"cannot read the weights {path}: reinstall them with `pip install 'mtcnn==1.0.0'`"
+            f"cannot read the weights '{path}': reinstall them with `pip install 'mtcnn==1.0.0'`"
         ) from error
     if hashlib.sha256(data).hexdigest() != _WHEEL_SHA256[network.name]:
         raise WeightsError(
-            f"{path} is not the file of mtcnn 1.0.0: reinstall it with "
+            f"'{path}' is not the file of mtcnn 1.0.0: reinstall it with "
             "`pip install --force-reinstall --no-deps 'mtcnn==1.0.0'`"
         )
+    # Imported here: imported weights are read without it.
+    from mtcnn_core.weights.pickles.joblib_lz4 import read_lz4
+
     return _from_keras_order(network, [tensor.array for tensor in read_lz4(data, path.name)])
 
 

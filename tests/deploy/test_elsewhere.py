@@ -18,7 +18,8 @@ import pytest
 
 from jobs.engine.driver.verify import verify
 from jobs.sources.demo import demo_folder
-from mtcnn_core import FaceDetector, decode
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.images.photo import decode
 
 BIN = Path(sys.executable).parent
 TOKEN = "0123456789abcdef" * 4
@@ -32,7 +33,8 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 
-from mtcnn_core import FaceDetector, decode
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.images.photo import decode
 
 with open(sys.argv[1], "rb") as file:
     faces = FaceDetector().detect(decode(file.read()))

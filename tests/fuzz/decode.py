@@ -10,7 +10,9 @@ import re
 import sys
 from collections.abc import Iterator
 
-from mtcnn_core.images import ImageError, ImageLimits, read_photo
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.photo import read_photo
+from mtcnn_core.settings.images import ImageLimits
 from tests.fuzz.command import run
 from tests.fuzz.images import samples
 from tests.fuzz.mutations import mutated

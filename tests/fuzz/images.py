@@ -12,7 +12,7 @@ from typing import Any
 from PIL import ExifTags, Image, features
 
 from tests.fuzz.mutations import Sample, Split, untouched, whole
-from tests.mtcnn_core.pictures import encode, grey16, grey_tiff, png_chunk, scene
+from tests.mtcnn_core.images.pictures import encode, grey16, grey_tiff, png_chunk, scene
 
 
 def samples() -> list[Sample]:

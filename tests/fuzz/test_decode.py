@@ -58,7 +58,9 @@ def test_the_search_goes_on_after_a_crash() -> None:
 
 def test_samples_are_whole_and_in_pieces() -> None:
     whole = samples()
-    assert not list(watch("tests.mtcnn_core.hostile:photo", ((s.name, s.data) for s in whole)))
+    assert not list(
+        watch("tests.mtcnn_core.images.hostile:photo", ((s.name, s.data) for s in whole))
+    )
     for sample in whole:
         assert b"".join(sample.split(sample.data)) == sample.data, sample.name
         assert sample.repair(sample.data) == sample.data, sample.name

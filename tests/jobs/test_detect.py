@@ -14,7 +14,7 @@ from jobs.detect import PhotoFaces, detect_photo, write_drawing
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
-from mtcnn_core.images import ImageTooLarge, UndecodableImage
+from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage
 
 
 @pytest.fixture(scope="module")

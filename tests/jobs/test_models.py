@@ -13,16 +13,17 @@ from jobs.extract import prepare
 from jobs.extract.config import load_config
 from jobs.kind.continuing import begun
 from jobs.models import check_model, entries, import_model, layers
+from mtcnn_core.importing.layouts import Orientation
+from mtcnn_core.importing.recognise import proven
+from mtcnn_core.importing.store import save
 from mtcnn_core.ssd.files import find_model
-from mtcnn_core.weights import PNET, RNET, WeightsError, load_default
-from mtcnn_core.weights.arrays import UnprovenError
-from mtcnn_core.weights.layouts import Orientation
-from mtcnn_core.weights.recognise import proven
-from mtcnn_core.weights.store import save
-from tests.mtcnn_core.weights.graph_writers import torch_onnx
-from tests.mtcnn_core.weights.layouts import laid_out, perturbed
-from tests.mtcnn_core.weights.pickle_writers import write_list_npy
-from tests.mtcnn_core.weights.writers import caffe, write_caffe
+from mtcnn_core.weights import PNET, RNET, WeightsError
+from mtcnn_core.weights.errors import UnprovenError
+from mtcnn_core.weights.original import load_default
+from tests.mtcnn_core.importing.graph_writers import torch_onnx
+from tests.mtcnn_core.importing.layouts import laid_out, perturbed
+from tests.mtcnn_core.importing.pickle_writers import write_list_npy
+from tests.mtcnn_core.importing.writers import caffe, write_caffe
 
 
 @pytest.fixture

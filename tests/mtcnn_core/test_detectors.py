@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.detector_settings import DetectorSettings
+from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.detectors import make_detector
+from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.ssd.detector import SsdDetector
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.weights import Weights, load_default
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.original import load_default
 from tests.mtcnn_core.ssd.models import write_onnx
 
 

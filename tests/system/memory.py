@@ -12,7 +12,7 @@ from jobs.extract.config import load_config
 from jobs.extract.extractor import Extractor
 from jobs.members import Member
 from jobs.sources.source import open_source
-from mtcnn_core.weights import load_default
+from mtcnn_core.weights.original import load_default
 
 _STATUS = Path("/proc/self/status")
 

@@ -20,7 +20,8 @@ from jobs.engine.driver.verify import verify
 from jobs.evaluation.widerface import evaluate_widerface
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
-from mtcnn_core import FaceDetector, decode
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.images.photo import decode
 from tests.command import blocking, mtcnn_ray
 from tests.mtcnn_core.embedding_model import embedding_model
 from tests.system.conftest import SHARDS

@@ -18,7 +18,7 @@ from jobs.extract.config import load_config
 from jobs.members import Member
 from jobs.sources.demo import demo_folder
 from jobs.sources.source import open_source
-from mtcnn_core.weights import load_default
+from mtcnn_core.weights.original import load_default
 from tests.command import mtcnn_ray
 from tests.servers.object_store import ObjectStore
 from tests.system.outputs import rows

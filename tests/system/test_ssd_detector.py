@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mtcnn_core.models_folder import ENVIRONMENT_VARIABLE
+from mtcnn_core.weights.folder import ENVIRONMENT_VARIABLE
 from tests.command import mtcnn_ray
 from tests.mtcnn_core.ssd.models import END, write_onnx
 from tests.system.conftest import SHARDS

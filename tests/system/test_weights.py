@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
-from mtcnn_core.weights.check import photo
+from mtcnn_core.importing.check import photo
 from tests.command import mtcnn_ray
-from tests.mtcnn_core.weights.layouts import perturbed
-from tests.mtcnn_core.weights.pickle_writers import write_list_npy
+from tests.mtcnn_core.importing.layouts import perturbed
+from tests.mtcnn_core.importing.pickle_writers import write_list_npy
 from tests.system.outputs import rows
 
 

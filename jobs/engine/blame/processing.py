@@ -11,6 +11,7 @@ import pyarrow as pa
 from jobs.engine.blame.attempt import Attempt
 from jobs.engine.job import Item, Processor
 from jobs.members import Member
+from jobs.messages.errors import JobError
 
 
 def processed(processor: Processor[Any], attempt: Attempt) -> Iterator[tuple[str, pa.RecordBatch]]:
@@ -22,7 +23,10 @@ def processed(processor: Processor[Any], attempt: Attempt) -> Iterator[tuple[str
     _try_suspect(processor, attempt)
     walk = _Walk(processor, attempt)
     while not walk.is_over:
+        before = walk.index
         yield from processor.rows(walk.stretch())
+        if walk.index == before and walk.convicted is None and not walk.is_over:
+            raise JobError("the job has ended without asking for the items that are left")
         if walk.convicted is not None:
             yield from processor.failed(*walk.convicted)
 
@@ -52,6 +56,7 @@ class _Walk:
     """The items of a shard, in stretches that a job may have at once.
 
     Attributes:
+        index: Of the next item.
         is_over: Whether there are no more.
         convicted: Item at which the last stretch ended and that must not be touched, with its
             status.
@@ -60,8 +65,8 @@ class _Walk:
     def __init__(self, processor: Processor[Any], attempt: Attempt) -> None:
         self.is_over = False
         self.convicted: tuple[Member, str] | None = None
+        self.index = 0
         self._attempt = attempt
-        self._index = 0
         self._keys = attempt.keys
         self._items = self._read(processor)
 
@@ -69,14 +74,14 @@ class _Walk:
         """Yields items up to one that there is a verdict on; a single one if that is careful."""
         self.convicted = None
         while True:
-            index, attempt = self._index, self._attempt
+            index, attempt = self.index, self._attempt
             attempt.reading(index, self._keys[index] if index < len(self._keys) else None)
             # To its end here: an interrupt that hits the end of a forgotten generator is lost.
             item = next(self._items, None)
             if item is None:
                 self.is_over = True
                 return
-            self._index += 1
+            self.index += 1
             if index in attempt.spec.verdicts:
                 self.convicted = item.member, attempt.spec.verdicts[index]
                 return

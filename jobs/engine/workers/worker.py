@@ -216,7 +216,7 @@ class Worker:
     def _process(self, attempt: Attempt) -> Generator[tuple[str, pa.RecordBatch], None, None]:
         try:
             yield from processed(self._processor, attempt)
-        except (OutputError, MemoryError):  # not the job's fault
+        except (OutputError, MemoryError, JobError):  # no exception of the job
             raise
         except Exception as error:
             raise JobError(f"{type(error).__name__}: {error}") from error

@@ -10,8 +10,9 @@ import pytest
 from jobs.bench.rivals import RIVALS, load_rival
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
-from mtcnn_core import DetectorSettings, decode
-from mtcnn_core.devices import DeviceError
+from mtcnn_core.engines.errors import DeviceError
+from mtcnn_core.images.photo import decode
+from mtcnn_core.settings.detector import DetectorSettings
 
 _MODULES = {
     "mtcnn": ["tensorflow", "mtcnn"],

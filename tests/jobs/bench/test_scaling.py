@@ -15,8 +15,8 @@ from jobs.extract import extract
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from jobs.sources.source import open_source
-from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.detectors import make_detector
+from mtcnn_core.settings.detector import DetectorSettings
 
 _SCALE = Scale(
     workers=4,

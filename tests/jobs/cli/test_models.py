@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtcnn_core.weights import load_default
-from mtcnn_core.weights.check import photo
+from mtcnn_core.importing.check import photo
+from mtcnn_core.weights.original import load_default
 from tests.command import mtcnn_ray
-from tests.mtcnn_core.weights.layouts import perturbed
-from tests.mtcnn_core.weights.pickle_writers import npy, write_list_npy
-from tests.mtcnn_core.weights.writers import write_caffe
+from tests.mtcnn_core.importing.layouts import perturbed
+from tests.mtcnn_core.importing.pickle_writers import npy, write_list_npy
+from tests.mtcnn_core.importing.writers import write_caffe
 
 
 class _Evil:

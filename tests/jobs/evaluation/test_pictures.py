@@ -16,7 +16,7 @@ from jobs.evaluation.pictures import Pictures
 from jobs.members import Member
 from jobs.sources.settings import InputSettings
 from jobs.sources.source import ReadError, Source, open_source
-from mtcnn_core.images import ImageLimits
+from mtcnn_core.settings.images import ImageLimits
 
 
 @dataclass

@@ -25,12 +25,12 @@ from jobs.extract.rows import FaceRows, Outcome
 from jobs.members import Member
 from jobs.sources.demo import demo_folder
 from jobs.sources.source import open_source
-from mtcnn_core.alignment import kept_faces
-from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.crops import cut, encode, sharpness
+from mtcnn_core.cascade.detector import FaceDetector
+from mtcnn_core.crops.alignment import kept_faces
+from mtcnn_core.crops.crops import cut, encode, sharpness
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import Faces
-from mtcnn_core.images import decode, read_photo
+from mtcnn_core.images.photo import decode, read_photo
 from mtcnn_core.weights import WeightsError
 from tests.mtcnn_core.ssd.models import END, write_onnx
 

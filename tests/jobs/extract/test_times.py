@@ -13,7 +13,7 @@ from jobs.extract.times import OTHER, STAGES, PhotoTimes, WorkerTimes, time_work
 from jobs.messages.errors import UserError
 from jobs.photos.sample import Pick
 from jobs.sources.source import open_source
-from mtcnn_core.weights import load_default
+from mtcnn_core.weights.original import load_default
 
 
 def _job(url: str) -> ExtractJob:

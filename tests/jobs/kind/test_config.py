@@ -7,7 +7,7 @@ import pytest
 
 from jobs.kind.config import Config, load_config, presets
 from jobs.messages.errors import UserError
-from mtcnn_core.alignment import PRESETS
+from mtcnn_core.settings.crops import PRESETS
 
 
 def written(folder: Path, text: str) -> str:

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtcnn_core.engine_llvm import LlvmCrops
 from mtcnn_core.kernels import compiler, crop_program, cutting, proposal_program
 from mtcnn_core.kernels.compiler import compiled
+from mtcnn_core.kernels.networks import LlvmCrops
 from mtcnn_core.kernels.processor import Processor, describe
 from mtcnn_core.kernels.steps import steps_of
-from mtcnn_core.weights import NETWORKS, PNET, RNET, Network, load_default
+from mtcnn_core.weights import NETWORKS, PNET, RNET, Network
+from mtcnn_core.weights.original import load_default
 from tests.mtcnn_core.kernels.programs import processors
 
 CROPS = np.zeros((1, 24, 24, 3), np.float32)

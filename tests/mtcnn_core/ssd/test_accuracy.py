@@ -11,12 +11,12 @@ import pytest
 
 from jobs.evaluation.truth.landmarks import read_landmarks
 from jobs.evaluation.truth.wider import read_wider
-from mtcnn_core.detector_settings import DetectorSettings
 from mtcnn_core.evaluation import large_faces, wider_face
 from mtcnn_core.evaluation.annotations import Annotation, Detections
 from mtcnn_core.evaluation.landmark_error import landmark_errors
 from mtcnn_core.faces import Faces
-from mtcnn_core.images import decode
+from mtcnn_core.images.photo import decode
+from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.ssd.detector import SsdDetector
 
 pytest.importorskip("openvino", reason="needs mtcnn-ray[openvino]")

@@ -12,13 +12,13 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from mtcnn_core.cascade import FaceDetector
-from mtcnn_core.detector_settings import DetectorSettings
+from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.faces import Faces
+from mtcnn_core.settings.detector import DetectorSettings
+from mtcnn_core.settings.ssd import SsdSettings
 from mtcnn_core.ssd.detector import SsdDetector
-from mtcnn_core.ssd.settings import SsdSettings
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.weights import load_default
+from mtcnn_core.weights.original import load_default
 from tests.mtcnn_core.ssd.models import ASTRONAUT, END, Row, write_onnx
 
 Pixels = NDArray[np.uint8]

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mtcnn_core.models_folder import ENVIRONMENT_VARIABLE
+from mtcnn_core.settings.models import by_place, name_of
 from mtcnn_core.ssd import files
-from mtcnn_core.ssd.files import ModelError, by_place, find_model, name_of, read_model
+from mtcnn_core.ssd.files import find_model, read_model
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import ENVIRONMENT_VARIABLE
 
 
 @pytest.fixture

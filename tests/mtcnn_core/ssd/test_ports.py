@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtcnn_core.ssd.files import ModelError
+from mtcnn_core.engines.engine import Port
+from mtcnn_core.settings.ssd import SsdSettings
 from mtcnn_core.ssd.ports import ImageInput, rows_of
-from mtcnn_core.ssd.settings import SsdSettings
+from mtcnn_core.weights.errors import ModelError
 
 _F32, _F16, _U8 = (np.dtype(kind) for kind in (np.float32, np.float16, np.uint8))
 
@@ -24,7 +25,7 @@ _F32, _F16, _U8 = (np.dtype(kind) for kind in (np.float32, np.float16, np.uint8)
     ],
 )
 def test_images_of_one_size_are_accepted(shape: Sequence[int | None], expected: ImageInput) -> None:
-    assert ImageInput.of([shape], [_F32], 1) == expected
+    assert ImageInput.of([Port(shape, _F32)], 1) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_what_takes_no_image_is_refused(
     shapes: Any, dtype: np.dtype[Any], outputs: int, sentence: str
 ) -> None:
     with pytest.raises(ModelError, match=sentence):
-        ImageInput.of(shapes, [dtype] * len(shapes), outputs)
+        ImageInput.of([Port(shape, dtype) for shape in shapes], outputs)
 
 
 @pytest.mark.parametrize("dtype", [_F32, _F16, _U8], ids=str)

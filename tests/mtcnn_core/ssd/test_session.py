@@ -12,11 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from mtcnn_core import engine_openvino
-from mtcnn_core.devices import DeviceError
-from mtcnn_core.ssd.files import ModelError, read_model
+from mtcnn_core.engines import openvino as engine_openvino
+from mtcnn_core.engines.errors import DeviceError
+from mtcnn_core.settings.ssd import SsdSettings
+from mtcnn_core.ssd.files import read_model
 from mtcnn_core.ssd.session import SsdSession
-from mtcnn_core.ssd.settings import SsdSettings
+from mtcnn_core.weights.errors import ModelError
 from tests.mtcnn_core.ssd.models import ASTRONAUT, write_ir, write_onnx
 
 pytest.importorskip("openvino", reason="needs mtcnn-ray[openvino]")

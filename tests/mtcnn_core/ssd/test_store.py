@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mtcnn_core.models_folder import ENVIRONMENT_VARIABLE
-from mtcnn_core.ssd.files import ModelError, find_model, read_model
+from mtcnn_core.ssd.files import find_model, read_model
 from mtcnn_core.ssd.store import keep_model
+from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.folder import ENVIRONMENT_VARIABLE
 from tests.mtcnn_core.ssd.models import END, write_ir, write_onnx
 
 pytest.importorskip("openvino", reason="needs mtcnn-ray[openvino]")

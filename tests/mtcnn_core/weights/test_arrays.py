@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mtcnn_core.weights import NETWORKS, Network, Weights, WeightsError, load_default
+from mtcnn_core.weights import NETWORKS, Network, WeightsError
+from mtcnn_core.weights.arrays import Weights
+from mtcnn_core.weights.original import load_default
 
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.name)

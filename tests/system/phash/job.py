@@ -14,12 +14,18 @@ from jobs.phash.kind import PHASH, Config
 from PIL import Image
 
 from jobs.dataset import open_dataset
+from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
 from jobs.storage.storage import Storage
 
 STATUS = pa.dictionary(pa.int32(), pa.string())
 HASHES = pa.schema([("key", pa.string()), ("status", STATUS), ("hash", pa.string())])
+
+
+def open_job(source_url: str, going: Continued[Config]) -> Opened:
+    job = HashJob(source_url, going.config)
+    return Opened(job, job.members, going.config.run)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from jobs.engine.job import Labels
 from jobs.kind.config import JobConfig
-from jobs.kind.job_kind import LOST, Continued, JobKind, Opened
+from jobs.kind.job_kind import LOST, JobKind
 
 
 class HashSettings(BaseModel, frozen=True, extra="forbid"):
@@ -15,13 +15,6 @@ class HashSettings(BaseModel, frozen=True, extra="forbid"):
 
 class Config(JobConfig):
     phash: HashSettings = HashSettings()
-
-
-def _open(source_url: str, going: Continued[Config]) -> Opened:
-    from jobs.phash.job import HashJob
-
-    job = HashJob(source_url, going.config)
-    return Opened(job, job.members, going.config.run)
 
 
 PHASH = JobKind(
@@ -34,5 +27,5 @@ PHASH = JobKind(
     statuses={"ok": "hashed", "no_crop": "nothing to hash", **LOST},
     failed_statuses=frozenset(LOST),
     packages=("mtcnn-ray", "numpy", "pillow"),
-    open=_open,
+    opener="jobs.phash.job:open_job",
 )

@@ -1,0 +1,1 @@
+"""Faces in, square crops out: where each lies, and its pixels."""

@@ -1,0 +1,145 @@
+"""Which image formats are read, how their files begin, and what reads them.
+
+An allow-list: JPEG (MPO included: its first picture), PNG, WEBP, GIF, BMP, TIFF, PPM/PGM/PBM,
+JPEG2000, and AVIF where Pillow has it. Left out on purpose: EPS and PDF (reading them runs a
+program), ICO (it nests whole files of other sizes than it declares), TGA and headerless DIB (no
+signature, so any bytes could be one), PPM written in decimal digits (P1 to P3: no photo is, and
+10 MB of its comments keep Pillow busy for over a minute).
+"""
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import cast
+
+from PIL import ExifTags, features
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.PpmImagePlugin import PpmImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
+
+_SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF....WEBP",
+    "GIF": rb"GIF8[79]a",
+    "BMP": rb"BM",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "PPM": rb"P[4-6]\s",
+    "JPEG2000": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
+    # The brand, or among the compatible brands of a file whose main one is generic (mif1).
+    "AVIF": rb"....ftyp(.{4}){0,12}?avi[fs]",
+}
+_SIGNATURE = re.compile(
+    b"|".join(b"(?P<%s>%s)" % (name.encode(), each) for name, each in _SIGNATURES.items()),
+    re.DOTALL,
+)
+_EXTENSION = re.compile(
+    r"\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|dib|tiff?|p[pgbn]m|jp2|j2[kc]|jp[cx]|avifs?)"
+)
+_FORMATS = ", ".join(_SIGNATURES)
+_MOST_BLOCKS = 100_000  # of 255 bytes
+_MOST_STRIPS = 100_000  # one a row in the highest of photos
+
+
+class _JpegFile(JpegImageFile):
+    def _open(self) -> None:
+        # With a resolution known, Pillow does not look for one in EXIF, where damage ends the read.
+        self.info["dpi"] = (72, 72)
+        super()._open()
+
+
+class _GifFile(GifImageFile):
+    _blocks = 0
+
+    def data(self) -> bytes | None:
+        # Called for the blocks of comments and extensions, which Pillow keeps one by one.
+        self._blocks += 1
+        if self._blocks > _MOST_BLOCKS:
+            raise ImageTooLarge(
+                f"this GIF has more than {_MOST_BLOCKS} blocks before its pixels; convert it"
+            )
+        return super().data()
+
+
+class _TiffFile(TiffImageFile):
+    def _setup(self) -> None:
+        # Pillow makes 250 bytes of the four that a strip or tile takes in the file.
+        for tag in (ExifTags.Base.StripOffsets, ExifTags.Base.TileOffsets):
+            offsets = self.tag_v2.get(tag, ())
+            if isinstance(offsets, tuple) and len(offsets) > _MOST_STRIPS:
+                raise ImageTooLarge(
+                    f"this TIFF has more than {_MOST_STRIPS} strips or tiles; convert it"
+                )
+        super()._setup()
+
+
+# Readers are called directly, not through Image.open: its pixel limit is a process-wide setting.
+# The JPEG reader reads MPO too, without its index, which is often broken while the JPEG is fine.
+_READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
+    "JPEG": _JpegFile,
+    "PNG": PngImageFile,
+    "GIF": _GifFile,
+    "BMP": BmpImageFile,
+    "TIFF": _TiffFile,
+    "PPM": PpmImageFile,
+}
+if features.check("webp"):
+    _READERS["WEBP"] = WebPImageFile
+if features.check("jpg_2000"):
+    _READERS["JPEG2000"] = Jpeg2KImageFile
+try:
+    from PIL.AvifImagePlugin import AvifImageFile
+except ImportError:  # Pillow before 11.3
+    pass
+else:
+    if features.check("avif"):
+        _READERS["AVIF"] = AvifImageFile
+
+
+def recognise(data: bytes, name: str = "") -> str:
+    """Tells the format from a file's first bytes.
+
+    Args:
+        data: The file, or at least its beginning.
+        name: Only its extension is used: bytes without a known signature are a damaged image when
+            the name ends like one, and no image at all otherwise.
+
+    Returns:
+        One of `JPEG`, `PNG`, `WEBP`, `GIF`, `BMP`, `TIFF`, `PPM`, `JPEG2000`, `AVIF`.
+
+    Raises:
+        UndecodableImage: Empty, or named like an image that it is not.
+        UnsupportedImage: Not a format that is read here.
+    """
+    match = _SIGNATURE.match(data)
+    if match is not None:
+        return cast(str, match.lastgroup)
+    if not data:
+        raise UndecodableImage("the file is empty; fetch it again or leave it out")
+    extension = PurePosixPath(name).suffix.lower()
+    if _EXTENSION.fullmatch(extension):
+        raise UndecodableImage(
+            f"the name ends in {extension} but the bytes begin like none of {_FORMATS};"
+            " fetch the file again or leave it out"
+        )
+    raise UnsupportedImage(f"not a format that is read here; convert it to one of {_FORMATS}")
+
+
+def reader(file_format: str) -> Callable[[BytesIO], ImageFile]:
+    """Returns what opens a file of a format; it reads the header and no pixels.
+
+    Raises:
+        UnsupportedImage: This Pillow was built without the format.
+    """
+    if file_format not in _READERS:
+        raise UnsupportedImage(f"install a Pillow built with {file_format} to read this image")
+    return _READERS[file_format]

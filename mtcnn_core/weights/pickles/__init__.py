@@ -1,0 +1,1 @@
+"""Arrays in pickles, read without running what the pickles name."""
