@@ -25,10 +25,10 @@ from jobs.engine.checks.plan import Planned
 from jobs.engine.driver import merging
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.progress import Reporter
-from jobs.engine.job import Labels
 from jobs.engine.driver.status import status, take_stock
 from jobs.engine.driver.summary import after_change
 from jobs.engine.driver.verify import verify
+from jobs.engine.job import Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.commits import commit_path
 from jobs.engine.ledger.ledger import Ledger

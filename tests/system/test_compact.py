@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.extract import schema as tables
-from jobs.extract.config import Config
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
 from jobs.engine.parts.part_writer import PartWriter
+from jobs.extract import schema as tables
+from jobs.extract.config import Config
 from jobs.storage.storage import Storage
 from tests.command import environment, mtcnn_ray
 from tests.servers.object_store import ObjectStore
@@ -147,5 +147,5 @@ def test_command_cuts_row_groups_as_the_config_says(tmp_path: Path, photos: Path
 
 def test_no_job_to_compact_is_one_sentence(tmp_path: Path) -> None:
     done = mtcnn_ray("compact", tmp_path)
-    sentence = f"mtcnn-ray: There is no job in '{tmp_path}'; check the path.\n"
+    sentence = f"mtcnn-ray: there is no job in '{tmp_path}': check the path\n"
     assert (done.returncode, done.stderr) == (2, sentence)

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.extract.config import load_config
 from jobs.engine.driver.verify import verify
 from jobs.evaluation.widerface import evaluate_widerface
+from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from mtcnn_core import FaceDetector, decode
 from tests.command import blocking, mtcnn_ray

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from jobs.bench.benchmark import Benchmark
 from jobs.bench.duel import Duel, Side
-from jobs.cli.show_bench import tables
 from jobs.bench.scaling import Scale
+from jobs.cli.show_bench import tables
 from jobs.extract.times import OTHER, STAGES, PhotoTimes, WorkerTimes
 
 _PHOTO = PhotoTimes(3, {**dict.fromkeys(STAGES, 0.01), "ssd": 0.0, "pnet": 0.08, OTHER: 0.02})

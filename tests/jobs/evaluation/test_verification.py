@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.extract.config import load_config
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.evaluation.verification import _figures, _those_with, evaluate_verification
+from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from mtcnn_core.embedding import EmbeddingSettings
 from mtcnn_core.evaluation.verification import verify

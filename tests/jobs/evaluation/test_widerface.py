@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.extract.config import load_config
-from jobs.evaluation.detection import default_output
 from jobs.cli.show_evaluation import widerface_report
+from jobs.evaluation.detection import default_output
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.submission import write_detections
 from jobs.evaluation.widerface import evaluate_widerface
+from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.wider_face import Detections
 from tests.jobs.evaluation.printed import printed
