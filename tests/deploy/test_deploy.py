@@ -12,7 +12,7 @@ import pytest
 import typer
 import yaml
 
-from jobs.cli import app
+from jobs.cli.main import app
 from jobs.extract.config import load_config
 
 # On Python 3.10 pytest brings tomli along.

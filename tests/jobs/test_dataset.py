@@ -77,7 +77,7 @@ def test_every_row_is_read_once_where_a_retry_was_killed(stopped_retry: Path) ->
 
 
 def test_files_with_rows_that_do_not_count_are_not_handed_out(stopped_retry: Path) -> None:
-    with pytest.raises(UserError, match=r"A retry of .* was stopped; run it again, or read with"):
+    with pytest.raises(UserError, match=r"a retry of .* was stopped: run it again, or read with"):
         open_dataset(str(stopped_retry)).paths("files")
 
 
@@ -92,7 +92,7 @@ def test_table_without_rows_has_its_schema(tmp_path: Path) -> None:
 
 
 def test_unknown_table_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no table 'faces' in .*; there is files, lines"):
+    with pytest.raises(UserError, match=r"no table 'faces' in .*: there is files, lines"):
         open_dataset(str(finished_output(tmp_path))).read("faces")
 
 
@@ -100,10 +100,10 @@ def test_lost_part_is_one_sentence(tmp_path: Path) -> None:
     output = finished_output(tmp_path)
     dataset = open_dataset(str(output))
     next((output / "files").iterdir()).unlink()
-    with pytest.raises(UserError, match="cannot be read; if nobody has retried or compacted it"):
+    with pytest.raises(UserError, match="cannot be read: if nobody has retried or compacted it"):
         dataset.read("files")
 
 
 def test_folder_without_a_job_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"There is no job in '.*'; check the path\."):
+    with pytest.raises(UserError, match=r"there is no job in '.*': check the path"):
         open_dataset(str(tmp_path))

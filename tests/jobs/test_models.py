@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.extract import prepare
 from jobs.extract.config import load_config
+from jobs.extract.job import ExtractJob, open_job
+from jobs.extract.kind import EXTRACT
 from jobs.kind.continuing import begun
 from jobs.models import check_model, entries, import_model, layers
 from mtcnn_core.importing.layouts import Orientation
@@ -121,14 +122,17 @@ def test_a_job_takes_imported_weights_along(
     save("mine", replace(proven([tmp_path / "weights.npy"]), weights=weights))
     Image.new("RGB", (50, 50)).save(tmp_path / "a.png")
     config = load_config(None, {"detect.weights": "mine"})
-    job, _, identity = prepare(str(tmp_path / "a.png"), begun(config))
+    opened = open_job(str(tmp_path / "a.png"), begun(EXTRACT, config))
+    job = opened.job
+    assert isinstance(job, ExtractJob)
     data = cloudpickle.dumps(job)
     monkeypatch.setenv("MTCNN_RAY_MODELS", str(tmp_path / "elsewhere"))
-    assert identity.models == dict(weights.digests)
+    assert opened.models == dict(weights.digests)
     pickle.loads(data).start()
     # As it is without them, and as light as before.
     with pytest.raises(WeightsError, match="there are no weights 'mine'"):
         replace(job, weights=None).start()
-    plain, _, _ = prepare(str(tmp_path / "a.png"), begun(load_config(None)))
+    plain = open_job(str(tmp_path / "a.png"), begun(EXTRACT, load_config(None))).job
+    assert isinstance(plain, ExtractJob)
     assert plain.weights is None
     assert len(cloudpickle.dumps(plain)) < 10_000

@@ -194,7 +194,8 @@ class Place:
         Args:
             fine: Keys of items that have been committed as `ok` some time.
         """
-        found = list(verify(self.url, self.options, failed_statuses=JOB.failed_statuses))
+        failed = {IDENTITY.job: JOB.failed_statuses}
+        found = list(verify(self.url, self.options, failed_statuses=failed))
         return found + self.wrong_rows(fine) + ["it is not marked"] * (not self.is_marked())
 
     def wrong_rows(self, fine: Iterable[str] = ()) -> list[str]:

@@ -7,10 +7,10 @@ import resource
 import sys
 from pathlib import Path
 
-from jobs.extract import ExtractJob
 from jobs.extract.config import load_config
-from jobs.extract.extractor import Extractor
+from jobs.extract.job import ExtractJob
 from jobs.members import Member
+from jobs.photos.read import Read
 from jobs.sources.source import open_source
 from mtcnn_core.weights.original import load_default
 
@@ -30,8 +30,8 @@ if __name__ == "__main__":
     photo = Path(sys.argv[1])
     config = load_config(None)
     source = open_source(str(photo), config.input)
-    extractor = Extractor(ExtractJob(source, config, dict(load_default().digests)))
+    extractor = ExtractJob(source, config, dict(load_default().digests)).start()
     member = Member(photo.name, str(photo), photo.stat().st_size, "", None)
-    rows = dict(extractor.rows(iter([(member, photo.read_bytes())])))
+    rows = dict(extractor.rows(iter([Read(member, photo.read_bytes())])))
     print(rows["images"].column("status")[0].as_py())
     print(peak_mb())

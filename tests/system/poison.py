@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import jobs.extract
-import jobs.extract.extractor
+import jobs.extract.job
+import jobs.photos.decode
 from jobs.cli import main
+from jobs.extract.extractor import Extractor
+from mtcnn_core.stopwatch import Stopwatch
 
 
 def _spin() -> None:
@@ -43,23 +45,23 @@ DEEDS: dict[str, Callable[[], Any]] = {
 
 
 @dataclass(frozen=True)
-class PoisonedJob(jobs.extract.ExtractJob):
+class PoisonedJob(jobs.extract.job.ExtractJob):
     """Decodes as the real one does, except for photos called after a deed."""
 
-    def start(self) -> jobs.extract.extractor.Extractor:
-        decode = jobs.extract.extractor.read_photo
+    def start(self, time: Stopwatch | None = None) -> Extractor:
+        decode = jobs.photos.decode.read_photo
 
         def poisoned(data: bytes, *, name: str, **more: Any) -> Any:
             DEEDS.get(PurePosixPath(name).stem, lambda: None)()
             return decode(data, name=name, **more)
 
-        jobs.extract.extractor.read_photo = poisoned
-        return super().start()
+        jobs.photos.decode.read_photo = poisoned
+        return super().start(time)
 
 
 if __name__ == "__main__":
     # By its name in this module, as workers import it.
     from tests.system.poison import PoisonedJob as Importable
 
-    jobs.extract.ExtractJob = Importable  # type: ignore[misc]
+    jobs.extract.job.ExtractJob = Importable  # type: ignore[misc]
     main()

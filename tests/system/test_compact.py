@@ -147,5 +147,5 @@ def test_command_cuts_row_groups_as_the_config_says(tmp_path: Path, photos: Path
 
 def test_no_job_to_compact_is_one_sentence(tmp_path: Path) -> None:
     done = mtcnn_ray("compact", tmp_path)
-    sentence = f"mtcnn-ray: There is no job in '{tmp_path}'; check the path.\n"
+    sentence = f"mtcnn-ray: there is no job in '{tmp_path}': check the path\n"
     assert (done.returncode, done.stderr) == (2, sentence)

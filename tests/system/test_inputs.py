@@ -13,9 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.extract import ExtractJob
 from jobs.extract.config import load_config
-from jobs.members import Member
+from jobs.extract.job import ExtractJob
 from jobs.sources.demo import demo_folder
 from jobs.sources.source import open_source
 from mtcnn_core.weights.original import load_default
@@ -83,27 +82,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> Path
     return folder
 
 
-class NoNotes:
-    """Nobody is told anything."""
-
-    def reading(self, index: int, key: str | None) -> None:
-        pass
-
-    def begin(self, index: int, key: str) -> None:
-        pass
-
-    def wants(self, key: str) -> bool:
-        return True
-
-
 def extracted(url: str, options: Mapping[str, Any] | None = None) -> Rows:
     """The rows without what tells where the photos are, in this process."""
     config = load_config(None, {"input.storage_options": dict(options or {})})
     source = open_source(url, config.input)
     job = ExtractJob(source, config, dict(load_default().digests))
-    members: list[Member] = list(source.list())
     found: Rows = {"images": [], "faces": []}
-    for name, batch in job.start().process(members, NoNotes(), {}, False):
+    extractor = job.start()
+    for name, batch in extractor.rows(extractor.read(list(source.list()))):
         found[name] += [{**row, "uri": None} for row in batch.to_pylist()]
     return found
 

@@ -107,5 +107,5 @@ def test_nothing_to_retry_touches_no_file(one_worker: Finished) -> None:
 def test_unknown_status_is_one_sentence(one_worker: Finished) -> None:
     done = mtcnn_ray("retry", one_worker.output, "--status", "failed", env=_NO_RAY)
     assert done.returncode == 2
-    assert done.stderr.startswith("mtcnn-ray: There is no status 'failed'; known are ok, ")
+    assert done.stderr.startswith("mtcnn-ray: there is no status 'failed': known are ok, ")
     assert len(done.stderr.splitlines()) == 1

@@ -92,7 +92,7 @@ def test_second_driver_on_a_disk_is_refused_and_changes_nothing(
                 done = mtcnn_ray(*second)
                 assert (done.returncode, done.stdout) == (2, "")
                 (line,) = done.stderr.splitlines()
-                assert f"Another run (process {first.pid} on " in line
+                assert f"another run (process {first.pid} on " in line
                 assert "wait for it or use another output" in line
             assert files(output) == before
         code, errors = ended(first)
@@ -126,7 +126,7 @@ def test_drivers_on_an_object_store(
                 code, errors = ended(second)
             assert code == 2, errors
             # It may have said before that it waits to see whether the first lives.
-            assert f"Another run (process {first.pid} on " in errors.splitlines()[-1]
+            assert f"another run (process {first.pid} on " in errors.splitlines()[-1]
             assert "is writing to" in errors.splitlines()[-1]
             assert storage.names(CLAIMS) == claims
 

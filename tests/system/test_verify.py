@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.driver.verify import verify
-from jobs.extract.schema import FAILED_STATUSES
 from jobs.messages.errors import UserError
+from jobs.registry import FAILED_STATUSES
 from tests.command import mtcnn_ray
 from tests.jobs.engine.damage import rewrite_part
 from tests.servers.object_store import ObjectStore
@@ -41,7 +41,7 @@ def test_a_running_job_is_unfinished_and_in_order(photos: Path, tmp_path: Path) 
             try:
                 found = verify(str(output), failed_statuses=FAILED_STATUSES)
             except UserError as error:
-                assert "There is no job in" in str(error), error
+                assert "there is no job in" in str(error), error
                 continue
             left.update(each for each in found if each.endswith("is not done yet."))
             strange.update(each for each in found if not _UNFINISHED.fullmatch(each))

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from jobs.bench.benchmark import benchmark
+from jobs.bench.stages import stages
 from jobs.extract.config import load_config
 from jobs.extract.times import OTHER, STAGES
 from tests.command import SCRIPT, environment, mtcnn_ray
@@ -94,7 +95,7 @@ def test_settings_are_used_and_told(folder: Path) -> None:
     config = load_config(None, {"detect.min_face": 80.0})  # larger than the photos
     found = benchmark(str(folder), config)
     assert found.as_json()["config"]["detect"]["min_face"] == 80
-    assert found.worker.stages()["pnet"].longest == 0
+    assert stages(found.worker)["pnet"].longest == 0
     assert found.worker.stages()["read"].shortest > 0
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from jobs.bench import scaling
 from jobs.bench.scaling import Scale, time_scale, worker_counts
-from jobs.extract import extract
 from jobs.extract.config import load_config
+from jobs.kind.run import run_job
 from jobs.messages.errors import UserError
 from jobs.sources.source import open_source
 from mtcnn_core.detectors import make_detector
@@ -77,7 +77,7 @@ def timed(cache_folder: Path) -> tuple[Scale, list[str]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scaling, "make_detector", noting_detector)
-        patch.setattr(scaling, "extract", noted("job", extract))
+        patch.setattr(scaling, "run_job", noted("job", run_job))
         found = time_scale("demo:", source, list(source.list()), config, 1)
     return found, turns
 

@@ -10,10 +10,23 @@ from typing import get_args
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cli.show_job import status_json, status_table, summary_table, verdict
+from jobs.cli.show_job import (
+    forecast_table,
+    retry_table,
+    status_json,
+    status_table,
+    summary_table,
+    verdict,
+)
+from jobs.engine.driver.preview import Preview
+from jobs.engine.driver.retry import Retried
 from jobs.engine.driver.status import Status
 from jobs.engine.driver.summary import Summary
-from jobs.extract import schema as tables
+from jobs.engine.job import Labels
+from jobs.engine.plans.growth import Growth
+from jobs.extract.kind import EXTRACT
+from jobs.kind.forecast import Forecast
+from jobs.photos import statuses as photo_statuses
 
 _STATUS = Status(
     shards=12,
@@ -48,7 +61,7 @@ def _line(table: Table, *start: str) -> str:
 
 
 def test_status_table_says_what_is_done_and_left() -> None:
-    table = status_table(_STATUS, "out")
+    table = status_table(EXTRACT, _STATUS, "out")
     assert _line(table, "photos") == "photos 9,000 of 12,345, 3,345 left"
     assert _line(table, "no_face") == "no_face 1,910 without a face"
     assert _line(table, "faces") == "faces 10,500 123.5 MB of Parquet"
@@ -58,30 +71,32 @@ def test_status_table_says_what_is_done_and_left() -> None:
 
 def test_a_complete_job_has_nothing_left() -> None:
     complete = replace(_STATUS, shards_done=12, shards_quarantined=0, members_done=12345)
-    table = status_table(complete, "out")
+    table = status_table(EXTRACT, complete, "out")
     assert _line(table, "photos") == "photos 12,345 of 12,345"
     assert _line(table, "shards") == "shards 12 of 12 committed"
 
 
 def test_every_status_is_explained() -> None:
-    statuses = dict.fromkeys(get_args(tables.Status), 1)
-    table = status_table(replace(_STATUS, statuses=statuses), "out")
+    statuses = dict.fromkeys(get_args(photo_statuses.Status), 1)
+    table = status_table(EXTRACT, replace(_STATUS, statuses=statuses), "out")
     for name in statuses:
         assert len(_line(table, name).split()) > 2, name
 
 
 def test_summary_tells_of_this_run() -> None:
-    line = _line(summary_table(_SUMMARY, "out"), "this", "run")
+    line = _line(summary_table(EXTRACT, _SUMMARY, "out"), "this", "run")
     assert line == "this run 3,000 photos in 60.0 s, 50.0 photos/s, start included"
 
 
 def test_summary_of_a_run_without_work() -> None:
-    table = summary_table(replace(_SUMMARY, processed=0), "out")
+    table = summary_table(EXTRACT, replace(_SUMMARY, processed=0), "out")
     assert _line(table, "this", "run") == "this run 0 photos: nothing was left to do"
 
 
 def test_summary_of_a_run_that_took_no_time() -> None:
-    assert "photos/s" in _line(summary_table(replace(_SUMMARY, seconds=0.0), "out"), "this", "run")
+    assert "photos/s" in _line(
+        summary_table(EXTRACT, replace(_SUMMARY, seconds=0.0), "out"), "this", "run"
+    )
 
 
 def test_status_json_has_what_the_table_has() -> None:
@@ -100,3 +115,45 @@ def test_of_very_many_problems_only_the_first_are_told() -> None:
 
 def test_no_problem_is_one_sentence() -> None:
     assert verdict([], "out") == ["out: every shard is committed and its files are as recorded."]
+
+
+def test_tables_use_the_words_of_the_job() -> None:
+    kind = replace(
+        EXTRACT,
+        labels=Labels("documents", "words"),
+        tables=("pages", "words", "lines"),
+        statuses={"ok": "with words"},
+    )
+    status = replace(
+        _STATUS,
+        statuses={"ok": 7, "blank": 2},
+        rows={"words": 50, "pages": 9000},
+        bytes={"words": 1_000_000},
+    )
+    table = status_table(kind, status, "out")
+    assert _line(table, "documents") == "documents 9,000 of 12,345, 3,345 left"
+    assert _line(table, "ok") == "ok 7 with words"
+    assert _line(table, "blank") == "blank 2"
+    assert _line(table, "words") == "words 50 1.0 MB of Parquet"
+    assert _line(table, "lines") == "lines 0 0.0 MB of Parquet"
+    summary = summary_table(kind, replace(_SUMMARY, status=status), "out")
+    assert "50.0 documents/s" in _line(summary, "this", "run")
+    idle = summary_table(kind, replace(_SUMMARY, status=status, processed=0), "out")
+    assert _line(idle, "this", "run") == "this run 0 documents: nothing was left to do"
+
+
+def test_a_forecast_uses_the_words_of_the_job() -> None:
+    kind = replace(EXTRACT, labels=Labels("documents"))
+    preview = Preview(Growth(9, 0), shards=1, items=9, bytes=3_000_000, examples=[])
+    table = forecast_table(kind, Forecast(preview, 2, 0.1, None), "out", stored=True)
+    assert _line(table, "documents") == "documents 9 to be read"
+    assert "100.0 ms each of the documents" in _line(table, "hours")
+    unknown = forecast_table(kind, Forecast(preview, 2, None, None), "out", stored=True)
+    assert "none of a few documents could be read" in _line(unknown, "hours")
+
+
+def test_a_retry_tells_of_shards_that_were_given_up() -> None:
+    table = retry_table(EXTRACT, Retried(_SUMMARY, 2), "out")
+    assert _line(table, "given", "up").startswith("given up 2 shards stay as they were")
+    lines = _lines(retry_table(EXTRACT, Retried(_SUMMARY, 0), "out"))
+    assert not any(line[:2] == ["given", "up"] for line in lines)

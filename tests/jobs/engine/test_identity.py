@@ -40,7 +40,7 @@ def test_new_output_takes_any_identity(tmp_path: Path) -> None:
 def test_other_config_is_refused_naming_each_field_and_both_values(storage: Storage) -> None:
     config = {"detect": {"min_face": 40, "factor": 0.709}, "crop": {"size": 112}}
     other = replace(IDENTITY, config=config, digest="bbb")
-    sentence = r"crop.size \(was 160, is 112\), detect.min_face \(was 20, is 40\);"
+    sentence = r"crop.size \(was 160, is 112\), detect.min_face \(was 20, is 40\):"
     with pytest.raises(UserError, match=sentence):
         other.check(storage)
 

@@ -75,4 +75,4 @@ def test_what_is_wrong_is_one_sentence(data: bytes, why: str) -> None:
         parsed(data)
     sentence = str(error.value)
     assert sentence.startswith(f"'_job/tree.json' is damaged ({why}")
-    assert sentence.endswith("); plant another.")
+    assert sentence.endswith("): plant another")

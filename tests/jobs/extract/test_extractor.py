@@ -6,8 +6,11 @@ import hashlib
 import io
 import json
 import os
+import pickle
+import tarfile
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,20 +21,31 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from jobs import tables as job_tables
-from jobs.extract import ExtractJob, Extractor
+from jobs.engine.blame.processing import processed
+from jobs.engine.plans.plan import Plan
+from jobs.engine.reports import ShardReport
+from jobs.engine.settings import ShardSizes
+from jobs.engine.shards import ShardSpec
+from jobs.engine.workers.worker import Worker
+from jobs.extract import schema as job_tables
 from jobs.extract.config import Config, load_config
-from jobs.extract.rows import FaceRows, Outcome
+from jobs.extract.job import ExtractJob
+from jobs.extract.rows import FaceRows
 from jobs.members import Member
+from jobs.photos.detect import Found
 from jobs.sources.demo import demo_folder
 from jobs.sources.source import open_source
+from jobs.storage.storage import Storage
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.crops.alignment import kept_faces
-from mtcnn_core.crops.crops import cut, encode, sharpness
+from mtcnn_core.crops.crops import encode, sharpness
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import Faces
 from mtcnn_core.images.photo import decode, read_photo
+from mtcnn_core.kernels.cutting import cut
 from mtcnn_core.weights import WeightsError
+from tests.jobs.engine.blame.told import ToldAttempt
+from tests.jobs.engine.outputs import part_digests
 from tests.mtcnn_core.ssd.models import END, write_onnx
 
 Row = dict[str, Any]
@@ -65,37 +79,37 @@ def _job(folder: Path, config: Config) -> ExtractJob:
     return ExtractJob(open_source(str(folder), config.input), config, dict(digests))
 
 
-@dataclass
-class _Notes:
-    events: list[tuple[str, Any]]
-
-    def reading(self, index: int, key: str | None) -> None:
-        self.events.append(("reading", (index, key)))
-
-    def begin(self, index: int, key: str) -> None:
-        self.events.append(("begin", index))
-
-    def wants(self, key: str) -> bool:
-        return True
-
-
 def _process(
     job: ExtractJob,
     members: Sequence[Member] | None = None,
     verdicts: Mapping[int, str] | None = None,
     careful: bool = False,
+    suspect: int | None = None,
+    wants: Callable[[str], bool] | None = None,
 ) -> Rows:
-    members = list(job.source.list()) if members is None else members
-    events: list[tuple[str, Any]] = []
+    members = list(job.source.list()) if members is None else list(members)
+    spec = ShardSpec("000-000000", "plan.parquet", 0, None, 0, careful=careful, suspect=suspect)
     batches: dict[str, list[pa.RecordBatch]] = {"images": [], "faces": []}
-    worker: Extractor = job.start()
-    for name, batch in worker.process(members, _Notes(events), verdicts or {}, careful):
-        batches[name].append(batch)
-        events.append((name, set(batch.column("key").to_pylist())))
+    with tempfile.TemporaryDirectory() as output:
+        attempt = ToldAttempt(replace(spec, verdicts=verdicts or {}), Path(output))
+        attempt.expect(members, wants)
+        for name, batch in processed(job.start(), attempt):
+            batches[name].append(batch)
+            attempt.events.append((name, set(batch.column("key").to_pylist())))
     tables = {
         name: pa.Table.from_batches(found, job.schemas[name]) for name, found in batches.items()
     }
-    return Rows(tables["images"], tables["faces"], events)
+    return Rows(tables["images"], tables["faces"], attempt.events)
+
+
+def _archived(photos: Path, folder: Path) -> Path:
+    """All photos in a tar; the pipe is not."""
+    path = folder / "photos.tar"
+    with tarfile.open(path, "w") as archive:
+        for file in sorted(photos.rglob("*")):
+            if file.is_file():
+                archive.add(file, str(file.relative_to(photos)))
+    return path
 
 
 def _encoded(picture: Image.Image, kind: str, orientation: int | None = None) -> bytes:
@@ -349,8 +363,11 @@ def test_rows_for_an_older_version_of_the_tables_lack_what_came_later(
         assert metadata[b"mtcnn_ray.config_digest"] == b"then"
 
 
-def test_a_verdict_is_a_row_and_the_photo_is_not_touched(photos: Path, config: Config) -> None:
-    rows = _process(_job(photos / "people", config), verdicts={0: "crashed"})
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_verdict_is_a_row_and_the_photo_is_not_touched(
+    photos: Path, config: Config, careful: bool
+) -> None:
+    rows = _process(_job(photos / "people", config), verdicts={0: "crashed"}, careful=careful)
     assert [row["status"] for row in rows.images.to_pylist()] == ["crashed", "ok"]
     # The others get their own bytes.
     data = (photos / "people" / "two.jpg").read_bytes()
@@ -358,7 +375,62 @@ def test_a_verdict_is_a_row_and_the_photo_is_not_touched(photos: Path, config: C
     row = rows.image("one/upright.png")
     assert (row["sha256"], row["width"], row["num_faces"]) == (None, None, 0)
     assert "died" in row["error"]
+    assert row["uri"].endswith("/people/one/upright.png")
+    assert row["label"] == "one"
     assert [index for kind, index in rows.events if kind == "begin"] == [1]
+
+
+def test_a_verdict_says_what_happened(photos: Path, config: Config) -> None:
+    verdicts = {0: "timeout", 1: "crashed"}
+    first, second = _process(_job(photos / "people", config), verdicts=verdicts).images.to_pylist()
+    assert (first["status"], first["error"]) == (
+        "timeout",
+        "it took longer than a photo may take, whenever it was tried",
+    )
+    assert (second["status"], second["error"]) == (
+        "crashed",
+        "the worker process died whenever it had this photo in hand",
+    )
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_a_verdict_on_a_photo_in_an_archive(
+    photos: Path, config: Config, rows: Rows, tmp_path: Path, careful: bool
+) -> None:
+    job = _job(_archived(photos, tmp_path), config)
+    found = _process(job, verdicts={1: "crashed", 2: "timeout"}, careful=careful)
+    keys = found.images.column("key").to_pylist()
+    assert keys == sorted(keys) and len(keys) == rows.images.num_rows - 1  # the pipe
+    for key, row in zip(keys, found.images.to_pylist(), strict=True):
+        expected = {"people/one/upright.png": "crashed", "people/two.jpg": "timeout"}
+        assert row["status"] == expected.get(key, rows.image(key)["status"]), key
+        assert found.faces_of(key) == [] or key not in expected
+    begun = [index for kind, index in found.events if kind == "begin"]
+    assert begun == [index for index in range(len(keys)) if index not in (1, 2)]
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_photos_of_an_archive_that_are_not_wanted_are_passed_over(
+    photos: Path, config: Config, tmp_path: Path, careful: bool
+) -> None:
+    wanted = ["people/two.jpg", "strange/empty.jpg", "turned/6.png"]
+    job = _job(_archived(photos, tmp_path), config)
+    found = _process(job, careful=careful, wants=wanted.__contains__)
+    assert found.images.column("key").to_pylist() == wanted
+    assert set(found.faces.column("key").to_pylist()) == {"people/two.jpg", "turned/6.png"}
+    assert [index for kind, index in found.events if kind == "begin"] == [0, 1, 2]
+    assert {key for kind, what in found.events if kind == "reading" for key in what[1:]} == {None}
+
+
+def test_a_suspect_is_looked_at_alone_and_has_its_rows_once(
+    photos: Path, config: Config, rows: Rows
+) -> None:
+    job = _job(photos, config)
+    found = _process(job, careful=True, suspect=2)
+    assert found.images.to_pylist() == rows.images.to_pylist()
+    assert found.faces.to_pylist() == rows.faces.to_pylist()
+    key = rows.images.column("key")[2].as_py()
+    assert found.events[:3] == [("reading", (2, key)), ("begin", 2), ("cleared", None)]
 
 
 @pytest.mark.parametrize("careful", [False, True])
@@ -380,9 +452,9 @@ def test_crops_do_not_stop_the_cascade(
             second.set()
         return detect(self, *arguments)
 
-    def waiting(self: FaceRows, outcome: Outcome) -> None:
+    def waiting(self: FaceRows, found: Found) -> None:
         assert second.wait(60), "the second photo is not looked at before the first has its crops"
-        add(self, outcome)
+        add(self, found)
 
     monkeypatch.setattr(FaceDetector, "detect_many", noticed)
     monkeypatch.setattr(FaceRows, "add", waiting)
@@ -394,9 +466,9 @@ def test_a_careful_worker_has_one_photo_in_hand(photos: Path, config: Config) ->
     rows = _process(job, careful=True)
     expected: list[tuple[str, Any]] = []
     for index, member in enumerate(job.source.list()):
-        expected += [("reading", (index, member.key)), ("begin", index), ("faces", {member.key})]
-    assert rows.events[: len(expected)] == expected
-    assert [kind for kind, _ in rows.events[len(expected) :]] == ["reading", "images"]
+        expected += [("reading", (index, member.key)), ("begin", index)]
+        expected += [(table, {member.key}) for table in ("faces", "images")]
+    assert rows.events == [*expected, ("reading", (len(_TURNS), None))]
 
 
 def test_rows_do_not_depend_on_what_else_is_in_the_shard(
@@ -407,6 +479,27 @@ def test_rows_do_not_depend_on_what_else_is_in_the_shard(
     parts = [_process(job, members[i : i + 4], careful=i % 8 == 0) for i in range(0, 14, 4)]
     assert pa.concat_tables([part.images for part in parts]).to_pylist() == rows.images.to_pylist()
     assert pa.concat_tables([part.faces for part in parts]).to_pylist() == rows.faces.to_pylist()
+
+
+def test_parts_are_the_same_whether_photos_are_in_hand_one_by_one_or_together(
+    photos: Path, config: Config, tmp_path: Path
+) -> None:
+    job = _job(photos, config)
+    written = []
+    for name, more in {
+        "together": {},
+        "singly": {"careful": True},
+        "after a death": {"careful": True, "suspect": 4},
+    }.items():
+        storage = Storage(str(tmp_path / name))
+        plan = Plan(storage)
+        plan.extend(job.source.list(), ShardSizes())
+        worker = Worker(storage.url, {}, ())
+        worker.start(pickle.dumps(job))
+        [spec] = plan.shards()
+        assert isinstance(worker.run(replace(spec, **more)), ShardReport)  # type: ignore[arg-type]
+        written.append(part_digests(tmp_path / name))
+    assert written[0] == written[1] == written[2] != {}
 
 
 def test_a_worker_with_other_weights_refuses(photos: Path, config: Config) -> None:
@@ -438,7 +531,7 @@ def test_large_faces_are_looked_for_in_a_reduced_jpeg(
         asked.append(options["shrink"])
         return read_photo(*arguments, **options)
 
-    monkeypatch.setattr("jobs.extract.extractor.read_photo", spy)
+    monkeypatch.setattr("jobs.photos.decode.read_photo", spy)
     config = load_config(None, {"detect.min_face": 300})
     rows = _process(_job(tmp_path / "large", config))
     assert asked == [2]

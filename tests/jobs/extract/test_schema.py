@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,17 +40,6 @@ _FACES = [
     # May be null, because `datasets` writes it so and takes no other for its own.
     ("crop", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), True),
 ]
-_STATUSES = [
-    "ok",
-    "no_face",
-    "undecodable",
-    "unsupported",
-    "too_large",
-    "too_small",
-    "unreadable",
-    "timeout",
-    "crashed",
-]
 
 
 def _fields(schema: pa.Schema) -> list[tuple[str, str, bool]]:
@@ -67,11 +56,6 @@ def _fields(schema: pa.Schema) -> list[tuple[str, str, bool]]:
 )
 def test_schema_is_the_contract(schema: pa.Schema, expected: list[tuple[str, Any, bool]]) -> None:
     assert _fields(schema) == [(name, str(kind), nullable) for name, kind, nullable in expected]
-
-
-def test_statuses_are_the_contract() -> None:
-    assert list(get_args(tables.Status)) == _STATUSES
-    assert set(_STATUSES) > tables.FAILED_STATUSES
 
 
 @pytest.mark.parametrize("make", [tables.images_schema, tables.faces_schema])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.kind.config import Config, load_config, presets
+from jobs.extract.config import Config, load_config
+from jobs.kind.loading import presets
 from jobs.messages.errors import UserError
 from mtcnn_core.settings.crops import PRESETS
 

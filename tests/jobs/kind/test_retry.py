@@ -13,17 +13,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import jobs.extract.extractor
+import jobs.photos.decode
 from jobs.engine.driver import retry as retry_module
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
 from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.workers.worker import Worker
-from jobs.extract import prepare
 from jobs.extract.config import load_config
+from jobs.extract.kind import EXTRACT
 from jobs.kind.continuing import begun
+from jobs.kind.job_kind import Opened
 from jobs.kind.retry import retry
+from jobs.kind.run import identity_of
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from jobs.storage.storage import Storage
@@ -60,11 +62,15 @@ def archive(folder: Path) -> Path:
     return path
 
 
+def opened(source: Path) -> Opened:
+    return EXTRACT.open(str(source), begun(EXTRACT, load_config(None, sets=SETS)))
+
+
 def plan(source: Path, output: Path) -> None:
-    job, settings, identity = prepare(str(source), begun(load_config(None, sets=SETS)))
+    going, found = begun(EXTRACT, load_config(None, sets=SETS)), opened(source)
     storage = Storage(str(output))
-    identity.write(storage)
-    Plan(storage).extend(job.source.list(), settings.shards)
+    identity_of(EXTRACT, str(source), going, found.models).write(storage)
+    Plan(storage).extend(found.list_members(), found.settings.shards)
 
 
 def commit(source: Path, output: Path, verdicts: Mapping[int, str] | None = None) -> Path:
@@ -72,9 +78,8 @@ def commit(source: Path, output: Path, verdicts: Mapping[int, str] | None = None
     storage = Storage(str(output))
     if not Plan(storage).generations:
         plan(source, output)
-    job, _, _ = prepare(str(source), begun(load_config(None, sets=SETS)))
     worker = Worker(str(output), {}, ["pyarrow"])
-    worker.start(pickle.dumps(job))
+    worker.start(pickle.dumps(opened(source).job))
     for number, spec in enumerate(Plan(storage).shards()):
         found = worker.run(spec if number else replace(spec, verdicts=verdicts or {}))
         assert isinstance(found, ShardReport)
@@ -91,13 +96,13 @@ def statuses(output: Path) -> dict[str, str]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The photos that were decoded."""
     names: list[str] = []
-    actual = jobs.extract.extractor.read_photo
+    actual = jobs.photos.decode.read_photo
 
     def noted(data: bytes, *, name: str, **more: Any) -> Any:
         names.append(name)
         return actual(data, name=name, **more)
 
-    monkeypatch.setattr(jobs.extract.extractor, "read_photo", noted)
+    monkeypatch.setattr(jobs.photos.decode, "read_photo", noted)
     return names
 
 
@@ -124,7 +129,7 @@ def test_photos_of_a_folder_that_were_not_there(
         compact(str(incomplete))
         compact(str(whole))
     decoded.clear()
-    done = retry(str(incomplete))
+    done = retry(EXTRACT, str(incomplete))
     assert (done.summary.processed, done.exit_code) == (2, 0)
     assert sorted(decoded) == ["a.jpg", "d.jpg"]
     assert part_digests(incomplete) == part_digests(whole)
@@ -141,7 +146,7 @@ def test_photos_of_an_archive_that_killed_workers(
         compact(str(output))
         compact(str(whole))
     decoded.clear()
-    assert retry(str(output)).summary.processed == 2
+    assert retry(EXTRACT, str(output)).summary.processed == 2
     assert sorted(decoded) == ["a.jpg", "c.jpg"]
     assert part_digests(output) == part_digests(whole)
 
@@ -149,7 +154,7 @@ def test_photos_of_an_archive_that_killed_workers(
 def test_only_the_statuses_that_are_named(archive: Path, decoded: list[str]) -> None:
     output = commit(archive, archive.parent / "out", {0: "crashed", 2: "timeout"})
     decoded.clear()
-    retry(str(output), "timeout,unreadable")
+    retry(EXTRACT, str(output), "timeout,unreadable")
     assert decoded == ["c.jpg"]
     assert statuses(output)["a.jpg"] == "crashed"
 
@@ -164,48 +169,50 @@ def test_archive_that_was_cut_off(archive: Path) -> None:
     assert "unreadable" in statuses(output).values()
     assert statuses(output).keys() != statuses(whole).keys()
     archive.write_bytes(content)
-    retry(str(output))
+    retry(EXTRACT, str(output))
     assert part_digests(output) == part_digests(whole)
 
 
 def test_photo_that_is_not_there_stays_unreadable(incomplete: Path, folder: Path) -> None:
     (folder / "d.jpg").unlink()
-    done = retry(str(incomplete), sets=["run.max_failed_fraction=0.1"])
+    done = retry(EXTRACT, str(incomplete), sets=["run.max_failed_fraction=0.1"])
     assert (statuses(incomplete)["a.jpg"], statuses(incomplete)["d.jpg"]) == ("ok", "unreadable")
     assert done.exit_code == 1
 
 
 def test_unknown_status_names_the_known_ones(incomplete: Path) -> None:
-    with pytest.raises(UserError, match=r"no status 'unreadible'; known are ok, no_face, .*crash"):
-        retry(str(incomplete), "unreadable,unreadible")
+    with pytest.raises(
+        UserError, match=r"^there is no status 'unreadible': known are ok, no_face, .*crash"
+    ):
+        retry(EXTRACT, str(incomplete), "unreadable,unreadible")
 
 
 def test_no_job_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"There is no job in '.*nothing'; check the path\."):
-        retry(str(tmp_path / "nothing"))
+    with pytest.raises(UserError, match=r"there is no job in '.*nothing': check the path"):
+        retry(EXTRACT, str(tmp_path / "nothing"))
     assert not (tmp_path / "nothing").exists()
 
 
 def test_settings_that_change_rows_are_refused(incomplete: Path) -> None:
     before = part_digests(incomplete)
     with pytest.raises(
-        UserError, match=r"detect.min_face \(was 40\.0, is 20\.0\).*another output\.$"
+        UserError, match=r"detect.min_face \(was 40\.0, is 20\.0\).*another output$"
     ):
-        retry(str(incomplete), sets=["detect.min_face=20"])
+        retry(EXTRACT, str(incomplete), sets=["detect.min_face=20"])
     assert part_digests(incomplete) == before
 
 
 def test_settings_of_the_pace_are_not(incomplete: Path) -> None:
     sets = ["input.threads=2", "run.line_every_s=1"]
-    assert retry(str(incomplete), flags={"run.workers": 3}, sets=sets).exit_code == 0
+    assert retry(EXTRACT, str(incomplete), flags={"run.workers": 3}, sets=sets).exit_code == 0
 
 
 def test_input_that_was_moved(
     incomplete: Path, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder.rename(folder.parent / "moved")
-    with pytest.raises(UserError, match=r"; or say with --input where the photos are now"):
-        retry(str(incomplete))
-    assert retry(str(incomplete), source_url=str(folder.parent / "moved")).exit_code == 0
+    with pytest.raises(UserError, match=r"; or say with --input where it is now"):
+        retry(EXTRACT, str(incomplete))
+    assert retry(EXTRACT, str(incomplete), source_url=str(folder.parent / "moved")).exit_code == 0
     assert statuses(incomplete)["a.jpg"] == "ok"
     assert f"The input was '{folder}'" in caplog.text

@@ -5,25 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.blame.attempt import Alone, Attempt
+from jobs.engine.blame.attempt import Attempt
 from jobs.engine.blame.traces import read_trace
-from jobs.engine.blame.watchdog import State, Watchdog
+from jobs.engine.blame.watchdog import State
 from jobs.engine.shards import ShardSpec, Trace
 from jobs.members import Member
 from jobs.storage.storage import Storage
+from tests.jobs.engine.blame.told import Listener
 
 SPEC = ShardSpec("000-000001", "plan.parquet", 1, 3, 100, run="r", attempt=2, careful=True)
 MEMBERS = [Member(key, f"/{key}", 1, "v", None) for key in ("a.jpg", "b.jpg", "c.jpg")]
-
-
-class Listener(Watchdog):
-    """Hears what a watchdog would, and starts no process."""
-
-    def __init__(self) -> None:
-        self.heard: list[State] = []
-
-    def tell(self, state: State) -> None:
-        self.heard.append(state)
 
 
 @pytest.fixture
@@ -61,9 +52,8 @@ def test_suspect_that_was_tried_alone_is_cleared_in_later_traces(
 ) -> None:
     spec = replace(SPEC, suspect=suspect)
     attempt = attempt_at(spec, storage)
-    alone = Alone(attempt, suspect)
-    alone.reading(0, MEMBERS[suspect].key)
-    alone.begin(0, MEMBERS[suspect].key)
+    attempt.reading(suspect, MEMBERS[suspect].key)
+    attempt.begin(suspect, MEMBERS[suspect].key)
     assert read_trace(storage, spec) == Trace(2, suspect, MEMBERS[suspect].key, cleared=False)
     attempt.clear_suspect()
     attempt.reading(suspect, MEMBERS[suspect].key)
@@ -74,6 +64,13 @@ def test_suspect_in_a_container_is_not_tried_alone(storage: Storage) -> None:
     attempt = Attempt(replace(SPEC, suspect=1), storage, None)
     attempt.expect([Member("x.tar", "/x.tar", 1, "v", None, items=None)])
     assert attempt.suspect is None
+
+
+def test_keys_are_known_where_no_member_is_a_container(storage: Storage) -> None:
+    attempt = attempt_at(SPEC, storage)
+    assert (attempt.has_containers, attempt.keys) == (False, ["a.jpg", "b.jpg", "c.jpg"])
+    attempt.expect([*MEMBERS, Member("x.tar", "/x.tar", 1, "v", None, items=None)])
+    assert (attempt.has_containers, attempt.keys) == (True, [])
 
 
 def test_watchdog_is_told_whom_to_blame(storage: Storage) -> None:

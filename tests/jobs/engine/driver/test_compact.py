@@ -352,12 +352,12 @@ def test_what_else_is_known_of_a_shard_stays(local: Path) -> None:
 
 
 def test_output_that_a_run_has_is_refused(local: Path) -> None:
-    with Lease(Storage(str(local))), pytest.raises(UserError, match="Another run is writing to"):
+    with Lease(Storage(str(local))), pytest.raises(UserError, match="another run is writing to"):
         pack(local)
 
 
 def test_no_job_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"There is no job in '.*'; check the path"):
+    with pytest.raises(UserError, match=r"there is no job in '.*': check the path"):
         pack(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 

@@ -252,7 +252,7 @@ def test_another_config_is_refused(output: Path) -> None:
 @pytest.mark.usefixtures("here")
 def test_output_that_a_run_has_is_refused(output: Path) -> None:
     before = everything(output)
-    with Lease(Storage(str(output))), pytest.raises(UserError, match="Another run"):
+    with Lease(Storage(str(output))), pytest.raises(UserError, match="another run"):
         retry(output)
     assert everything(output) == before
 

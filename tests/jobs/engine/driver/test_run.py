@@ -202,7 +202,7 @@ def test_other_package_versions_are_warned_about_once(
 
 
 def test_empty_input_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="There is nothing in the input 'in'; check the path"):
+    with pytest.raises(UserError, match="there is nothing in the input 'in': check the path"):
         run_folder(make_folder(tmp_path / "in", 0), tmp_path / "out")
 
 

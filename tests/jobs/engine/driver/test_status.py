@@ -40,7 +40,7 @@ def test_planned_and_nothing_done(tmp_path: Path) -> None:
 
 
 def test_no_job_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"There is no job in '.*'; check the path"):
+    with pytest.raises(UserError, match=r"there is no job in '.*': check the path"):
         status(str(tmp_path))
 
 
@@ -57,7 +57,7 @@ def test_damaged_record_is_one_sentence(
 ) -> None:
     output = finished_output(tmp_path)
     (output / path).write_bytes(content)
-    with pytest.raises(UserError, match=rf"^'{path}' is damaged \(.*\); restore it .*{what}"):
+    with pytest.raises(UserError, match=rf"^'{path}' is damaged \(.*\): restore it .*{what}"):
         status(str(output))
 
 
@@ -73,5 +73,5 @@ def test_lost_generation_is_one_sentence(tmp_path: Path) -> None:
     output = finished_output(tmp_path)
     plan = output / "_job/plan"
     (plan / "generation-000.json").rename(plan / "generation-001.json")
-    with pytest.raises(UserError, match=r"'_job/plan/generation-000.json' is missing; restore it"):
+    with pytest.raises(UserError, match=r"'_job/plan/generation-000.json' is missing: restore it"):
         status(str(output))

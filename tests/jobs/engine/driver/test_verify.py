@@ -47,7 +47,7 @@ LINES = "lines/part-000-000000.parquet"
 COMMIT = "_job/commits/000-000000.json"
 INDEX = "_job/plan/generation-000.json"
 PLAN_FILE = "_job/plan/generation-000-00000.parquet"
-FAILED = ChecksumJob().failed_statuses
+FAILED = {IDENTITY.job: ChecksumJob().failed_statuses}
 
 
 def check(output: Path) -> list[str]:
@@ -182,17 +182,17 @@ DAMAGES: list[tuple[Callable[[Path], None], str]] = [
     (set_failed, "Shard 000-000000 has 1 failed items where its statuses say 0."),
     (set_bytes, r"The commit of shard 000-000000 has 1 input bytes, the plan \d+\."),
     (set_path, "Shard 000-000000 names '../in/00001.txt', which is no part of it."),
-    (set_shard, rf"'{COMMIT}' is damaged \(it is that of shard '000-000001'\); restore it"),
+    (set_shard, rf"'{COMMIT}' is damaged \(it is that of shard '000-000001'\): restore it"),
     (add_part, "lines/part-000-000009.parquet belongs to no commit."),
     (add_temporary, "files/.part.0123.tmp was left by a run that was killed; run the job again."),
     (lambda output: (output / COMMIT).unlink(), "Shard 000-000000 is not done yet."),
     (quarantine, "Shard 000-000000 is in quarantine."),
-    (damage_quarantine, r"'_job/quarantine/000-000000.json' is damaged \(shard: Field required\);"),
+    (damage_quarantine, r"'_job/quarantine/000-000000.json' is damaged \(shard: Field required\):"),
     (add_commit, "Shard 007-000000 is committed but not planned."),
     (mark_as_finished, "_SUCCESS is there, although 1 shards are not done; run the job again."),
     (lose_the_first_generation, f"'{INDEX}' is missing; restore it from a copy, or use another"),
-    (lose_shards_of_the_plan, rf"'{PLAN_FILE}' is damaged \(it has 2 row groups for 1 shards\);"),
-    (miscount_the_plan, rf"'{PLAN_FILE}' is damaged \(its index counts other items or bytes\);"),
+    (lose_shards_of_the_plan, rf"'{PLAN_FILE}' is damaged \(it has 2 row groups for 1 shards\):"),
+    (miscount_the_plan, rf"'{PLAN_FILE}' is damaged \(its index counts other items or bytes\):"),
 ]
 
 
@@ -702,7 +702,7 @@ def test_each_file_is_read_once(compacted: Path) -> None:
 
 
 def test_no_job_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="There is no job in"):
+    with pytest.raises(UserError, match="there is no job in"):
         verify(str(tmp_path))
 
 

@@ -224,7 +224,7 @@ def test_second_in_the_same_process_is_refused(storage: Storage) -> None:
         before = storage.names(CLAIMS)
         with (
             unlocked(storage) as second,
-            pytest.raises(UserError, match=rf"Another run \(process {os.getpid()} on .* since "),
+            pytest.raises(UserError, match=rf"another run \(process {os.getpid()} on .* since "),
         ):
             second.take()
         assert storage.names(CLAIMS) == before
@@ -235,7 +235,7 @@ def test_claim_that_moves_is_refused(storage: Storage) -> None:
     with (
         moving(storage, ELSEWHERE),
         unlocked(storage) as lease,
-        pytest.raises(UserError, match=r"Another run \(process \d+ on elsewhere, since .*\) is wr"),
+        pytest.raises(UserError, match=r"another run \(process \d+ on elsewhere, since .*\) is wr"),
     ):
         lease.take()
     assert storage.names(CLAIMS) == ["other.json"]
@@ -370,7 +370,7 @@ def test_lock_is_refused_while_the_first_lives(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == b"taken\n"
         with (
-            pytest.raises(UserError, match=rf"Another run \(process {other.pid} on .*\) is wri"),
+            pytest.raises(UserError, match=rf"another run \(process {other.pid} on .*\) is wri"),
             Lease(Storage(str(tmp_path))),
         ):
             pass

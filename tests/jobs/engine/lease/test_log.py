@@ -88,19 +88,19 @@ def test_same_entry_of_two_drivers_is_that_of_one(storage: Storage) -> None:
 @pytest.mark.parametrize("number", [1, 2])
 def test_missing_entry_is_named(storage: Storage, log: Log, number: int) -> None:
     storage.delete(entry_path(number))
-    with pytest.raises(UserError, match=f"'_job/log/0000000{number}.json' is missing; restore it"):
+    with pytest.raises(UserError, match=f"'_job/log/0000000{number}.json' is missing: restore it"):
         log.last()
 
 
 def test_entry_that_was_removed_meanwhile_is_named(log: Log) -> None:
-    with pytest.raises(UserError, match=r"'_job/log/00000004.json' is missing; restore it"):
+    with pytest.raises(UserError, match=r"'_job/log/00000004.json' is missing: restore it"):
         log.read(4)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]"])
 def test_damaged_entry_is_named(storage: Storage, log: Log, content: bytes) -> None:
     storage.publish_bytes(content, entry_path(2))
-    with pytest.raises(UserError, match=r"^'_job/log/00000002.json' is damaged \(.*\); restore it"):
+    with pytest.raises(UserError, match=r"^'_job/log/00000002.json' is damaged \(.*\): restore it"):
         list(log.after(0))
 
 

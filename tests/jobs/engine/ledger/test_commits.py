@@ -64,7 +64,7 @@ def test_record_that_comes_cut_off_is_read_again(
 
 
 def test_record_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="was removed while they were read; run the command again"):
+    with pytest.raises(UserError, match="was removed while they were read: run the command again"):
         list(read_commits(Storage(str(tmp_path)), ["000-000000"]))
 
 

@@ -121,7 +121,7 @@ def test_summary_is_json_for_everybody(storage: Storage) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"[]"])
 def test_damaged_summary_is_one_sentence(storage: Storage, content: bytes) -> None:
     storage.publish_bytes(content, SUMMARY)
-    with pytest.raises(RecordError, match=f"'{SUMMARY}' is damaged .*; delete it and {SUCCESS}"):
+    with pytest.raises(RecordError, match=f"'{SUMMARY}' is damaged .*: delete it and {SUCCESS}"):
         stored_summary(storage)
 
 

@@ -147,7 +147,7 @@ def test_begin_is_refused_late_if_another_driver_has_written_since(
     storage: Storage, ledger: Ledger
 ) -> None:
     drive(storage, ends=True)
-    with pytest.raises(UserError, match=r"Another run has written to .*; run the same command aga"):
+    with pytest.raises(UserError, match=r"another run has written to .*: run the same command aga"):
         ledger.begin_late()
 
 

@@ -210,5 +210,5 @@ def test_damaged_plan_file_is_one_sentence(storage: Storage, content: bytes | No
     storage.delete(path)
     if content is not None:
         storage.publish_bytes(content, path)
-    with pytest.raises(UserError, match=rf"'{path}' is .*; restore it from a copy, or use another"):
+    with pytest.raises(UserError, match=rf"'{path}' is .*: restore it from a copy, or use another"):
         Plan(storage).extend(members(5), ShardSizes())
