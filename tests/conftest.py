@@ -1,7 +1,11 @@
-"""Fixtures for all tests: shared data, a cache of their own, repeatable random numbers."""
+"""Fixtures for all tests: shared data, a cache of their own, repeatable random numbers.
+
+Also which tests the quick check, `.ci/check`, leaves out.
+"""
 
 import os
 import secrets
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +15,59 @@ import pytest
 
 DATA_VARIABLE = "MTCNN_RAY_TEST_DATA"
 SEED_VARIABLE = "MTCNN_RAY_TEST_SEED"
+WITHOUT_RAY_VARIABLE = "MTCNN_RAY_TESTS_WITHOUT_RAY"
+
+TESTS = Path(__file__).resolve().parent
+
+# Folders, files and single tests that start Ray or the installed command: marked `ray`. The quick
+# check leaves them out, and there any other test that does so fails and says to name it here.
+NEED_RAY = (
+    "deploy/",
+    "system/",
+    "jobs/bench/test_benchmark.py",
+    "jobs/bench/test_scaling.py",
+    "jobs/cli/test_main.py",
+    "jobs/cli/test_models.py",
+    "jobs/engine/driver/test_compact.py::test_large_merges_are_done_on_ray",
+    "jobs/engine/driver/test_kill.py",
+    "jobs/engine/driver/test_retry.py::test_on_ray",
+    "jobs/engine/driver/test_run.py",
+    "jobs/engine/workers/test_cluster.py",
+    "jobs/engine/workers/test_pool.py",
+    "jobs/kind/test_forecast.py::test_a_stored_plan_is_followed_by_extract",
+    "jobs/kind/test_forecast.py::test_json_says_what_the_table_says",
+)
+# Names of tests that take many seconds: marked `long`, and left out of the quick check.
+LONG = ("test_agrees_with_other_settings", "test_agrees_with_the_plain_cascade")
+# What is started by `ray.init` and `ray start`, and by whoever runs the command.
+_PROGRAMS = frozenset({"gcs_server", "raylet", "ray", "mtcnn-ray"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that the quick check leaves out."""
+    for item in items:
+        place = item.nodeid.removeprefix(f"{TESTS.name}/")
+        if place.startswith(NEED_RAY):
+            item.add_marker(pytest.mark.ray)
+        if getattr(item, "originalname", item.name) in LONG:
+            item.add_marker(pytest.mark.long)
+
+
+def refuse_ray(event: str, arguments: tuple[object, ...]) -> None:
+    """A hook of Python's audits: refuses to start a process of Ray's, or the installed command."""
+    if event != "subprocess.Popen":
+        return
+    command = arguments[1]  # one string, or a list of words, of which a shell splits the last
+    text = command if isinstance(command, str) else " ".join(map(str, command))  # type: ignore[call-overload]
+    if found := _PROGRAMS & {os.path.basename(word) for word in text.split()}:
+        raise AssertionError(
+            f"this test starts {found.pop()}: name it in NEED_RAY in tests/conftest.py, so that "
+            "the quick check leaves it out"
+        )
+
+
+if os.environ.get(WITHOUT_RAY_VARIABLE):
+    sys.addaudithook(refuse_ray)
 
 
 @pytest.fixture(scope="session", autouse=True)

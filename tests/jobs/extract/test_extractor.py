@@ -42,7 +42,7 @@ from mtcnn_core.crops.crops import encode, sharpness
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import Faces
 from mtcnn_core.images.photo import decode, read_photo
-from mtcnn_core.kernels.cutting import cut
+from mtcnn_core.crops.crops import cut
 from mtcnn_core.weights import WeightsError
 from tests.jobs.engine.blame.told import ToldAttempt
 from tests.jobs.engine.outputs import part_digests
