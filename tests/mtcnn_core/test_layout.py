@@ -1,11 +1,9 @@
-"""The rooms of the core: imports go down only, and settings and errors are light to import."""
+"""What is imported with what: settings and errors are light."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,58 +11,7 @@ import pytest
 import mtcnn_core
 
 ROOT = Path(mtcnn_core.__file__).parent
-# Room -> its floor, the bottom one first; a room imports only what lies below it.
-FLOORS = {
-    "cache": 1,
-    "faces": 1,
-    "stopwatch": 1,
-    "weights": 1,
-    "evaluation": 2,
-    "kernels": 2,
-    "engines": 3,
-    "embedding": 4,
-    "settings": 4,
-    "cascade": 5,
-    "crops": 5,
-    "images": 5,
-    "importing": 6,
-    "pictures": 6,
-    "ssd": 6,
-    "detectors": 7,
-    "__init__": 7,
-}
 HEAVY = ["cv2", "PIL", "llvmlite", "onnxruntime", "onnx", "openvino", "scipy", "matplotlib", "lz4"]
-
-
-def _arrows() -> Iterator[tuple[str, str, str]]:
-    """Importing room, imported room, and where; what is imported within functions as well."""
-    for file in sorted(ROOT.rglob("*.py")):
-        room = file.relative_to(ROOT).with_suffix("").parts[0]
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
-                continue
-            for name in names:
-                package, *parts = name.split(".")
-                if package == "mtcnn_core":
-                    yield room, parts[0], f"{file.relative_to(ROOT)}:{node.lineno}"
-
-
-def test_every_room_has_a_floor() -> None:
-    rooms = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert rooms - {"__pycache__"} == FLOORS.keys()
-
-
-def test_rooms_import_only_what_lies_below() -> None:
-    wrong = [
-        f"{where}: {room} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
-        for room, other, where in _arrows()
-        if room != other and FLOORS[other] >= FLOORS[room]
-    ]
-    assert not wrong, "\n".join(wrong)
 
 
 def _loaded(code: str, *names: str) -> list[str]:
@@ -94,7 +41,7 @@ def _loaded(code: str, *names: str) -> list[str]:
         "from mtcnn_core.weights import WeightsError",
         "from mtcnn_core.engines.errors import DeviceError",
         "from mtcnn_core.images.errors import ImageError",
-        "import jobs.config; jobs.config.Config().digest()",
+        "from jobs.extract.config import Config; Config().digest()",
     ],
 )
 def test_settings_and_errors_are_read_without_what_computes(code: str) -> None:

@@ -38,11 +38,10 @@ from jobs.sources.source import open_source
 from jobs.storage.storage import Storage
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.crops.alignment import kept_faces
-from mtcnn_core.crops.crops import encode, sharpness
+from mtcnn_core.crops.crops import cut, encode, sharpness
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import Faces
 from mtcnn_core.images.photo import decode, read_photo
-from mtcnn_core.crops.crops import cut
 from mtcnn_core.weights import WeightsError
 from tests.jobs.engine.blame.told import ToldAttempt
 from tests.jobs.engine.outputs import part_digests
