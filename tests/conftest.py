@@ -38,7 +38,15 @@ NEED_RAY = (
     "jobs/kind/test_forecast.py::test_json_says_what_the_table_says",
 )
 # Names of tests that take many seconds: marked `long`, and left out of the quick check.
-LONG = ("test_agrees_with_other_settings", "test_agrees_with_the_plain_cascade")
+LONG = (
+    "test_agrees_on_a_crowd_in_all_views",
+    "test_agrees_on_crowds",
+    "test_agrees_on_crowds_of_small_faces",
+    "test_agrees_with_other_settings",
+    "test_agrees_with_the_plain_cascade",
+    "test_every_row_is_there_once_wherever_an_object_store_fails",
+    "test_every_row_is_there_once_wherever_the_process_is_killed",
+)
 # What is started by `ray.init` and `ray start`, and by whoever runs the command.
 _PROGRAMS = frozenset({"gcs_server", "raylet", "ray", "mtcnn-ray"})
 
