@@ -91,7 +91,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["widerface"],
     ],
     "jobs.cli": [
-        ["flags", "show_bench", "show_evaluation", "show_job"],
+        ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],
         ["evaluate", "jobs", "models", "outputs", "photos"],
         ["main"],
     ],
@@ -108,7 +108,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
     "jobs.extract": ("ray",),
-    "jobs.cli": ("ray", "pyarrow"),
+    "jobs.cli": ("ray",),
 }
 
 

@@ -37,8 +37,6 @@ _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 def main() -> None:
     """Runs the command line; exits with the code that the README lists."""
     logging.basicConfig(format="mtcnn-ray: %(message)s", level=logging.WARNING)
-    # PyArrow loads pandas where it is installed, in 0.7 s, and no command needs it.
-    sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
     try:
         code = typer.main.get_command(app).main(prog_name="mtcnn-ray", standalone_mode=False)
     except _UsageError as error:

@@ -23,6 +23,9 @@ def add_outputs(app: typer.Typer) -> None:
 def status(output: OutputArgument, given: Given, as_json: JsonOption = False) -> int:
     """Tells how far a job is: while it runs, and after."""
     from jobs.cli.show_job import status_json, status_table
+    from jobs.cli.without_pandas import without_pandas
+
+    without_pandas()
     from jobs.engine.driver.status import status
 
     options = given.output_options()
