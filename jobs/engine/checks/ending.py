@@ -25,7 +25,7 @@ def stored_identity(storage: Storage, problems: list[str]) -> Identity | None:
         problems.append(str(error))
         return None
     if identity is None:
-        problems.append(f"'{JOB}' is missing; restore it from a copy, or use another output.")
+        problems.append(f"'{JOB}' is missing: restore it from a copy, or use another output")
     return identity
 
 
@@ -77,7 +77,7 @@ def check_ending(
     if left:  # it is told of a run before
         return
     if is_marked and not is_told:
-        yield f"'{SUMMARY}' is missing; delete {SUCCESS} and run the job again."
+        yield f"'{SUMMARY}' is missing: delete {SUCCESS} and run the job again"
     if is_told and not is_marked:
         yield f"All shards are done, but {SUCCESS} is missing; run the job again."
     if is_told and last and last.summary not in (None, summary):

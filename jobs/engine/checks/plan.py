@@ -57,7 +57,7 @@ class StoredPlan:
                 files = read_index(storage, number).files
                 self._read[number] = Generation.of(number, files), files
             except FileNotFoundError:
-                self.problems.append(f"'{index_path(number)}' is missing; {FIX}.")
+                self.problems.append(f"'{index_path(number)}' is missing: {FIX}")
             except RecordError as error:
                 self.problems.append(str(error))
 
@@ -116,9 +116,9 @@ class StoredPlan:
                     done += 1
                     yield Planned(each.shard, each.spec, keys)
         except FileNotFoundError:
-            tell(f"'{file.path}' is missing; {FIX}.")
+            tell(f"'{file.path}' is missing: {FIX}")
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            tell(f"'{file.path}' is damaged ({error}); {FIX}.")
+            tell(f"'{file.path}' is damaged ({error}): {FIX}")
         yield from planned[done:]
 
 

@@ -96,7 +96,7 @@ def test_settings_are_used_and_told(folder: Path) -> None:
     found = benchmark(str(folder), config)
     assert found.as_json()["config"]["detect"]["min_face"] == 80
     assert stages(found.worker)["pnet"].longest == 0
-    assert found.worker.stages()["read"].shortest > 0
+    assert stages(found.worker)["read"].shortest > 0
 
 
 def test_a_table_is_what_people_get(folder: Path) -> None:

@@ -190,7 +190,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str]] = [
     (damage_quarantine, r"'_job/quarantine/000-000000.json' is damaged \(shard: Field required\):"),
     (add_commit, "Shard 007-000000 is committed but not planned."),
     (mark_as_finished, "_SUCCESS is there, although 1 shards are not done; run the job again."),
-    (lose_the_first_generation, f"'{INDEX}' is missing; restore it from a copy, or use another"),
+    (lose_the_first_generation, f"'{INDEX}' is missing: restore it from a copy, or use another"),
     (lose_shards_of_the_plan, rf"'{PLAN_FILE}' is damaged \(it has 2 row groups for 1 shards\):"),
     (miscount_the_plan, rf"'{PLAN_FILE}' is damaged \(its index counts other items or bytes\):"),
 ]
