@@ -27,7 +27,7 @@ _ORIGIN = "the mtcnn 1.0.0 wheel"
 
 
 @dataclass(frozen=True)
-class Entry:
+class KnownModel:
     """A model, and what became of it.
 
     Attributes:
@@ -53,7 +53,7 @@ class Entry:
         return ", ".join(Path(file).name for file in self.model.sources)
 
 
-def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) -> Entry:
+def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) -> KnownModel:
     """Reads weights, or an SSD detector, from files, proves them and keeps them.
 
     Args:
@@ -72,17 +72,17 @@ def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) ->
         if len(sources) > 1 or sources[0].suffix not in (IR, ONNX):
             raise
         return _import_detector(sources[0], name, replace=replace)
-    return Entry(save(name, found, replace=replace), found.outcome)
+    return KnownModel(save(name, found, replace=replace), found.outcome)
 
 
-def _import_detector(source: Path, name: str, *, replace: bool) -> Entry:
+def _import_detector(source: Path, name: str, *, replace: bool) -> KnownModel:
     files = read_model(str(source.absolute()))
     try:
         SsdSession(files, SsdSettings(), "cpu", "f32")
     except ModelError as error:
         raise WeightsError(f"{error}; nor does it hold the cascade's three networks") from error
     keep_model(files, name, replace=replace)
-    return Entry(Model(name, {SSD: files.digest}), is_detector=True)
+    return KnownModel(Model(name, {SSD: files.digest}), is_detector=True)
 
 
 def _name_of(source: Path) -> str:
@@ -91,7 +91,7 @@ def _name_of(source: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "model"
 
 
-def entries() -> list[Entry]:
+def entries() -> list[KnownModel]:
     """The original weights and all imported ones, checked anew; then the detectors.
 
     Raises:
@@ -100,18 +100,18 @@ def entries() -> list[Entry]:
     found = []
     for each in [Model(ORIGINAL, load_weights(ORIGINAL).digests), *models()]:
         try:
-            found.append(Entry(model(each.name), check(load_weights(each.name))))
+            found.append(KnownModel(model(each.name), check(load_weights(each.name))))
         except WeightsError as error:
-            found.append(Entry(each, error=str(error)))
+            found.append(KnownModel(each, error=str(error)))
     return [*found, *_detectors()]
 
 
-def _detectors() -> Iterator[Entry]:
+def _detectors() -> Iterator[KnownModel]:
     folders = sorted(models_dir().iterdir()) if models_dir().is_dir() else []
     for folder in folders:
         if any((folder / f"{folder.name}{ending}").is_file() for ending in (IR, ONNX)):
             digest = read_model(folder.name).digest
-            yield Entry(Model(folder.name, {SSD: digest}), is_detector=True)
+            yield KnownModel(Model(folder.name, {SSD: digest}), is_detector=True)
 
 
 def check_model(names: Sequence[str]) -> Outcome:

@@ -72,7 +72,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detect", "sample"],
     ],
     "jobs.extract": [
-        ["config", "rows"],
+        ["config", "table_rows"],
         ["extractor", "kind"],
         ["schema"],
         ["job"],
@@ -84,7 +84,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["benchmark"],
     ],
     "jobs.evaluation": [
-        ["dataset", "pictures", "plots", "results", "selection", "truth"],
+        ["found_photos", "pictures", "plots", "results", "selection", "truth"],
         ["detection", "sheets", "submission"],
         ["landmarks", "mistakes", "pair_sheet"],
         ["verification", "wider_scores"],

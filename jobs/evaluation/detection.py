@@ -11,7 +11,7 @@ from typing import Any
 from jobs.engine.driver.run import run
 from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, read_identity
-from jobs.evaluation.dataset import Dataset, FoundPhoto
+from jobs.evaluation.found_photos import FoundPhoto, FoundPhotos
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.selection import select, select_keys
 from jobs.extract.config import Config
@@ -50,7 +50,7 @@ class Detected:
     photos: Mapping[str, FoundPhoto]
     absent: int
     lost: tuple[str, ...]
-    dataset: Dataset
+    dataset: FoundPhotos
     pictures: Pictures
     summary: Summary
     identity: Identity
@@ -115,7 +115,7 @@ def detect(
         labels=EXTRACT.labels,
         options=options,
     )
-    dataset = Dataset(folder, options)
+    dataset = FoundPhotos(folder, options)
     keys = selection.keys if selection.is_known else select_keys(dataset.keys(), names, limit)
     rows = dataset.photos(set(keys.values()))
     photos = {

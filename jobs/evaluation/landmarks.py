@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from jobs.engine.interrupts import interrupts
-from jobs.evaluation.dataset import FoundPhoto
 from jobs.evaluation.detection import default_output, detect
+from jobs.evaluation.found_photos import FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results

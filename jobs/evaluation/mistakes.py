@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jobs.evaluation.dataset import FoundPhoto
+from jobs.evaluation.found_photos import FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.sheets import MOST, Request, sheet
 from mtcnn_core.evaluation.annotations import Annotation, Detections, subsets

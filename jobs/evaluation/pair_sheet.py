@@ -9,13 +9,13 @@ from functools import partial
 
 import numpy as np
 
-from jobs.evaluation.dataset import Dataset
+from jobs.evaluation.found_photos import FoundPhotos
 from jobs.evaluation.sheets import as_jpeg
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.messages.plain_text import plain
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.evaluation.verification import Verification
-from mtcnn_core.pictures.contact_sheet import Tile, beside, contact_sheet
+from mtcnn_core.pictures.contact_sheet import SheetTile, beside, contact_sheet
 
 _COLUMNS = 2
 _HARDEST = 18
@@ -70,7 +70,7 @@ def _request(
     )
 
 
-def pair_sheet(groups: Mapping[str, Sequence[PairRequest]], dataset: Dataset) -> bytes:
+def pair_sheet(groups: Mapping[str, Sequence[PairRequest]], dataset: FoundPhotos) -> bytes:
     """Draws the crops of pairs, a group beside the other.
 
     Args:
@@ -86,7 +86,7 @@ def pair_sheet(groups: Mapping[str, Sequence[PairRequest]], dataset: Dataset) ->
         contact_sheet(
             title,
             [
-                Tile(
+                SheetTile(
                     beside(*(crops[key] for key in each.keys)),
                     [each.caption, *(plain(name.rpartition("/")[2]) for name in each.names)],
                 )

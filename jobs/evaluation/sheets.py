@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from jobs.evaluation.dataset import FoundPhoto
+from jobs.evaluation.found_photos import FoundPhoto
 from jobs.evaluation.pictures import Pictures
 from jobs.messages.plain_text import plain
-from mtcnn_core.pictures.contact_sheet import Mark, Tile, contact_sheet, cut_out
+from mtcnn_core.pictures.contact_sheet import Mark, SheetTile, contact_sheet, cut_out
 
 MOST = 48
 _QUALITY = 90
@@ -58,12 +58,12 @@ def sheet(
     for index, request in enumerate(wanted):
         of_key.setdefault(photos[request.photo].key, []).append(index)
     uris = {photos[request.photo].key: photos[request.photo].uri for request in wanted}
-    tiles: dict[int, Tile] = {}
+    tiles: dict[int, SheetTile] = {}
     for key, pixels in pictures.read(uris):
         for index in of_key[key]:
             request = wanted[index]
             name = plain(request.photo.rpartition("/")[2])
-            tiles[index] = Tile(
+            tiles[index] = SheetTile(
                 cut_out(pixels, request.around, request.marks), [request.caption, name]
             )
     return as_jpeg(contact_sheet(title, [tiles[index] for index in sorted(tiles)]))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from jobs.engine.interrupts import interrupts
 from jobs.engine.workers.cluster import usable_cpus
-from jobs.evaluation.dataset import Dataset
 from jobs.evaluation.detection import default_output, detect
+from jobs.evaluation.found_photos import FoundPhotos
 from jobs.evaluation.pair_sheet import hardest, pair_sheet
 from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results
@@ -119,7 +119,7 @@ def _those_with(pairs: Pairs, photos: Container[str]) -> Pairs:
 
 
 def _similarities(
-    pairs: Pairs, keys: Mapping[str, str], dataset: Dataset, embedder: Embedder
+    pairs: Pairs, keys: Mapping[str, str], dataset: FoundPhotos, embedder: Embedder
 ) -> NDArray[np.float64]:
     """The cosine of each pair; NaN where a photo has no face."""
     crops = dataset.kept_crops(set(keys.values()))
@@ -187,7 +187,7 @@ def _draw(
     similarities: NDArray[np.float64],
     result: Verification,
     keys: Mapping[str, str],
-    dataset: Dataset,
+    dataset: FoundPhotos,
 ) -> None:
     """Writes the curve and the hardest pairs as pictures."""
     roc = result.roc

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.evaluation.dataset import FoundPhoto
+from jobs.evaluation.found_photos import FoundPhoto
 from jobs.evaluation.mistakes import alarm_sheet, miss_sheet
 from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.plots import Axis, Line, plot

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs.engine.workers.ahead import work_ahead
-from jobs.extract.rows import FaceRows, image_row
+from jobs.extract.table_rows import FaceRows, image_row
 from jobs.members import Member
 from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found

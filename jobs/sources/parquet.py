@@ -21,7 +21,7 @@ from jobs.sources.settings import InputSettings
 from jobs.sources.tables.columns import image_columns
 from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_rows import has_uri
-from jobs.sources.tables.photos import CHANGED, ParquetPhotos, Photo
+from jobs.sources.tables.photos import CHANGED, ParquetPhotos, TablePhoto
 from jobs.storage.read_error import ReadError
 
 # What a file's footer tells: the column with the photos, and the file's members.
@@ -164,7 +164,7 @@ class ParquetSource:
             ]
         return photos.columns.image, parts
 
-    def _item(self, photo: Photo, key: str, name: str, file: str) -> Member:
+    def _item(self, photo: TablePhoto, key: str, name: str, file: str) -> Member:
         label = photo.label
         if label is None:
             label = label_of(name, self.settings, key=key)
@@ -175,15 +175,15 @@ class ParquetSource:
 
 def _read(
     photos: ParquetPhotos | ReadError, part: Member, max_bytes: int | None
-) -> Iterator[Photo]:
+) -> Iterator[TablePhoto]:
     """The photos of a part, or as many errors if its file cannot be opened."""
     if isinstance(photos, ParquetPhotos):
         return photos.read(part.start, part.stop, part.size, max_bytes)
     rows = [None] if part.stop is None else range(part.start, part.stop)
-    return (Photo(row, photos) for row in rows)
+    return (TablePhoto(row, photos) for row in rows)
 
 
-def _named(photos: Iterator[Photo]) -> Iterator[tuple[str | None, Photo]]:
+def _named(photos: Iterator[TablePhoto]) -> Iterator[tuple[str | None, TablePhoto]]:
     """Photos with names that differ; None stands for the whole file."""
     names: set[bytes] = set()  # hashed: they can be long
     for photo in photos:

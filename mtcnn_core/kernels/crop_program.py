@@ -8,8 +8,8 @@ from mtcnn_core.kernels.blocks import whole
 from mtcnn_core.kernels.correlation import TAPS
 from mtcnn_core.kernels.crop_layers import CropLayer, input_memory
 from mtcnn_core.kernels.function_writer import FunctionWriter, Value
+from mtcnn_core.kernels.image_rows import write_convolution, write_normalise, write_pooling
 from mtcnn_core.kernels.processor import Processor
-from mtcnn_core.kernels.rows import write_convolution, write_normalise, write_pooling
 from mtcnn_core.kernels.steps import COLOURS, Step
 from mtcnn_core.kernels.winograd import write_transform, write_winograd
 

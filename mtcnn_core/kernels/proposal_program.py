@@ -12,14 +12,14 @@ from llvmlite import ir
 
 from mtcnn_core.kernels.correlation import TAPS
 from mtcnn_core.kernels.function_writer import BYTE, FunctionWriter, Value
-from mtcnn_core.kernels.processor import Processor
-from mtcnn_core.kernels.rows import (
+from mtcnn_core.kernels.image_rows import (
     write_clearing,
     write_convolution,
     write_normalise,
     write_planes,
     write_pooling,
 )
+from mtcnn_core.kernels.processor import Processor
 from mtcnn_core.kernels.steps import COLOURS, Step
 from mtcnn_core.kernels.winograd import write_transform, write_winograd
 

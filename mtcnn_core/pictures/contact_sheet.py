@@ -48,7 +48,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Tile:
+class SheetTile:
     """One picture of a sheet.
 
     Attributes:
@@ -96,7 +96,7 @@ def beside(*pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate(scaled, axis=1)
 
 
-def contact_sheet(title: str, tiles: Sequence[Tile], columns: int = 8) -> NDArray[np.uint8]:
+def contact_sheet(title: str, tiles: Sequence[SheetTile], columns: int = 8) -> NDArray[np.uint8]:
     """Puts tiles on a sheet, row by row.
 
     Args:

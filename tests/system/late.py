@@ -35,7 +35,7 @@ from jobs.engine.driver.verify import verify
 from jobs.engine.identity import Identity
 from jobs.engine.lease import lease
 from jobs.engine.lease.claims import Periods
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.ending import SUCCESS, show_ending
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan, PlanReader
@@ -141,7 +141,7 @@ class Place:
         """A driver begins, and is killed; the number of its entry in the log."""
         log = Log(self.storage)
         number = log.last() + 1
-        assert log.create(Entry(number, "begin", number, "killed"))
+        assert log.create(LogEntry(number, "begin", number, "killed"))
         show_ending(self.storage, log)
         return number
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import ray
 
 from jobs.engine.checks.commits import CommitsCheck
-from jobs.engine.checks.plan import Planned
+from jobs.engine.checks.stored_plan import Planned
 from jobs.engine.driver import merging
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.progress import Reporter

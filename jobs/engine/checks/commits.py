@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from jobs.engine.checks.plan import Planned
-from jobs.engine.lease.log import Entry
+from jobs.engine.checks.stored_plan import Planned
+from jobs.engine.lease.log import LogEntry
 from jobs.engine.ledger.commits import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.records import RecordError
 from jobs.engine.reports import Merged, ShardReport
@@ -40,7 +40,7 @@ class _Unread:
 
 
 @dataclass
-class Tally:
+class Counted:
     """What the commits that can be read say together.
 
     Attributes:
@@ -84,7 +84,7 @@ class CommitsCheck:
     def __init__(
         self,
         storage: Storage,
-        entries: Iterable[Entry],
+        entries: Iterable[LogEntry],
         failed_statuses: frozenset[str] | None,
         tell: Callable[[str], None],
     ) -> None:
@@ -99,7 +99,7 @@ class CommitsCheck:
                     self._changes.setdefault(shard, []).append((entry.number, merged))
         self._failed_statuses = failed_statuses
         self._tell = tell
-        self.tally = Tally()
+        self.tally = Counted()
         self.unread: set[str] = set()
         self.stale = False
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.checks.commits import Tally
+from jobs.engine.checks.commits import Counted
 from jobs.engine.identity import JOB, Identity, read_identity
 from jobs.engine.lease.claims import CLAIMS
-from jobs.engine.lease.log import Entry
+from jobs.engine.lease.log import LogEntry
 from jobs.engine.ledger.ending import FIX_SUMMARY, SUCCESS, SUMMARY, stored_summary
 from jobs.engine.records import RecordError
 from jobs.storage.storage import Storage
@@ -48,8 +48,8 @@ def check_ending(
     storage: Storage,
     shards: int,
     left: int,
-    tally: Tally,
-    last: Entry | None,
+    tally: Counted,
+    last: LogEntry | None,
     was_marked: bool,
 ) -> Iterator[str]:
     """Compares what the last run said with what is there.
@@ -59,7 +59,7 @@ def check_ending(
         shards: Planned ones.
         left: Those that are not committed.
         tally: Of the commits that can be read.
-        last: Entry of the log, if it has one.
+        last: LogEntry of the log, if it has one.
         was_marked: Whether the job was marked as finished before the commits were looked at.
     """
     is_marked, is_told = storage.exists(SUCCESS), storage.exists(SUMMARY)
@@ -86,7 +86,7 @@ def check_ending(
         yield from _contradictions(summary, shards, tally)
 
 
-def _contradictions(summary: dict[str, Any], shards: int, tally: Tally) -> Iterator[str]:
+def _contradictions(summary: dict[str, Any], shards: int, tally: Counted) -> Iterator[str]:
     told = summary.get("status")
     if not isinstance(told, dict):
         told = {}

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.checks.rows import ShardRows, shard_rows
+from jobs.engine.checks.shard_rows import ShardRows, shard_rows
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
 from jobs.engine.reports import PartReport, ShardReport, rows_shared

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from jobs.engine.checks.commits import Committed
 from jobs.engine.checks.parts import PartCheck, check_part
-from jobs.engine.checks.rows import ShardRows
+from jobs.engine.checks.shard_rows import ShardRows
 from jobs.storage.storage import Storage
 
 # Hashing releases the interpreter's lock, and remote storage answers several at once.

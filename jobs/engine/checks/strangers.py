@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.blame.traces import ATTEMPTS
-from jobs.engine.checks.plan import StoredPlan
+from jobs.engine.checks.stored_plan import StoredPlan
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import LOG, entry_number

@@ -10,14 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.checks.commits import CommitsCheck, Tally
+from jobs.engine.checks.commits import CommitsCheck, Counted
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
-from jobs.engine.checks.plan import Planned, StoredPlan
 from jobs.engine.checks.shards import PartsCheck
+from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.checks.strangers import strangers
 from jobs.engine.driver.status import STOPPED_RETRY
 from jobs.engine.identity import JOB, read_identity
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
 from jobs.engine.ledger.commits import committed, failure_path, parse_failure, quarantined
 from jobs.engine.ledger.ending import SUCCESS
@@ -103,9 +103,9 @@ def verify(
     return problems
 
 
-def _log(storage: Storage, problems: list[str]) -> list[Entry]:
+def _log(storage: Storage, problems: list[str]) -> list[LogEntry]:
     """All entries of the log, or as many as can be read."""
-    entries: list[Entry] = []
+    entries: list[LogEntry] = []
     try:
         entries.extend(Log(storage).after(0))
     except UserError as error:
@@ -113,7 +113,7 @@ def _log(storage: Storage, problems: list[str]) -> list[Entry]:
     return entries
 
 
-def _of_checkpoints(storage: Storage, tally: Tally) -> Iterator[str]:
+def _of_checkpoints(storage: Storage, tally: Counted) -> Iterator[str]:
     heads = Heads.read(storage)
     fix = f"delete the folder {CHECKPOINTS}, which the next run makes anew"
     if not heads.has_checkpoints:

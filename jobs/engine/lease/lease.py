@@ -14,7 +14,7 @@ from typing import Any, Literal
 from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Claims, Periods, now
 from jobs.engine.lease.lock import FolderLock
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.messages.errors import LeaseLostError, OutputError, UserError
 from jobs.storage.storage import Storage
 
@@ -128,14 +128,14 @@ class Lease:
             time.sleep(random.random() * self._periods.look_s * 2 ** min(number, 4) / 4)
         raise UserError(f"several runs start on '{self._url}' at once: start only one of them")
 
-    def append(self, kind: Literal["change", "end"], **content: Any) -> Entry:
+    def append(self, kind: Literal["change", "end"], **content: Any) -> LogEntry:
         """Appends an entry to the log.
 
         Raises:
             LeaseLostError: Another driver has taken the lease.
         """
         self.check()
-        entry = Entry(self._last + 1, kind, self.epoch, str(self._claim()), **content)
+        entry = LogEntry(self._last + 1, kind, self.epoch, str(self._claim()), **content)
         if not self._log.create(entry):
             self._gone = True
             self.check()
@@ -166,7 +166,7 @@ class Lease:
         claim = self._claim()
         self._renewed = now()
         self._name = name = self._claims.add(claim)
-        if self._why_lost() or not self._log.create(Entry(number, "begin", number, str(claim))):
+        if self._why_lost() or not self._log.create(LogEntry(number, "begin", number, str(claim))):
             self._withdraw()
             return False
         if not self._storage.fenced:

@@ -23,7 +23,7 @@ _FIX = "restore it from a copy, or use another output"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """One entry of the log.
 
     Attributes:
@@ -75,7 +75,7 @@ class Log:
                 raise UserError(f"'{entry_path(number)}' is missing: {_FIX}")
         return len(numbers)
 
-    def read(self, number: int) -> Entry:
+    def read(self, number: int) -> LogEntry:
         """An entry.
 
         Raises:
@@ -87,7 +87,7 @@ class Log:
             raise UserError(f"'{entry_path(number)}' is missing: {_FIX}") from error
         return _parsed(data, number)
 
-    def after(self, number: int) -> Iterator[Entry]:
+    def after(self, number: int) -> Iterator[LogEntry]:
         """The entries after one, in order."""
         numbers = range(number + 1, self.last() + 1)
         contents = self._storage.read_many(map(entry_path, numbers))
@@ -97,7 +97,7 @@ class Log:
             except RecordError:  # several at once may come cut off, which one alone does not
                 yield self.read(each)
 
-    def create(self, entry: Entry) -> bool:
+    def create(self, entry: LogEntry) -> bool:
         """Stores an entry; False if another one has its number."""
         return self._storage.create_bytes(sealed(asdict(entry)), entry_path(entry.number))
 
@@ -114,8 +114,8 @@ def entry_number(name: str) -> int | None:
     return number if number and entry_path(number) == f"{LOG}/{name}" else None
 
 
-def _parsed(data: bytes, number: int) -> Entry:
-    entry = parse_record(data, entry_path(number), Entry, _FIX)
+def _parsed(data: bytes, number: int) -> LogEntry:
+    entry = parse_record(data, entry_path(number), LogEntry, _FIX)
     if entry.number != number:
         raise RecordError(entry_path(number), f"it is entry {entry.number}", _FIX)
     return entry

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.checkpoints import SCHEMA, part_row, read_checkpoints, row_of
 from jobs.engine.ledger.commits import committed_numbers, read_commits
 from jobs.engine.plans.plan import Plan
@@ -129,7 +129,7 @@ class Heads:
         """Tells which shards of a plan are committed, shape `(shards,)`."""
         return plan.which_numbers(self._numbers)
 
-    def apply(self, *entries: Entry) -> None:
+    def apply(self, *entries: LogEntry) -> None:
         """Takes entries of the log into account, in their order.
 
         A shard may have been committed anew since, by hand of a user who removed a damaged record:

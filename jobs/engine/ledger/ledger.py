@@ -34,7 +34,7 @@ _CHECKPOINT_SHARDS = 4096
 _LEAST_SHARDS = 256
 
 
-class Summary(Protocol):
+class Ending(Protocol):
     """How a command has ended."""
 
     def as_record(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Summary(Protocol):
         ...
 
 
-S = TypeVar("S", bound=Summary)
+S = TypeVar("S", bound=Ending)
 
 
 class Ledger:

@@ -30,7 +30,7 @@ _DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 @dataclass(frozen=True)
-class Photo:
+class TablePhoto:
     """One row.
 
     Attributes:
@@ -129,7 +129,7 @@ class ParquetPhotos:
 
     def read(
         self, start: int, stop: int | None, size: int | None, max_bytes: int | None = None
-    ) -> Iterator[Photo]:
+    ) -> Iterator[TablePhoto]:
         """Yields the photos of a part, in order, always as many as it has rows.
 
         Args:
@@ -146,12 +146,12 @@ class ParquetPhotos:
             whole = rows == stop - start and (not groups or groups[0].start == start)
             if not whole or sum(group.bytes for group in groups) != size:
                 error = ReadError("unreadable", CHANGED)
-                yield from (Photo(row, error) for row in range(start, stop))
+                yield from (TablePhoto(row, error) for row in range(start, stop))
                 return
         for group in groups:
             yield from self._group(group, max_bytes)
 
-    def _group(self, group: _Group, max_bytes: int | None) -> Iterator[Photo]:
+    def _group(self, group: _Group, max_bytes: int | None) -> Iterator[TablePhoto]:
         row = group.start
         error = _damaged(f"row group {group.number} is damaged")
         left = most_content(self._ranges.size)
@@ -170,7 +170,7 @@ class ParquetPhotos:
             error = self._ranges.failure or _damaged(f"row group {group.number} is damaged", damage)
             self._ranges.failure = None
         # Damage can also make Arrow stop early without a word.
-        yield from (Photo(lost, error) for lost in range(row, group.stop))
+        yield from (TablePhoto(lost, error) for lost in range(row, group.stop))
 
     def _batches(self, group: _Group) -> Iterator[pa.RecordBatch]:
         batches = self._file.iter_batches(
@@ -183,7 +183,7 @@ class ParquetPhotos:
 
     def _photos(
         self, batch: pa.RecordBatch, row: int, max_bytes: int | None
-    ) -> Iterator[tuple[Photo, int]]:
+    ) -> Iterator[tuple[TablePhoto, int]]:
         """The photos of a batch, with the bytes that each had in memory."""
         images, paths = self.columns.pictures(batch)
         keys = self.columns.keys(batch)
@@ -198,7 +198,7 @@ class ParquetPhotos:
             if max(len(name or ""), len(label or "")) > LONGEST_TEXT:
                 data = ReadError("unsupported", "its key or its label is too long")
                 name = label = None
-            yield Photo(row + index, data, _relative(name), label), content
+            yield TablePhoto(row + index, data, _relative(name), label), content
 
 
 def _picture(value: pa.Scalar, max_bytes: int | None) -> tuple[bytes | ReadError, int | None]:

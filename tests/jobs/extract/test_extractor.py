@@ -30,7 +30,7 @@ from jobs.engine.workers.worker import Worker
 from jobs.extract import schema as job_tables
 from jobs.extract.config import Config, load_config
 from jobs.extract.job import ExtractJob
-from jobs.extract.rows import FaceRows
+from jobs.extract.table_rows import FaceRows
 from jobs.members import Member
 from jobs.photos.detect import Found
 from jobs.sources.demo import demo_folder

@@ -11,7 +11,7 @@ from mtcnn_core.pictures.contact_sheet import (
     RED,
     SIDE,
     Mark,
-    Tile,
+    SheetTile,
     beside,
     contact_sheet,
     cut_out,
@@ -77,7 +77,8 @@ def test_the_photo_is_not_drawn_on() -> None:
 
 def test_tiles_lie_row_by_row() -> None:
     tiles = [
-        Tile(np.full((SIDE, SIDE, 3), 40 * number, np.uint8), ["a", "b"]) for number in range(1, 6)
+        SheetTile(np.full((SIDE, SIDE, 3), 40 * number, np.uint8), ["a", "b"])
+        for number in range(1, 6)
     ]
     sheet = contact_sheet("title", tiles, columns=2)
     # Each value where it is met first, from above and from the left.
@@ -88,7 +89,7 @@ def test_tiles_lie_row_by_row() -> None:
 
 def test_a_long_caption_stays_below_its_tile() -> None:
     black: NDArray[np.uint8] = np.zeros((SIDE, SIDE, 3), np.uint8)
-    tiles = [Tile(black, ["W" * 500]), Tile(black, [""])]
+    tiles = [SheetTile(black, ["W" * 500]), SheetTile(black, [""])]
     sheet = contact_sheet("", tiles, columns=2)
     right = sheet[:, 10 + SIDE + 5 :]
     assert right.max() < 60  # the paper and no ink

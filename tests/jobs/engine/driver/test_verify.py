@@ -19,7 +19,7 @@ from jobs.engine.driver.compact import compact
 from jobs.engine.driver.run import run
 from jobs.engine.driver.status import STOPPED_RETRY
 from jobs.engine.driver.verify import verify
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, SCHEMA, row_of, write_checkpoint
 from jobs.engine.ledger.commits import read_commits, write_failure
@@ -486,7 +486,7 @@ def test_output_that_is_changed_meanwhile(tmp_path: Path, monkeypatch: pytest.Mo
     output = finished_output(tmp_path)
     compact(str(output), target_bytes=1)  # which logs nothing
     storage = Storage(str(output))
-    Log(storage).create(Entry(1, "begin", 1, "a driver"))
+    Log(storage).create(LogEntry(1, "begin", 1, "a driver"))
     read = Storage.read_many
 
     def read_and_compact(storage: Storage, paths: Any) -> Iterator[bytes]:
@@ -549,7 +549,7 @@ def test_retry_that_waits_to_be_finished_is_all_there_is_to_say(tmp_path: Path) 
     stale = {name: replace(part, stale_in="x") for name, part in report.parts.items()}
     log = Log(storage)
     log.create(
-        Entry(log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=stale)])
+        LogEntry(log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=stale)])
     )
     assert check(output) == [STOPPED_RETRY]
 
@@ -565,7 +565,7 @@ def test_commit_that_an_earlier_run_has_made_and_a_later_one_has_replaced(tmp_pa
     for name, part in report.parts.items():
         (output / part.path).rename(output / new[name].path)
     Log(storage).create(
-        Entry(1, "change", 1, "a driver", retried=[replace(report, parts=new, retried=1)])
+        LogEntry(1, "change", 1, "a driver", retried=[replace(report, parts=new, retried=1)])
     )
     assert check(output) == []
 
@@ -648,7 +648,9 @@ def test_retried_shards_that_disagree_about_a_part_they_share(compacted: Path, n
     odd: dict[str, Any] = {name: 1 if name == "first_row" else "0"}
     parts["files"] = replace(parts["files"], **odd)
     log = Log(storage)
-    entry = Entry(log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=parts)])
+    entry = LogEntry(
+        log.last() + 1, "change", 1, "a driver", retried=[replace(report, parts=parts)]
+    )
     log.create(entry)
     sentence = {
         "first_row": f"The commits that share {MERGED} leave out some of its rows or count them",

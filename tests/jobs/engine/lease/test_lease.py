@@ -22,7 +22,7 @@ from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Periods
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.lock import FolderLock
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.messages.errors import LeaseLostError, OutputError, UserError
 from jobs.storage.storage import Storage
 
@@ -147,10 +147,10 @@ def test_end_of_a_driver_that_was_stopped_tells_nothing(storage: Storage) -> Non
     assert (end.kind, end.summary) == ("end", None)
 
 
-def begin(storage: Storage) -> Entry:
+def begin(storage: Storage) -> LogEntry:
     """What another driver does that takes this one for dead."""
     number = Log(storage).last() + 1
-    entry = Entry(number, "begin", number, "another")
+    entry = LogEntry(number, "begin", number, "another")
     assert Log(storage).create(entry)
     return entry
 
@@ -171,7 +171,7 @@ def test_driver_that_is_second_to_log_its_begin_looks_again(
 ) -> None:
     create = Log.create
 
-    def too_late(log: Log, entry: Entry) -> bool:
+    def too_late(log: Log, entry: LogEntry) -> bool:
         monkeypatch.undo()
         begin(storage)
         assert len(storage.names(CLAIMS)) == 1  # stored before the entry
@@ -187,7 +187,7 @@ def test_driver_that_is_second_to_log_its_begin_looks_again(
 def test_claim_is_gone_though_the_end_cannot_be_logged(
     storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(log: Log, entry: Entry) -> bool:
+    def fail(log: Log, entry: LogEntry) -> bool:
         raise OutputError("gone")
 
     with unlocked(storage) as lease:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.lease.log import LOG, Entry, Log, entry_number, entry_path
+from jobs.engine.lease.log import LOG, Log, LogEntry, entry_number, entry_path
 from jobs.engine.reports import Merged, PartReport, ShardReport
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
@@ -43,7 +43,7 @@ def log(storage: Storage) -> Log:
     """Three entries."""
     log = Log(storage)
     for number, kind in enumerate(("begin", "change", "end"), start=1):
-        assert log.create(Entry(number, kind, 1, "a driver"))  # type: ignore[arg-type]
+        assert log.create(LogEntry(number, kind, 1, "a driver"))  # type: ignore[arg-type]
     return log
 
 
@@ -52,7 +52,7 @@ def test_log_without_entries_is_empty(storage: Storage) -> None:
 
 
 def test_entry_is_read_as_it_was_created(storage: Storage) -> None:
-    entry = Entry(1, "change", 1, "me", retried=[REPORT], merged=[MERGED], summary={"a": [1]})
+    entry = LogEntry(1, "change", 1, "me", retried=[REPORT], merged=[MERGED], summary={"a": [1]})
     assert Log(storage).create(entry)
     found = Log(storage).read(1)
     assert replace(found, merged=[]) == replace(entry, merged=[])
@@ -70,18 +70,18 @@ def test_entries_come_in_order_from_any_place(log: Log) -> None:
 
 def test_number_that_is_taken_is_refused(log: Log) -> None:
     before = log.read(3)
-    assert not log.create(Entry(3, "end", 1, "a driver"))
+    assert not log.create(LogEntry(3, "end", 1, "a driver"))
     assert log.read(3) == before
 
 
 def test_entry_that_was_stored_though_storage_did_not_say_so_is_there(storage: Storage) -> None:
-    entry = Entry(1, "begin", 1, "a driver")
+    entry = LogEntry(1, "begin", 1, "a driver")
     assert Log(storage).create(entry)
     assert Log(storage).create(entry)
 
 
 def test_same_entry_of_two_drivers_is_that_of_one(storage: Storage) -> None:
-    one, other = (Entry(1, "begin", 1, "a driver", time="now") for _ in range(2))
+    one, other = (LogEntry(1, "begin", 1, "a driver", time="now") for _ in range(2))
     assert [Log(storage).create(one), Log(storage).create(other)] == [True, False]
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from jobs.engine.lease.claims import CLAIMS
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.ending import (
     SUCCESS,
     SUMMARY,
@@ -41,7 +41,7 @@ def append(
     summary: Mapping[str, Any] | None = None,
 ) -> None:
     log = Log(storage)
-    assert log.create(Entry(log.last() + 1, kind, 1, "a driver", summary=summary))
+    assert log.create(LogEntry(log.last() + 1, kind, 1, "a driver", summary=summary))
 
 
 def show(storage: Storage) -> None:

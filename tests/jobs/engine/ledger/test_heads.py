@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.engine.lease.log import Entry, Log, entry_path
+from jobs.engine.lease.log import Log, LogEntry, entry_path
 from jobs.engine.ledger import heads as heads_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, write_checkpoint
 from jobs.engine.ledger.commits import commit_path, create_commit
@@ -44,7 +44,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 def append(storage: Storage, **content: Any) -> None:
     log = Log(storage)
-    assert log.create(Entry(log.last() + 1, "change", 1, "a driver", **content))
+    assert log.create(LogEntry(log.last() + 1, "change", 1, "a driver", **content))
 
 
 def retried(shard: str, **changes: Any) -> ShardReport:

@@ -11,7 +11,7 @@ import pytest
 from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, read_checkpoints
 from jobs.engine.ledger.commits import create_commit
@@ -93,7 +93,7 @@ def lose(storage: Storage) -> None:
     """Does as a driver that takes this one for dead."""
     log = Log(storage)
     number = log.last() + 1
-    assert log.create(Entry(number, "begin", number, "another"))
+    assert log.create(LogEntry(number, "begin", number, "another"))
 
 
 def kinds(storage: Storage) -> list[str]:
@@ -262,7 +262,7 @@ def test_old_parts_are_there_until_the_change_is_logged(
 ) -> None:
     before = parts(storage)
 
-    def look(log: Log, entry: Entry) -> bool:
+    def look(log: Log, entry: LogEntry) -> bool:
         assert before <= parts(storage)
         raise KeyboardInterrupt
 

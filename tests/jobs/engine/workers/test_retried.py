@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.driver.compact import compact
 from jobs.engine.job import Job
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.commits import commit_path, read_commits
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
@@ -64,7 +64,7 @@ def retried(output: Path, spec: ShardSpec, statuses: tuple[str, ...]) -> ShardSp
     storage = Storage(str(output))
     log = Log(storage)
     while not (last := log.last()) or log.read(last).kind == "end" or last < EPOCH:
-        log.create(Entry(last + 1, "begin", last + 1, "a driver"))
+        log.create(LogEntry(last + 1, "begin", last + 1, "a driver"))
     [head] = Heads.read(storage).of([spec.shard])
     again = Retry(statuses, head.parts, head.verdicts)
     return replace(spec, members=None, epoch=log.read(last).epoch, retry=again)
@@ -146,7 +146,7 @@ def test_new_parts_lie_beside_the_old_ones(case: Case) -> None:
 
 def test_worker_of_a_driver_that_has_gone_leaves_nothing(case: Case) -> None:
     spec = retried(case.output, case.spec, case.statuses)
-    Log(case.storage).create(Entry(EPOCH + 1, "begin", EPOCH + 1, "another"))
+    Log(case.storage).create(LogEntry(EPOCH + 1, "begin", EPOCH + 1, "another"))
     before = contents(case.output)
     start_worker(case.output).run(spec)
     assert contents(case.output) == before
@@ -154,7 +154,7 @@ def test_worker_of_a_driver_that_has_gone_leaves_nothing(case: Case) -> None:
 
 def test_worker_of_a_driver_that_has_ended_leaves_nothing(case: Case) -> None:
     spec = retried(case.output, case.spec, case.statuses)
-    Log(case.storage).create(Entry(EPOCH + 1, "end", EPOCH, "a driver"))
+    Log(case.storage).create(LogEntry(EPOCH + 1, "end", EPOCH, "a driver"))
     before = contents(case.output)
     start_worker(case.output).run(spec)
     assert contents(case.output) == before
@@ -166,8 +166,8 @@ def test_worker_that_is_late_leaves_what_its_driver_has_put_in_place(case: Case)
     report = worker.run(spec)
     assert isinstance(report, ShardReport)
     log = Log(case.storage)
-    log.create(Entry(EPOCH + 1, "change", EPOCH, "a driver", retried=[report]))
-    log.create(Entry(EPOCH + 2, "begin", EPOCH + 2, "another"))
+    log.create(LogEntry(EPOCH + 1, "change", EPOCH, "a driver", retried=[report]))
+    log.create(LogEntry(EPOCH + 2, "begin", EPOCH + 2, "another"))
     before = contents(case.output)
     assert isinstance(worker.run(replace(spec, attempt=2)), ShardReport)
     assert contents(case.output) == before
@@ -276,7 +276,7 @@ def test_shard_that_is_retried_again_before_the_others_know(tmp_path: Path, shar
     assert isinstance(first, ShardReport)
     log = Log(Storage(str(output)))
     number = log.last()
-    log.create(Entry(number + 1, "change", log.read(number).epoch, "a driver", retried=[first]))
+    log.create(LogEntry(number + 1, "change", log.read(number).epoch, "a driver", retried=[first]))
     (tmp_path / "later").rename(path)
     second = worker.run(retried(output, spec, UNREADABLE))
     assert isinstance(second, ShardReport)

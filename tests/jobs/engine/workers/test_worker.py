@@ -10,7 +10,7 @@ import pytest
 
 from jobs.engine.blame.traces import ATTEMPTS, read_trace
 from jobs.engine.driver.compact import compact
-from jobs.engine.lease.log import Entry, Log
+from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.commits import committed, read_commits
 from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import MergeReport, ShardFailure, ShardReport
@@ -240,7 +240,7 @@ def merging(output: Path, folder: Path) -> ShardSpec:
     worker = start_worker(output)
     reports = [worker.run(spec) for spec in plan.shards()]
     parts = {each.shard: each.parts["files"] for each in reports if isinstance(each, ShardReport)}
-    Log(Storage(str(output))).create(Entry(1, "begin", 1, "a driver"))
+    Log(Storage(str(output))).create(LogEntry(1, "begin", 1, "a driver"))
     merge = Merge("files", parts, 2000)
     return ShardSpec("000-000000", "", 0, None, 0, epoch=1, merge=merge)
 
@@ -256,7 +256,7 @@ def test_merge_needs_no_job(output: Path, merging: ShardSpec) -> None:
 
 
 def test_merge_for_a_driver_that_has_gone_leaves_nothing(output: Path, merging: ShardSpec) -> None:
-    Log(Storage(str(output))).create(Entry(2, "begin", 2, "another"))
+    Log(Storage(str(output))).create(LogEntry(2, "begin", 2, "another"))
     before = contents(output)
     start_worker(output).run(merging)
     assert contents(output) == before

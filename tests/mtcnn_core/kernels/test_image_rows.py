@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from mtcnn_core.kernels.blocks import Block
-from mtcnn_core.kernels.processor import Processor
-from mtcnn_core.kernels.rows import (
+from mtcnn_core.kernels.image_rows import (
     write_clearing,
     write_convolution,
     write_normalise,
     write_planes,
     write_pooling,
 )
+from mtcnn_core.kernels.processor import Processor
 from tests.mtcnn_core.kernels.programs import Floats, function, memory, processors
 
 PROCESSORS = processors()

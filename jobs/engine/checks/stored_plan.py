@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.engine.checks.rows import KeySequence
+from jobs.engine.checks.shard_rows import KeySequence
 from jobs.engine.plans.generation import Generation
 from jobs.engine.plans.index import FIX, PLAN, PlanFile, index_path, indexed, read_index
 from jobs.engine.records import RecordError

@@ -41,7 +41,7 @@ class FoundPhoto:
         return self.status in ("ok", "no_face")
 
 
-class Dataset:
+class FoundPhotos:
     """A dataset whose job has ended; only committed parts are read.
 
     Args:
