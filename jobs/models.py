@@ -58,7 +58,7 @@ def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) ->
 
     Args:
         sources: Files and folders; of a detector its `.xml` or `.onnx`.
-        name: Of the model; that of the first source by default.
+        name: Name of the model; that of the first source by default.
         replace: Whether another model of this name gives way.
 
     Raises:

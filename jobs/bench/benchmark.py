@@ -48,7 +48,7 @@ class Benchmark:
     scaling: Sequence[Scale]
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The benchmark as JSON values."""
         return {
             "version": JSON_VERSION,
             "machine": self.machine,

@@ -21,7 +21,7 @@ class Side:
 
     Attributes:
         seconds: A photo's time each.
-        cpu_seconds: Of all threads of the process, over all photos.
+        cpu_seconds: CPU seconds of all threads of the process, over all photos.
         faces: Found in all photos.
     """
 
@@ -41,7 +41,7 @@ class Side:
         self.faces += lap.faces
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The times of one detector as JSON values."""
         return {
             **Spread.of(self.seconds).as_json(),
             "faces": self.faces,
@@ -56,8 +56,8 @@ class Duel:
     Attributes:
         rival: Name of the other package.
         versions: Package -> version, of the other.
-        ours: Of this package.
-        theirs: Of the other.
+        ours: Ours of this package.
+        theirs: Theirs of the other.
         failed: Photos on which the other raised; they are in neither's times.
         failure: The first thing it raised.
     """
@@ -71,16 +71,16 @@ class Duel:
 
     @property
     def ratio_of_medians(self) -> float:
-        """Their median time over ours: how often as fast this is on the usual photo."""
+        """The median time of the other over ours: how often as fast this is on the usual photo."""
         return Spread.of(self.theirs.seconds).median / Spread.of(self.ours.seconds).median
 
     @property
     def ratio_of_sums(self) -> float:
-        """Their time for all photos over ours."""
+        """The time of the other for all photos over ours."""
         return sum(self.theirs.seconds) / sum(self.ours.seconds)
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The duel as JSON values."""
         return {
             "rival": self.rival,
             "versions": dict(self.versions),
@@ -107,7 +107,7 @@ def duel(
 
     Args:
         rival: Name of the other package.
-        versions: Of the other.
+        versions: Versions of the other.
         ours: This package's detector.
         theirs: The other's.
         photos: uint8 ``(h, w, 3)`` RGB each.

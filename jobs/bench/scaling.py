@@ -102,7 +102,7 @@ class Scale:
         return self.working_photos_per_s / (self.workers * self.loop_photos_per_s)
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The run as JSON values."""
         return {
             "workers": self.workers,
             "photos": self.photos,
@@ -142,7 +142,7 @@ def time_scale(
 
     Args:
         url: The photos, as given.
-        source: The same, opened.
+        source: The photos, opened.
         members: All of them.
         config: All settings; Ray runs on this machine, whatever they say.
         workers: Worker processes.

@@ -13,8 +13,8 @@ class Spread:
 
     Attributes:
         median: The middle one, which one hiccup of the machine does not move.
-        shortest: Of them.
-        longest: Of them.
+        shortest: Shortest of them.
+        longest: Longest of them.
         mean: Their sum over their number; means of parts add up, medians do not.
     """
 

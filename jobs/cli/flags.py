@@ -27,7 +27,7 @@ class Flag:
     Attributes:
         name: Without its dashes.
         setting: Dotted name.
-        type: Of its value.
+        type: Type of its value.
         help: One line.
         metavar: What to call its value; None is its type.
     """
@@ -146,7 +146,7 @@ def takes(
     The command declares a parameter ``given``: :class:`Given`; in its place come the flags.
 
     Args:
-        names: Of :data:`FLAGS`.
+        names: Names in :data:`FLAGS`.
         sets: Whether it has `--set`.
         preset: Taken where no `--config` is given.
     """

@@ -36,7 +36,7 @@ class Identity:
         schema: Version of the tables' schemas.
         defaults: What `config` would be if nothing had been said; None if that is not known.
         meanings: Setting -> version of its meaning, of those that once meant something else.
-        format: Of the records; see the README of this folder.
+        format: Format of the records; see the README of this folder.
     """
 
     config: Mapping[str, Any]

@@ -152,7 +152,7 @@ class ShardFailure:
         attempts: Attempts made in this run.
         member: Index of the item in hand, if it is known.
         key: Its key.
-        traceback: Of the job's exception, or where the code of the last worker was.
+        traceback: Traceback of the job's exception, or where the code of the last worker was.
         deaths: What is known of each lost worker, a sentence each.
     """
 

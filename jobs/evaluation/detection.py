@@ -44,7 +44,7 @@ class Detected:
         pictures: The photos themselves.
         summary: How the extraction ended.
         identity: What determined its rows.
-        seconds: That it took, start and listing included.
+        seconds: Seconds that it took, start and listing included.
     """
 
     photos: Mapping[str, FoundPhoto]

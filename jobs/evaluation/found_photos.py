@@ -64,7 +64,7 @@ class FoundPhotos:
         """Key -> what became of the photo; without those that have no row.
 
         Args:
-            keys: Of the photos wanted.
+            keys: Keys of the photos wanted.
         """
         faces = self._faces(keys)
         found = {}
@@ -78,7 +78,7 @@ class FoundPhotos:
         """Yields the stored crop of each kept face, with the key of its photo.
 
         Args:
-            keys: Of the photos wanted.
+            keys: Keys of the photos wanted.
 
         Yields:
             Key and uint8 ``(h, w, 3)`` RGB.

@@ -26,8 +26,8 @@ class PairRequest:
     """A pair that is to be shown.
 
     Attributes:
-        keys: Of both photos in the dataset.
-        names: Of both photos in the list of pairs.
+        keys: Keys of both photos in the dataset.
+        names: Names of both photos in the list of pairs.
         caption: The line beneath.
     """
 
@@ -43,7 +43,7 @@ def hardest(
 
     Args:
         pairs: All of them.
-        similarities: Of each pair; NaN where there is nothing to be shown.
+        similarities: Similarities of each pair; NaN where there is nothing to be shown.
         result: How they were told.
         keys: Name of a photo -> its key in the dataset.
 

@@ -64,8 +64,8 @@ class Folder:
 
         Args:
             metrics: All figures, as JSON values or NaN.
-            seconds: That it took to compute and draw them.
-            exit_code: Of the extraction.
+            seconds: Seconds that it took to compute and draw them.
+            exit_code: Exit code of the extraction.
         """
         times = {**metrics.get("seconds", {}), "scoring": round(seconds, 3)}
         clean = _without_nan({"version": _VERSION, **metrics, "seconds": times})

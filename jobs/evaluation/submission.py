@@ -16,7 +16,7 @@ def write_detections(folder: Folder, found: Mapping[str, Detections]) -> None:
     """Writes what was found, one file a photo.
 
     Args:
-        folder: Of the evaluation; they go to a folder in it.
+        folder: Folder of the evaluation; they go to a folder in it.
         found: Name of the photo -> detections.
 
     Raises:

@@ -29,7 +29,7 @@ class WiderFound:
         photos: Name -> where the photo is, of those that can be shown.
         pictures: Where they are read; None if there are none.
         about: For `metrics.json`: where it comes from, and how it was made.
-        exit_code: Of the extraction.
+        exit_code: Exit code of the extraction.
     """
 
     truth: Mapping[str, Annotation]

@@ -44,7 +44,7 @@ class Extractor:
         detector: Finds the faces.
         crop: How faces are cropped and which are kept.
         limits: What is too large or too small to be decoded.
-        schemas: Of ``images`` and ``faces``.
+        schemas: Schemas of ``images`` and ``faces``.
         time: Told the time spent in ``read``, ``decode``, ``align`` and ``encode``.
         threads: Whether decoding and detecting run ahead on threads; else one photo is done before
             the next is read.

@@ -76,10 +76,10 @@ class ExtractJob(TablesJob):
     Attributes:
         source: Where the photos come from.
         config: All settings.
-        model_digests: Of the models that take part, for the schemas' metadata.
-        weights: Of the networks; None are those that the config names.
-        config_digest: Of the config, as the output records it; empty is to take it.
-        schema_version: Of the tables.
+        model_digests: Model digests of the models that take part, for the schemas' metadata.
+        weights: Weights of the networks; None are those that the config names.
+        config_digest: Config digest of the config, as the output records it; empty is to take it.
+        schema_version: Schema version of the tables.
     """
 
     kind: ClassVar = EXTRACT

@@ -41,11 +41,11 @@ class FaceRows:
 
     Args:
         crop: How faces become crops.
-        schema: Of ``faces``.
+        schema: Schema of ``faces``.
         time: Told the time spent in ``align`` and ``encode``.
 
     Attributes:
-        bytes: Of what was gathered; of rows with crops, the crops.
+        bytes: Bytes of what was gathered; of rows with crops, the crops.
     """
 
     def __init__(self, crop: CropSettings, schema: pa.Schema, time: Stopwatch) -> None:

@@ -50,7 +50,7 @@ class PhotoTimes:
     Attributes:
         faces: Found in it.
         seconds: Stage -> seconds: those of `STAGES` and `OTHER`; their sum is the photo's time.
-        bytes: Of its file.
+        bytes: Bytes of its file.
     """
 
     faces: int

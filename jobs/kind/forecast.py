@@ -22,9 +22,9 @@ class Forecast:
 
     Attributes:
         preview: What is to be done.
-        workers: That will do it.
-        seconds_per_item: Of one worker, from some of the items; None if none could be read.
-        bytes_per_item: From the same ones.
+        workers: Workers that will do it.
+        seconds_per_item: What one worker takes, from some items; None if none could be read.
+        bytes_per_item: What an item has, from the same ones.
     """
 
     preview: Preview

@@ -24,7 +24,7 @@ class Continued(Generic[AnyConfig]):
 
     Attributes:
         config: The settings.
-        digest: Of what was recorded of them when the output was begun.
+        digest: Digest of what was recorded of them when the output was begun.
         schema: Version of its tables.
         recorded: The settings as they were recorded.
     """

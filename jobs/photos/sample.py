@@ -62,7 +62,7 @@ def pixels(
 
     Args:
         source: Where the photos are.
-        picks: Which of them.
+        picks: Members that they are in, and how many of each.
         limits: What is too large or too small to be decoded.
 
     Yields:

@@ -44,7 +44,7 @@ class Containers:
         Args:
             url: Path or fsspec URL, with `{000..099}`, `{a,b}` and globs. In chained URLs (with
                 `::`) braces stand for themselves.
-            settings: Of these, the storage options and the time limit.
+            settings: Settings of these, the storage options and the time limit.
 
         Raises:
             UserError: The URL's scheme or its glob is not valid.

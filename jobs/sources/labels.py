@@ -11,9 +11,9 @@ def label_of(name: str, settings: InputSettings, *, key: str | None = None) -> s
     """The label that `label_pattern` finds in the key, or else the last folder in the name.
 
     Args:
-        name: Of the photo within the folder or container that holds it.
+        name: Name of the photo within the folder or container that holds it.
         settings: What makes a label.
-        key: Of the photo, where a container's path stands in front of the name.
+        key: Key of the photo, where a container's path stands in front of the name.
 
     Raises:
         UserError: `label_pattern` is not a regular expression.

@@ -29,7 +29,7 @@ def ahead(
         items: What to work on; taken as it is needed.
         work: Called on a thread. What it raises is raised here, in its turn.
         threads: Items worked on at once; at most twice as many are held.
-        weight: Of an item.
+        weight: Weight of an item.
         most: Items are held up to this weight together, but always at least one.
     """
     waiting = iter(items)

@@ -28,10 +28,10 @@ class InputSettings(BaseModel):
             the input); "none" labels nothing. A label that the input itself gives comes first.
         label_pattern: Regular expression searched for in the key; its first group, or all of it,
             is the label (null where it is not found). Takes the place of `label`.
-        image_column: Of a Parquet file: the column with the pictures; found by its type if null.
-        key_column: Of a Parquet file or manifest: the column with the keys.
-        label_column: Of a Parquet file or manifest: the column with the labels. Of a tar: the key
-            in the `.json` beside a photo.
+        image_column: The column of a Parquet file with the pictures; found by its type if null.
+        key_column: The column of a Parquet file or manifest with the keys.
+        label_column: The column of a Parquet file or manifest with the labels; of a tar, the key in
+            the `.json` beside a photo.
         split_bytes: Larger containers are read in parts of about this size where they can be.
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.

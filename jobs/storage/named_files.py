@@ -20,7 +20,7 @@ class NamedFiles:
     """Files of a tree.
 
     Attributes:
-        tree: That has them.
+        tree: The tree that has them.
         pattern: Only those that match it, if there is one.
         single: The only one, where one is named.
     """

@@ -37,7 +37,7 @@ class Storage:
     Args:
         url: Local path or fsspec URL.
         options: Keyword arguments of the fsspec file system.
-        deadline_s: Of one call to remote storage; large files have longer.
+        deadline_s: Deadline of one call to remote storage; large files have longer.
         patience: How often remote storage is asked.
 
     Attributes:
@@ -68,7 +68,7 @@ class Storage:
         )
 
     def apart(self, deadline_s: float, patience: Patience) -> Storage:
-        """The same folder for another thread: with its own connections, deadline and patience."""
+        """This folder for another thread: with its own connections, deadline and patience."""
         options = self.options if self.local else {**self.options, "skip_instance_cache": True}
         return Storage(self.url, options, deadline_s=deadline_s, patience=patience)
 

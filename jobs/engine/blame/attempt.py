@@ -25,11 +25,11 @@ class Attempt:
     Args:
         spec: The shard.
         storage: The output.
-        watchdog: Of this process, if it has one.
+        watchdog: Watchdog of this process, if it has one.
 
     Attributes:
         members: To be processed.
-        keys: Of the items, as far as they are known before they are read: none if a member is a
+        keys: Keys of the items, if they are known before these are read: none if a member is a
             container.
         verdicts: Key -> status of the items done that were not touched.
     """
@@ -63,7 +63,7 @@ class Attempt:
         """Notes that the source is about to be asked for an item.
 
         Args:
-            index: Of the item in the shard; one more than the last if there is none left.
+            index: Index of the item in the shard; one more than the last if there is none left.
             key: Its key; None where only reading tells.
         """
         self._leave_trace(index if key is not None else None, key)

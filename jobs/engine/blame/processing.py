@@ -56,7 +56,7 @@ class _Walk:
     """The items of a shard, in stretches that a job may have at once.
 
     Attributes:
-        index: Of the next item.
+        index: Index of the next item.
         is_over: Whether there are no more.
         convicted: Item at which the last stretch ended and that must not be touched, with its
             status.

@@ -71,12 +71,12 @@ class CommitsCheck:
 
     Args:
         storage: The output.
-        entries: Of the log, in order.
+        entries: Entries of the log, in order.
         failed_statuses: Statuses that count as failed; None where that is not known.
         tell: Told what is wrong, a sentence each.
 
     Attributes:
-        tally: Of the records that can be read.
+        tally: Tally of the records that can be read.
         unread: Shards whose records cannot be read.
         stale: Whether a shared part still has rows that a retry has taken the place of.
     """

@@ -58,7 +58,7 @@ def check_ending(
         storage: The output.
         shards: Planned ones.
         left: Those that are not committed.
-        tally: Of the commits that can be read.
+        tally: Tally of the commits that can be read.
         last: LogEntry of the log, if it has one.
         was_marked: Whether the job was marked as finished before the commits were looked at.
     """

@@ -25,7 +25,7 @@ class PartCheck:
     Attributes:
         problems: What is wrong, a sentence each.
         rows: Shard -> its rows; empty if the file is not what was committed.
-        schema: Of the rows, with its metadata; None if the file is not what was committed.
+        schema: Schema of the rows, with its metadata; None if the file is not what was committed.
     """
 
     problems: Sequence[str] = ()

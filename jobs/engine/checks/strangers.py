@@ -35,7 +35,7 @@ def strangers(
 
     Args:
         storage: The output.
-        plan: Of the job.
+        plan: Plan of the job.
         done: Shards with a commit record, when the plan was read, that can be read.
         parts: Output -> paths of the parts that commits name.
     """

@@ -79,7 +79,7 @@ def compact(
         target_bytes: Largest sum of sizes to merge; larger parts stay as they are.
         options: Keyword arguments of the fsspec file system.
         row_group_bytes: Limit of a row group's data before compression, as in the job.
-        settings: Of the workers; where there is little to merge, this process does it.
+        settings: Settings of the workers; where there is little to merge, this process does it.
 
     Raises:
         UserError: There is no job in the output, a run has it, or a part is damaged.

@@ -36,9 +36,9 @@ def merge_all(
 
     Args:
         storage: The output.
-        ledger: Of this driver, which has begun.
+        ledger: Ledger of this driver, which has begun.
         find: What is to be merged, given what is committed; no two concern the same rows.
-        settings: Of the workers.
+        settings: Settings of the workers.
         signals: The first lets merges in hand end.
 
     Raises:

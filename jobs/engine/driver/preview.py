@@ -67,7 +67,7 @@ def preview(
     Args:
         members: The whole input.
         output: Local path or fsspec URL.
-        settings: Of the run to come.
+        settings: Settings of the run to come.
         identity: What determines the output.
         store: Whether the plan is stored; otherwise nothing is written.
         labels: What to call things when reporting progress.

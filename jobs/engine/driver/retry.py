@@ -42,7 +42,7 @@ class Retried:
     """How a retry ended.
 
     Attributes:
-        summary: Of the job; `processed` are the items that were processed again.
+        summary: Summary of the job; `processed` are the items that were processed again.
         given_up: Shards whose items could not be; they are as they were.
     """
 
@@ -74,11 +74,11 @@ def retry_items(
     goes on, and what was processed again by then is not lost.
 
     Args:
-        job: That the output is of.
+        job: The job that the output is of.
         output: Local path or fsspec URL.
         settings: Workers, attempts and reporting.
         identity: What determines the output.
-        statuses: Of the items to process again.
+        statuses: Statuses of the items to process again.
         check_input: Called if there are any; raises if the input is not there.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.

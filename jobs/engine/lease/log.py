@@ -34,7 +34,7 @@ class LogEntry:
         time: When it was made, UTC, ISO 8601; never compared.
         retried: Shards of which items were processed again, as they are now.
         merged: Parts that took the place of others; apply after `retried`.
-        summary: Of an end: how the job stands; None if the driver was stopped.
+        summary: Summary of an end: how the job stands; None if the driver was stopped.
         nonce: Tells it from another driver's entry with the same content.
     """
 

@@ -88,7 +88,7 @@ def write_checkpoint(storage: Storage, rows: pa.Table, position: int, epoch: int
         rows: What no other checkpoint has.
         position: Number of the last entry of the log that they take into account, with what lies
             below them.
-        epoch: Of the driver.
+        epoch: Epoch of the driver.
     """
     names = sorted(filter(is_checkpoint, storage.names(CHECKPOINTS)))
     buffer = io.BytesIO()

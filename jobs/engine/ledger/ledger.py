@@ -54,7 +54,7 @@ class Ledger:
 
     Args:
         storage: The output.
-        lease: Of this driver.
+        lease: Lease of this driver.
 
         outputs: Names of the job's outputs, where nothing may be committed yet.
 

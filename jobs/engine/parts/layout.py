@@ -15,7 +15,7 @@ class Layout:
     """What has to be the same in parts that are to become one.
 
     Attributes:
-        schema: Of the rows, with its metadata.
+        schema: Schema of the rows, with its metadata.
         options: Keyword arguments of `pyarrow.parquet.ParquetWriter` that the part was written
             with, as far as it tells; None if it has no rows, since then it does not.
     """

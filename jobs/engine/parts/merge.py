@@ -38,7 +38,7 @@ def merge_parts(storage: Storage, merge: Merge, epoch: int) -> Iterator[Merged]:
     Args:
         storage: The output.
         merge: What to merge.
-        epoch: Of the driver that asks for it.
+        epoch: Epoch of the driver that asks for it.
 
     Raises:
         DamagedPartError: A part is not what is recorded of it.

@@ -18,7 +18,7 @@ def part_names(output: str, shard: str, epoch: int = 0) -> Iterator[str]:
     Args:
         output: The output it is a part of.
         shard: The shard with its first row.
-        epoch: Of the driver that replaces other parts with it; 0 for the first part of a shard.
+        epoch: Epoch of the driver that replaces other parts with it; 0 of a first part.
     """
     stem = f"{output}/part-{shard}" + (f".{epoch}" if epoch else "")
     yield f"{stem}.parquet"

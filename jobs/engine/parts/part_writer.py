@@ -29,7 +29,7 @@ class PartWriter:
     Args:
         storage: Where the part is published.
         names: Paths that it may have there, the first it can have.
-        schema: Of its rows.
+        schema: Schema of its rows.
         row_group_bytes: Limit of a row group's data before compression; a single row may exceed
             it.
         options: Keyword arguments of `pyarrow.parquet.ParquetWriter`.

@@ -35,8 +35,8 @@ class Choice:
     there before, as after an archive that was cut off.
 
     Args:
-        keys: Of the rows there are, in order.
-        again: Which of them are to be replaced.
+        keys: Keys of the rows there are, in order.
+        again: Whether each of them is to be replaced.
     """
 
     def __init__(self, keys: Sequence[str], again: Sequence[bool]) -> None:
@@ -89,7 +89,7 @@ class NewRows:
     """Rows put aside until the others are known, in a file that goes with the process.
 
     Args:
-        schema: Of the rows.
+        schema: Schema of the rows.
     """
 
     def __init__(self, schema: pa.Schema) -> None:

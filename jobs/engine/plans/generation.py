@@ -26,7 +26,7 @@ class Generation:
     """What the index of a generation says; 16 bytes a shard.
 
     Attributes:
-        number: Of the generation, from 0.
+        number: Number of the generation, from 0.
         files: Plan files, in order.
         starts: Index of the first shard in each file, and the number of shards; `(files + 1,)`.
         items: Items of each shard, -1 where only reading it tells; `(shards,)`.

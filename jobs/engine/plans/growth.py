@@ -47,7 +47,7 @@ class News:
 
     Args:
         storage: The output.
-        files: Of the plan.
+        files: Files of the plan.
 
     Attributes:
         keys: Those of the new members.

@@ -75,7 +75,7 @@ class Cluster:
             gpus = sum(node.get("GPU", 0.0) for node in nodes)
             if gpus < self._gpus_per_worker:
                 raise UserError(
-                    f"Ray has {gpus:g} GPUs and each worker takes {self._gpus_per_worker:g}: "
+                    f"there are {gpus:g} GPUs and each worker takes {self._gpus_per_worker:g}: "
                     "lower run.gpus_per_worker, add a GPU, or use --device cpu"
                 )
             fit = min(fit, int(gpus / self._gpus_per_worker))
@@ -187,7 +187,7 @@ def _start(settings: RunSettings) -> None:
         raise _no_cluster(address) from error
     except PermissionError as error:  # Ray keeps its token there
         raise UserError(
-            f"Ray cannot write '{error.filename}': set HOME to a folder that you can write"
+            f"cannot write '{error.filename}' for Ray: set HOME to a folder that you can write"
         ) from error
 
 

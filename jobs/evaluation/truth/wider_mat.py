@@ -70,7 +70,7 @@ def _load(file: Path) -> dict[str, Any]:
         from scipy.io import loadmat
     except ImportError:
         raise UserError(
-            "SciPy, which reads .mat files, is missing: run pip install 'mtcnn-ray[evaluate]'"
+            "cannot read .mat files without SciPy: run pip install 'mtcnn-ray[evaluate]'"
         ) from None
     try:
         content: dict[str, Any] = loadmat(file)

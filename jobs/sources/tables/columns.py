@@ -41,7 +41,7 @@ class ParquetColumns:
         """Chooses the columns by the settings, else by their types and names.
 
         Args:
-            schema: Of the file, with its metadata.
+            schema: Schema of the file, with its metadata.
             settings: Columns that are named there must be there and fit.
             where: The file, for messages.
 

@@ -61,7 +61,7 @@ def resolved(uri: str, folder: str) -> str:
 
     Args:
         uri: As written. Paths and names are taken as they are, nothing in them is unquoted.
-        folder: Of the manifest; `..` leads out of it, but never out of its host or bucket.
+        folder: Folder of the manifest; `..` leads out of it, but never out of its host or bucket.
     """
     scheme = scheme_of(uri)
     if scheme in _LOCAL and not scheme_of(folder):

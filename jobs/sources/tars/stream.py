@@ -23,7 +23,7 @@ class TarEntry:
 
     Attributes:
         offset: Where its first header begins, or the gap.
-        name: Of the file, valid text, never empty; None for a gap.
+        name: Name of the file, valid text, never empty; None for a gap.
         size: Bytes of the file.
         error: Why there is nothing to read.
     """

@@ -40,7 +40,7 @@ class RemoteFolder:
         filesystem: The fsspec file system.
         root: The folder in it.
         url: What to call it in errors.
-        deadline_s: Of a call; large files have longer.
+        deadline_s: Deadline of a call; large files have longer.
         patience: How often it is repeated.
 
     Attributes:

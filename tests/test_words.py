@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import mtcnn_core
-
-ROOT = Path(mtcnn_core.__file__).parent
+ROOT = Path(__file__).resolve().parents[1]
 # A summary that is no sentence of its own, or tells the reader to do what the function does.
 RIDDLE = re.compile(r"(The same\b|(Of|Its|Their|That|As) |(Yield|Return|Raise|Give|Get)\b)")
 # An argument that is explained by what follows the colon only together with another line.
@@ -17,12 +15,13 @@ HALF = re.compile(r"^ +[a-z_]+: (Of |The same\b|By which|That |Which of them)", 
 # What a class of errors is called.
 ERROR = re.compile(r"(Error|Image|ImageTooLarge|ImageTooSmall)$")
 # Names that begin with a capital wherever they stand.
-NAMES = ("ONNX Runtime", "OpenVINO")
+NAMES = ("ONNX Runtime", "OpenVINO", "No module named")
 
 
 def _trees() -> Iterator[tuple[Path, ast.Module]]:
-    for file in sorted(ROOT.rglob("*.py")):
-        yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"))
+    for package in ("mtcnn_core", "jobs"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            yield file.relative_to(ROOT), ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _docstrings() -> Iterator[tuple[str, str]]:
