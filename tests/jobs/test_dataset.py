@@ -62,7 +62,7 @@ def stopped_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jobs.engine.driver.retry.dispatched", retries.run_here)
+    monkeypatch.setattr("jobs.engine.driver.working.dispatched", retries.run_here)
     monkeypatch.setattr("jobs.engine.driver.retry.merge_all", killed)
     with pytest.raises(KeyboardInterrupt):
         retries.retry(output)

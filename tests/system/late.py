@@ -26,8 +26,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import jobs.engine.driver.merging
-import jobs.engine.driver.retry
-import jobs.engine.driver.run
+import jobs.engine.driver.working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.retry import retry_items
 from jobs.engine.driver.run import run
@@ -250,11 +249,7 @@ def without_ray(skipping: str | None = None) -> Iterator[None]:
                 yield worker.run(spec)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (
-            jobs.engine.driver.run,
-            jobs.engine.driver.retry,
-            jobs.engine.driver.merging,
-        ):
+        for module in (jobs.engine.driver.working, jobs.engine.driver.merging):
             patch.setattr(module, "dispatched", dispatched)
         patch.setattr(durable, "sync", lambda path: None)
         yield

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jobs.dataset import open_dataset
-from jobs.engine.driver import run as run_module
+from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.run import run
 from jobs.engine.driver.status import status
@@ -49,8 +49,8 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         archive.extractall(tmp_path, filter="data")
     monkeypatch.chdir(tmp_path)
     make_folder(Path("in"), 8)
-    monkeypatch.setattr(run_module, "dispatched", retries.run_here)
-    monkeypatch.setattr("jobs.engine.driver.retry.dispatched", retries.run_here)
+    monkeypatch.setattr(working, "dispatched", retries.run_here)
+    monkeypatch.setattr("jobs.engine.driver.working.dispatched", retries.run_here)
     return tmp_path
 
 

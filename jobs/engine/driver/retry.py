@@ -15,19 +15,18 @@ from jobs.engine.driver.merging import merge_all, regroupings
 from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, finished
+from jobs.engine.driver.working import Working
 from jobs.engine.identity import Identity, require_identity
-from jobs.engine.interrupts import Interrupts, interrupts
+from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
-from jobs.engine.ledger.commits import forget_failure, quarantined, write_failure
 from jobs.engine.ledger.ending import is_at_rest
 from jobs.engine.ledger.heads import Head, Heads
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.plan import Plan
-from jobs.engine.reports import MergeReport, ShardReport
+from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import Retry, ShardSpec
-from jobs.engine.workers.dispatch import dispatched
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
 
@@ -106,8 +105,8 @@ def retry_items(
             check_input()
             check_room(storage, settings.min_free_bytes)
             ledger.begin_late()
-            work = _Retry(job, storage, settings, identity, plan, ledger, statuses)
-            processed, given_up = work.run(chosen, reporter, signals)
+            driver = Working(job, storage, identity, settings, ledger, reporter, signals)
+            processed, given_up = _Retry(driver, plan, statuses).run(chosen)
         if ledger.heads.stale():
             ledger.begin_late()
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
@@ -125,57 +124,39 @@ def retry_items(
 class _Retry:
     """A retry of one output, by a driver that has begun."""
 
-    job: Job
-    storage: Storage
-    settings: RunSettings
-    identity: Identity
+    driver: Working
     plan: Plan
-    ledger: Ledger
     statuses: tuple[str, ...]
 
-    def run(
-        self, chosen: Mapping[str, int], reporter: Reporter, signals: Interrupts
-    ) -> tuple[int, int]:
+    def run(self, chosen: Mapping[str, int]) -> tuple[int, int]:
         """Processes items of some shards again, and puts their rows in place.
+
+        Args:
+            chosen: Shard -> items to be processed again.
 
         Returns:
             Items that were processed again, and shards that were given up.
         """
-        storage, ledger = self.storage, self.ledger
-        given_up_before = quarantined(storage)
+        ledger, reporter = self.driver.ledger, self.driver.reporter
         left = dict.fromkeys(chosen)
         processed = given_up = 0
         waiting: list[ShardReport] = []
         due = time.monotonic() + _REPLACE_EVERY_S
-
-        def work() -> tuple[Iterator[ShardSpec], int]:
-            return self._specs(list(left)), len(left)
-
-        def beat(workers: int) -> None:
-            ledger.check()
-            reporter.tick(workers)
-
         planned = self.plan.sizes[self.plan.which(chosen)]
         reporter.begin(sum(chosen.values()), int(planned.sum()))
-        packages = list(self.identity.packages)
-        results = dispatched(self.job, storage, packages, self.settings, work, beat, signals)
         try:
-            with contextlib.closing(results):
+            with contextlib.closing(
+                self.driver.results(lambda: (self._specs(list(left)), len(left)))
+            ) as results:
                 for result in results:
-                    ledger.check()
-                    assert not isinstance(result, MergeReport)
                     del left[result.shard]
                     if isinstance(result, ShardReport):
                         [old] = ledger.heads.of([result.shard])
                         reporter.committed(self._gain(old, result))
                         processed += result.retried
                         waiting.append(result)
-                        if result.shard in given_up_before:
-                            forget_failure(storage, result.shard)
                     else:
                         given_up += 1
-                        write_failure(storage, result)
-                        reporter.given_up(result)
                     if time.monotonic() >= due:
                         ledger.replace(retried=waiting)
                         waiting, due = [], time.monotonic() + _REPLACE_EVERY_S
@@ -188,14 +169,16 @@ class _Retry:
     def _specs(self, shards: list[str]) -> Iterator[ShardSpec]:
         """The shards as workers get them, in plan order."""
         indices = np.flatnonzero(self.plan.which(shards))
-        for index, head in zip(indices, self.ledger.heads.of(shards), strict=True):
+        for index, head in zip(indices, self.driver.ledger.heads.of(shards), strict=True):
             again = Retry(self.statuses, head.parts, head.verdicts)
             spec = self.plan.shard(int(index))
-            yield replace(spec, members=None, epoch=self.ledger.epoch, retry=again)
+            yield replace(spec, members=None, epoch=self.driver.ledger.epoch, retry=again)
 
     def _gain(self, old: Head, new: ShardReport) -> ShardReport:
         """A report of the items that were processed again."""
-        failed_before = {failed: old.statuses.get(failed, 0) for failed in self.job.failed_statuses}
+        failed_before = {
+            failed: old.statuses.get(failed, 0) for failed in self.driver.job.failed_statuses
+        }
         staying = sum(n for failed, n in failed_before.items() if failed not in self.statuses)
         parts = {
             name: replace(part, rows=max(0, part.rows - old.parts[name].rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,21 +17,21 @@ from jobs.engine.driver.merging import merge_all, regroupings
 from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, finished
+from jobs.engine.driver.working import Working
 from jobs.engine.identity import Identity
-from jobs.engine.interrupts import Interrupts, interrupts
+from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Log
-from jobs.engine.ledger.commits import committed_numbers, forget_failure, quarantined, write_failure
+from jobs.engine.ledger.commits import committed_numbers
 from jobs.engine.ledger.ending import is_finished, show_ending, stored_summary
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.plans.growth import Growth
 from jobs.engine.plans.plan import Plan
-from jobs.engine.reports import MergeReport, ShardReport
+from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.dispatch import dispatched
 from jobs.members import Member
 from jobs.messages.errors import JobError, LeaseLostError, UserError
 from jobs.storage.room import check_room
@@ -96,9 +97,8 @@ def run(
             ledger.begin_late()
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
         if len(left):
-            processed = _run_shards(
-                job, storage, identity, settings, plan, left, reporter, signals, ledger
-            )
+            driver = Working(job, storage, identity, settings, ledger, reporter, signals)
+            processed = _run_shards(driver, plan, left)
 
         def summarise(heads: Heads) -> Summary:
             status = finished(take_stock(storage, plan, heads))
@@ -148,66 +148,47 @@ def extend_plan(
     return plan, growth
 
 
-def _run_shards(
-    job: Job,
-    storage: Storage,
-    identity: Identity,
-    settings: RunSettings,
-    plan: Plan,
-    left: npt.NDArray[np.intp],
-    reporter: Reporter,
-    signals: Interrupts,
-    ledger: Ledger,
-) -> int:
+def _run_shards(driver: Working, plan: Plan, left: npt.NDArray[np.intp]) -> int:
     """Runs the shards that are left; returns the items committed."""
+    ledger, reporter = driver.ledger, driver.reporter
     processed = bugs = 0
-    given_up_before = quarantined(storage)
     given_up: set[str] = set()
-    started = False
+    starts = itertools.count()
 
     def work() -> tuple[Iterator[ShardSpec], int]:
-        nonlocal started
         now = left
-        if started:  # Ray was lost, and with it what some workers had to say
-            done = plan.which_numbers(committed_numbers(storage)) | plan.which(given_up)
+        if not next(starts):
+            reporter.begin(*_amounts(plan, left))
+        else:  # Ray was lost, and with it what some workers had to say
+            done = plan.which_numbers(committed_numbers(driver.storage)) | plan.which(given_up)
             now = np.flatnonzero(~done)
-        items, sizes = plan.items[now], plan.sizes[now]
-        if not started:
-            reporter.begin(None if (items < 0).any() else int(items.sum()), int(sizes.sum()))
-        started = True
-        order = now[_running_order(sizes, items)]
+        order = now[_running_order(plan.sizes[now], plan.items[now])]
         specs = (replace(plan.shard(int(index)), epoch=ledger.epoch) for index in order)
         return specs, len(order)
 
-    def beat(workers: int) -> None:
-        ledger.check()
-        reporter.tick(workers)
-
-    packages = list(identity.packages)
-    results = dispatched(job, storage, packages, settings, work, beat, signals)
     try:
-        with contextlib.closing(results):
+        with contextlib.closing(driver.results(work)) as results:
             for result in results:
-                ledger.check()
-                assert not isinstance(result, MergeReport)
                 if isinstance(result, ShardReport):
                     ledger.committed(result)
                     reporter.committed(result)
                     processed += result.members
-                    if result.shard in given_up_before:
-                        forget_failure(storage, result.shard)
-                else:
-                    write_failure(storage, result)
-                    given_up.add(result.shard)
-                    reporter.given_up(result)
-                    bugs += not result.deaths
-                    if bugs >= _BUGS and not processed and len(left) == len(plan):
-                        raise JobError(
-                            f"the first {bugs} shards all failed, the last with: {result.reason}"
-                        )
+                    continue
+                given_up.add(result.shard)
+                bugs += not result.deaths
+                if bugs >= _BUGS and not processed and len(left) == len(plan):
+                    raise JobError(
+                        f"the first {bugs} shards all failed, the last with: {result.reason}"
+                    )
     finally:
         ledger.sweep()
     return processed
+
+
+def _amounts(plan: Plan, shards: npt.NDArray[np.intp]) -> tuple[int | None, int]:
+    """Items and bytes of some shards; None items where only reading them tells."""
+    items = plan.items[shards]
+    return None if (items < 0).any() else int(items.sum()), int(plan.sizes[shards].sum())
 
 
 def _running_order(

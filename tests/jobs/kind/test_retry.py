@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import jobs.photos.decode
-from jobs.engine.driver import retry as retry_module
+from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
 from jobs.engine.plans.plan import Plan
@@ -39,7 +39,7 @@ NAMES = ("a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg")
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards run in this process."""
-    monkeypatch.setattr(retry_module, "dispatched", run_here)
+    monkeypatch.setattr(working, "dispatched", run_here)
 
 
 @pytest.fixture

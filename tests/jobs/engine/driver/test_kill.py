@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.engine.driver import run as run_module
+from jobs.engine.driver import working
 from jobs.engine.driver.run import run
 from jobs.engine.driver.verify import verify
 from jobs.engine.ledger import ledger as ledger_module
@@ -100,7 +100,7 @@ def mortal() -> Iterator[str]:
 def test_run_is_resumed_to_the_same_bytes_wherever_an_object_store_fails(
     mortal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_module, "dispatched", run_here)
+    monkeypatch.setattr(working, "dispatched", run_here)
     monkeypatch.setattr(ledger_module, "_CHECKPOINT_SHARDS", 2)
     monkeypatch.setattr(ledger_module, "_LEAST_SHARDS", 1)
     folder = make_folder(tmp_path / "in", 8)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.driver import retry as retry_module
+from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.retry import retry_items
 from jobs.engine.driver.run import run
@@ -61,7 +62,7 @@ STALE = "A retry is under way or was killed; wait for it, or run it or the job a
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards run in this process."""
-    monkeypatch.setattr(retry_module, "dispatched", run_here)
+    monkeypatch.setattr(working, "dispatched", run_here)
 
 
 @pytest.fixture
@@ -264,7 +265,7 @@ def test_other_drivers_see_that_there_is_one(output: Path, monkeypatch: pytest.M
         claims.append(Storage(str(output)).names(CLAIMS))
         yield from run_here(*arguments)
 
-    monkeypatch.setattr(retry_module, "dispatched", watched)
+    monkeypatch.setattr(working, "dispatched", watched)
     retry(output)
     assert [len(found) for found in claims] == [1]
 
@@ -281,7 +282,7 @@ def test_what_a_stopped_retry_has_processed_is_not_lost(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(retry_module, "dispatched", stopped)
+        patch.setattr(working, "dispatched", stopped)
         with pytest.raises(KeyboardInterrupt):
             retry(output)
     assert not (output / "_SUCCESS").exists()
@@ -304,7 +305,7 @@ def test_mark_of_a_finished_job_is_away_while_a_retry_is_under_way(
         yield from run_here(*arguments)
         assert not (output / "_SUCCESS").exists()
 
-    monkeypatch.setattr(retry_module, "dispatched", look)
+    monkeypatch.setattr(working, "dispatched", look)
     retry(output)
     assert (output / "_SUCCESS").exists()
 
@@ -410,7 +411,7 @@ def check_readers(found: Rows, then: Rows, now: Rows) -> None:
 
 def die_at(output: str, changes: int) -> None:
     """Retries in a process that is killed before it changes one file or folder too many."""
-    retry_module.dispatched = run_here  # type: ignore[assignment]
+    working.dispatched = run_here  # type: ignore[assignment]
     die_before(output, changes)
     retry(output)
 
@@ -450,7 +451,7 @@ def halfway(mortal: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An output whose retry was killed before shared parts had their rows again."""
     pack(mortal)
     with monkeypatch.context() as patch:
-        patch.setattr(retry_module, "dispatched", run_here)
+        patch.setattr(working, "dispatched", run_here)
         before = contents(mortal)
         died = 0
         while not Heads.read(Storage(mortal)).stale():
@@ -505,6 +506,6 @@ def test_on_ray(output: Path, whole: Path, folder: Path, monkeypatch: pytest.Mon
     assert done.summary.processed == len(LOST)
     assert verify(str(output)) == []
     (folder / LOST[1]).write_bytes(content)
-    monkeypatch.setattr(retry_module, "dispatched", run_here)
+    monkeypatch.setattr(working, "dispatched", run_here)
     retry(output, ("crashed", "timeout"))
     assert part_digests(output) == part_digests(whole)
