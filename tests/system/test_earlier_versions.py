@@ -122,7 +122,7 @@ def test_one_that_was_stopped_half_way_goes_back_to_the_version_that_did_so(
     path = Path("plain/_job", record)
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(sealed({"files": {}}))
-    with pytest.raises(UserError, match=r"stopped half-way by mtcnn-ray 0\.1; run '"):
+    with pytest.raises(UserError, match=r"stopped half-way by mtcnn-ray 0\.1: run '"):
         resume("plain")
 
 
@@ -186,7 +186,7 @@ def test_one_of_a_newer_version_is_refused_and_not_called_damaged(
     old: Path, command: Callable[[str], object]
 ) -> None:
     newer("plain")
-    with pytest.raises(UserError, match=r"newer mtcnn-ray \(format 3, this one knows 2\); update"):
+    with pytest.raises(UserError, match=r"newer mtcnn-ray \(format 3, this one knows 2\): update"):
         command("plain")
 
 

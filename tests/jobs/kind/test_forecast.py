@@ -14,7 +14,6 @@ from jobs.engine.plans.growth import Growth
 from jobs.extract.config import load_config
 from jobs.extract.kind import EXTRACT
 from jobs.kind.forecast import Forecast, forecast
-from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from tests.command import mtcnn_ray
@@ -48,13 +47,13 @@ def test_where_only_reading_tells_the_bytes_tell_roughly() -> None:
 
 
 def test_a_job_that_times_nothing_is_planned_all_the_same(tmp_path: Path) -> None:
-    kind = replace(EXTRACT, time=JobKind.time)
+    kind = replace(EXTRACT, timer="")
     found = forecast(kind, "demo:", str(tmp_path / "out"), load_config(None), store=False)
     assert (found.items, found.seconds_per_item, found.hours) == (13, None, None)
 
 
 def test_a_plan_that_is_stored_is_recorded_as_that_of_the_job(tmp_path: Path) -> None:
-    kind, config = replace(EXTRACT, name="stamps", time=JobKind.time), load_config(None)
+    kind, config = replace(EXTRACT, name="stamps", timer=""), load_config(None)
     forecast(kind, "demo:", str(tmp_path / "out"), config, store=True)
     stored = read_identity(Storage(str(tmp_path / "out")))
     assert stored is not None

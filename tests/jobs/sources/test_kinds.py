@@ -10,8 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from jobs.config import load_config
 
+from jobs.extract.config import load_config
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources import source

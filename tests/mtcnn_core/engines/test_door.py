@@ -65,8 +65,8 @@ from pydantic import ValidationError
 from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.detectors import make_detector
 from jobs.bench.rivals import RIVALS
-from jobs.cli_options import EngineOption
-from jobs.extract import PACKAGES
+from jobs.cli.flags import FLAGS
+from jobs.extract.kind import EXTRACT
 
 try:
     DetectorSettings(engine="reference", device="cuda")
@@ -76,7 +76,7 @@ try:
     DetectorSettings(engine="another")
 except ValidationError as error:
     print("'openvino' or 'reference'" in str(error))
-print("reference" in RIVALS, "reference" in EngineOption.__metadata__[0].help, "onnx" in PACKAGES)
+print("reference" in RIVALS, "reference" in FLAGS["engine"].help, "onnx" in EXTRACT.packages)
 photo = skimage.data.astronaut()[40:200, 140:300]
 faces, expected = (
     make_detector(DetectorSettings(engine=engine, min_face=60)).detect(photo)

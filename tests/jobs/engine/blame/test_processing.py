@@ -16,6 +16,7 @@ from jobs.engine.blame.traces import read_trace
 from jobs.engine.blame.watchdog import State
 from jobs.engine.shards import ShardSpec, Trace
 from jobs.members import Member
+from jobs.messages.errors import JobError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.blame.told import ToldAttempt
 from tests.jobs.engine.stand_in import ChecksumJob, ChecksumProcessor, File, list_folder
@@ -366,3 +367,49 @@ def test_bug_of_the_job_is_about_the_item_in_hand(folder: Path) -> None:
     assert attempt.events[-1] == ("work", "c")
     trace = read_trace(Storage(str(folder.parent / "out")), attempt.spec)
     assert trace == Trace(2, 2, "c")
+
+
+class Tired(Noting):
+    """Asks for the items of so many stretches, and ends at once after that."""
+
+    stretches = 1
+
+    def rows(self, items: Iterator[File]) -> Batches:
+        self.stretches -= 1
+        return super().rows(items if self.stretches >= 0 else iter(()))
+
+
+@pytest.mark.parametrize(
+    ("stretches", "verdicts", "careful", "begun"),
+    [
+        (0, {}, False, []),
+        (0, {}, True, []),
+        (0, {0: "crashed"}, False, []),
+        (1, {}, True, [0]),
+        (1, {1: "crashed"}, False, [0]),
+        (1, {0: "crashed"}, True, []),
+    ],
+)
+@pytest.mark.parametrize("container", [False, True])
+def test_job_that_does_not_ask_for_all_items_ends_in_an_error(
+    folder: Path,
+    container: bool,
+    stretches: int,
+    verdicts: Mapping[int, str],
+    careful: bool,
+    begun: list[int],
+) -> None:
+    attempt = attempt_at(folder, careful=careful, verdicts=verdicts, container=container)
+    processor = Tired(attempt)
+    processor.stretches = stretches
+    with pytest.raises(JobError, match="without asking for the items that are left"):
+        # Not for ever, if it is not told.
+        statuses(itertools.islice(processed(processor, attempt), 20))
+    assert of(attempt, "begin") == begun
+
+
+def test_job_need_not_ask_where_nothing_is_left(folder: Path) -> None:
+    """All items are convicted, and what asks for the end of the shard is a stretch without any."""
+    verdicts = dict.fromkeys(range(4), "crashed")
+    attempt = attempt_at(folder, careful=True, verdicts=verdicts)
+    assert statuses(processed(Noting(attempt), attempt)) == [(key, "crashed") for key in KEYS]
