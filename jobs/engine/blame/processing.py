@@ -23,7 +23,7 @@ def processed(processor: Processor[Any], attempt: Attempt) -> Iterator[tuple[str
     _try_suspect(processor, attempt)
     walk = _Walk(processor, attempt)
     while not walk.is_over:
-        before = walk.index
+        before, walk.convicted = walk.index, None
         yield from processor.rows(walk.stretch())
         if walk.index == before and walk.convicted is None and not walk.is_over:
             raise JobError("the job has ended without asking for the items that are left")
@@ -72,7 +72,6 @@ class _Walk:
 
     def stretch(self) -> Iterator[Item]:
         """Yields items up to one that there is a verdict on; a single one if that is careful."""
-        self.convicted = None
         while True:
             index, attempt = self.index, self._attempt
             attempt.reading(index, self._keys[index] if index < len(self._keys) else None)
