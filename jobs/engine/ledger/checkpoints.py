@@ -116,7 +116,8 @@ def read_checkpoints(storage: Storage) -> tuple[pa.Table, int] | None:
             data = storage.read_bytes(f"{CHECKPOINTS}/{name}")
             if not name.endswith(f"-{_digest(data)}.parquet"):
                 raise ValueError(f"'{name}' has other content than was written")
-            table = pq.read_table(io.BytesIO(data))
+            # Not `read_table`, which loads what reads data sets of many files.
+            table = pq.ParquetFile(io.BytesIO(data)).read()
             below.update(json.loads((table.schema.metadata or {})[_BELOW]))
             tables.append(table.replace_schema_metadata(None).cast(SCHEMA))
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:

@@ -150,6 +150,8 @@ class Heads:
                     parts = dict(merged.parts())
                     for shard in there:
                         rows[shard] = _after_merge(rows[shard], merged, parts[shard], entry.number)
+        if not rows:
+            return
         table = pa.concat_tables([self._table, pa.Table.from_pylist(list(rows.values()), SCHEMA)])
         fresh = np.concatenate([self._fresh, np.ones(len(rows), np.bool_)])
         self._table, self._fresh = _in_order(table, fresh)
@@ -222,28 +224,26 @@ class Heads:
 
     def tally(self) -> Tally:
         """What all shards say together."""
+        # By NumPy: Arrow's `group_by` loads what reads data sets of many files, which takes a tenth
+        # of the time that `status` does.
         statuses = self._table.column("statuses").combine_chunks()
-        counted = pa.table({"status": statuses.keys, "items": statuses.items})
-        counted = counted.group_by("status").aggregate([("items", "sum")])
+        counts = _Groups(statuses.keys).sums(statuses.items)
         parts, _ = self._flat_parts()
-        columns = pa.table({n: parts.field(n) for n in ("output", "path", "rows", "bytes")})
-        files = columns.group_by(["output", "path"]).aggregate([("rows", "sum"), ("bytes", "max")])
-        outputs = files.group_by("output").aggregate(
-            [("path", "count"), ("rows_sum", "sum"), ("bytes_max", "sum")]
-        )
-        by_output = sorted(outputs.to_pylist(), key=lambda row: str(row["output"]))
-        by_status = sorted(counted.to_pylist(), key=lambda row: (-row["items_sum"], row["status"]))
+        outputs = _Groups(parts.field("output"))
+        _, first = np.unique(_Groups(parts.field("path")).places, return_index=True)
         return Tally(
             members=pc.sum(self._table["members"]).as_py() or 0,
             failed=pc.sum(self._table["failed"]).as_py() or 0,
-            statuses={row["status"]: row["items_sum"] for row in by_status},
-            rows={row["output"]: row["rows_sum_sum"] for row in by_output},
-            bytes={row["output"]: row["bytes_max_sum"] for row in by_output},
-            files={row["output"]: row["path_count"] for row in by_output},
+            statuses=dict(sorted(counts.items(), key=lambda each: (-each[1], each[0]))),
+            rows=outputs.sums(parts.field("rows")),
+            bytes=outputs.sums(parts.field("bytes"), first),
+            files=outputs.sums(np.ones(len(parts), np.int64), first),
         )
 
     def _rows(self, shards: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Shard -> its row, for some that are committed."""
+        if not shards:
+            return {}
         rows = self._table.take(pa.array(self._places(shards))).to_pylist()
         return dict(zip(shards, rows, strict=True))
 
@@ -259,6 +259,26 @@ class Heads:
     def _name(self, row: int) -> str:
         number = int(self._numbers[row])
         return shard_name(number >> 32, number & 0xFFFFFFFF)
+
+
+class _Groups:
+    """Numbers by the names beside them.
+
+    Attributes:
+        places: Which of the names each is, shape `(names,)`.
+    """
+
+    def __init__(self, names: pa.Array) -> None:
+        encoded = names.dictionary_encode()
+        self.places = np.asarray(encoded.indices)
+        self._names: list[str] = encoded.dictionary.to_pylist()
+
+    def sums(
+        self, numbers: npt.ArrayLike, rows: npt.NDArray[np.intp] | slice = slice(None)
+    ) -> dict[str, int]:
+        """Name -> the sum of its numbers in some rows, below 2**53; by name."""
+        sums = np.bincount(self.places[rows], np.asarray(numbers)[rows], len(self._names))
+        return {name: int(total) for name, total in sorted(zip(self._names, sums, strict=True))}
 
 
 def _numbers(table: pa.Table) -> npt.NDArray[np.int64]:
@@ -279,7 +299,9 @@ def _in_order(
     numbers = _numbers(table)
     order = np.lexsort((np.arange(len(numbers)), np.asarray(table["position"]), numbers))
     ordered = numbers[order]
-    last = order[np.append(ordered[1:] != ordered[:-1], True)[: len(order)]]
+    last = order[np.concatenate([ordered[1:] != ordered[:-1], [True]])[: len(order)]]
+    if np.array_equal(last, np.arange(len(numbers))):
+        return table, fresh
     return table.take(pa.array(last)), fresh[last]
 
 
