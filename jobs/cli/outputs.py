@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Annotated
 
 import typer
@@ -25,6 +26,8 @@ def status(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     from jobs.cli.show_job import status_json, status_table
     from jobs.cli.without_pandas import without_pandas
 
+    # NumPy starts a thread for each core, which spin for a while; nothing is multiplied here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     without_pandas()
     from jobs.engine.driver.status import status
 
