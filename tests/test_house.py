@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.engine.retries import commit_all
+from tests.jobs.engine.stand_in import make_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Folder -> the floors of what lies in it, the ground first. What is on a floor may import what is
@@ -67,7 +70,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["forecast", "retry"],
     ],
     "jobs.photos": [
-        ["read", "statuses"],
+        ["ahead", "read", "statuses"],
         ["decode"],
         ["detect", "sample"],
     ],
@@ -243,7 +246,7 @@ def _loaded(code: str, *names: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", code + tail], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    return done.stdout.split()
+    return done.stdout.splitlines()[-1].split()
 
 
 def test_the_core_is_imported_without_ray_and_arrow() -> None:
@@ -254,7 +257,27 @@ def test_the_core_is_imported_without_ray_and_arrow() -> None:
 def test_the_command_line_starts_without_what_single_commands_need() -> None:
     heavy = ("cv2", "PIL", "llvmlite", "onnxruntime", "onnx", "openvino", "ray")
     assert not _loaded("import jobs.cli", *heavy)
-    assert not _loaded("import jobs.cli, jobs.engine.driver.status", *heavy)
+
+
+def test_status_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    """PyArrow would load pandas, NumPy its masked arrays, and Arrow what reads many files."""
+    commit_all(str(tmp_path / "out"), make_folder(tmp_path / "in", 4))
+    code = (
+        "import sys\nfrom jobs.cli import main\n"
+        f"sys.argv = ['mtcnn-ray', 'status', {str(tmp_path / 'out')!r}, '--json']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code"
+    )
+    heavy = (
+        "cv2",
+        "PIL",
+        "llvmlite",
+        "onnxruntime",
+        "ray",
+        "pandas",
+        "numpy.ma",
+        "pyarrow.dataset",
+    )
+    assert not _loaded(code, *heavy)
 
 
 @pytest.mark.parametrize(

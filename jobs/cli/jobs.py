@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from jobs.cli.flags import FLAGS, Given, JsonOption, OutputArgument, takes
+from jobs.cli.flags import Given, JsonOption, OutputArgument, takes
 from jobs.kind.job_kind import JobKind
 from jobs.registry import JOBS, job_named
 
@@ -35,14 +35,7 @@ def _command(kind: JobKind[Any]) -> Any:
     return command
 
 
-_PLANNING = tuple(
-    dict.fromkeys(
-        name for kind in JOBS for name in ("workers", *kind.flags) if FLAGS[name].name != "device"
-    )
-)
-
-
-@takes(*_PLANNING)
+@takes("workers", *dict.fromkeys(name for kind in JOBS for name in kind.flags))
 def plan(
     source: Annotated[
         str, typer.Argument(metavar="INPUT", help="As for the job; extract's if none is named.")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.workers.ahead import work_ahead
 from jobs.extract.table_rows import FaceRows, image_row
 from jobs.members import Member
+from jobs.photos.ahead import work_ahead
 from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found
 from jobs.photos.read import Read, read

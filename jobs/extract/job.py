@@ -53,6 +53,12 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
     # The driver of a cluster needs no GPU.
     here = config.detect if is_local(settings) else replace(config.detect, device="cpu")
     detector = make_detector(here)
+    if not on_gpu:
+        # The same engine in every worker, whatever each could compute with: rows must not depend on
+        # which one has a photo. A worker that cannot says so when it starts.
+        engine = detector.device.runtimes["onet"].engine
+        detect = replace(config.detect, engine=engine)
+        config = config.model_copy(update={"detect": detect})
     job = ExtractJob(
         source,
         config,
@@ -76,10 +82,10 @@ class ExtractJob(TablesJob):
     Attributes:
         source: Where the photos come from.
         config: All settings.
-        model_digests: Model digests of the models that take part, for the schemas' metadata.
+        model_digests: Model -> digest, of those that take part, for the schemas' metadata.
         weights: Weights of the networks; None are those that the config names.
-        config_digest: Config digest of the config, as the output records it; empty is to take it.
-        schema_version: Schema version of the tables.
+        config_digest: What the output records of the config; empty is the digest of `config`.
+        schema_version: Version of the tables.
     """
 
     kind: ClassVar = EXTRACT

@@ -48,7 +48,7 @@ class PhotoTimes:
     """One photo on its way through a worker.
 
     Attributes:
-        faces: Found in it.
+        faces: Faces found in it.
         seconds: Stage -> seconds: those of `STAGES` and `OTHER`; their sum is the photo's time.
         bytes: Bytes of its file.
     """

@@ -70,8 +70,8 @@ class SampleTimes:
     """What one worker needs, from a few items.
 
     Attributes:
-        seconds: An item.
-        bytes: An item; None if that is not known.
+        seconds: Seconds an item.
+        bytes: Bytes an item; None if that is not known.
     """
 
     seconds: float

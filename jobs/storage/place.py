@@ -30,7 +30,7 @@ class Place:
         path: As the file system names it, with braces and globs; absolute on this machine.
         shown: The path or URL as it may be shown and stored.
         fs: The file system of fsspec; None on this machine.
-        inner: Inner of a chained URL what follows the path, such as `::s3://bucket/photos.zip`.
+        inner: What follows the path in a chained URL, such as `::s3://bucket/photos.zip`.
         timeout_s: Deadline of each request.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from jobs.engine.workers.ahead import work_ahead
+from jobs.photos.ahead import work_ahead
 
 _WAIT_S = 20.0
 
