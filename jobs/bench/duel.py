@@ -56,8 +56,8 @@ class Duel:
     Attributes:
         rival: Name of the other package.
         versions: Package -> version, of the other.
-        ours: Ours of this package.
-        theirs: Theirs of the other.
+        ours: Times of this package.
+        theirs: Times of the other package.
         failed: Photos on which the other raised; they are in neither's times.
         failure: The first thing it raised.
     """
@@ -107,7 +107,7 @@ def duel(
 
     Args:
         rival: Name of the other package.
-        versions: Versions of the other.
+        versions: Versions of the other package.
         ours: This package's detector.
         theirs: The other's.
         photos: uint8 ``(h, w, 3)`` RGB each.

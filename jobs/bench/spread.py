@@ -13,8 +13,8 @@ class Spread:
 
     Attributes:
         median: The middle one, which one hiccup of the machine does not move.
-        shortest: Shortest of them.
-        longest: Longest of them.
+        shortest: The shortest time.
+        longest: The longest time.
         mean: Their sum over their number; means of parts add up, medians do not.
     """
 

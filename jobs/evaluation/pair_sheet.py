@@ -43,7 +43,7 @@ def hardest(
 
     Args:
         pairs: All of them.
-        similarities: Similarities of each pair; NaN where there is nothing to be shown.
+        similarities: Similarity of each pair; NaN where there is nothing to be shown.
         result: How they were told.
         keys: Name of a photo -> its key in the dataset.
 

@@ -44,7 +44,7 @@ class Containers:
         Args:
             url: Path or fsspec URL, with `{000..099}`, `{a,b}` and globs. In chained URLs (with
                 `::`) braces stand for themselves.
-            settings: Settings of these, the storage options and the time limit.
+            settings: How the input is read; the storage options and the time limit are used.
 
         Raises:
             UserError: The URL's scheme or its glob is not valid.

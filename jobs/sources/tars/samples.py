@@ -38,8 +38,8 @@ class Sample:
 
     Attributes:
         stem: What their names share; None for a gap.
-        label_field: Label field of a JSON file beside the photos, what holds their label.
-        max_bytes: Max bytes of a single file; None does not limit them.
+        label_field: Field of a JSON file beside the photos that holds their label.
+        max_bytes: Most bytes of a single file; None does not limit them.
     """
 
     stem: str | None

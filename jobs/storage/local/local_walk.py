@@ -55,7 +55,7 @@ class _Level:
     """A folder that is being walked.
 
     Attributes:
-        path: Path of it below the root, "" or ending in "/".
+        path: Path below the root, "" or ending in "/".
         identity: What it is, whatever its path.
         names: Those to come.
         linked: Where links led on the way here and beside it, the outermost one and those in what
