@@ -75,15 +75,20 @@ def kill_all(process: subprocess.Popen[str]) -> None:
 
 
 def kill_a_worker(process: subprocess.Popen[str]) -> bool:
-    """SIGKILL for one process that is working on a shard; False if none is just now."""
+    """SIGKILL for one process that has a shard in hand; False if none has just now."""
     for worker in workers_below(psutil.Process(process.pid), doing=_WORKING):
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.suspend()  # so that it does not finish between the look and the blow
-            if _is_worker(worker, _WORKING):
+            if _is_worker(worker, _WORKING) and _is_writing(worker):
                 kill(worker)
                 return True
             worker.resume()
     return False
+
+
+def _is_writing(worker: psutil.Process) -> bool:
+    """Whether it has a part open: one that is published, or committed, is closed."""
+    return any(".parquet" in file.path for file in worker.open_files())
 
 
 def workers_below(process: psutil.Process, doing: str = "") -> list[psutil.Process]:
