@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+import psutil
+
 from jobs.messages.errors import Interrupted
 
 RESUME = "interrupted; run the same command again to resume"
@@ -76,10 +78,21 @@ class Interrupts:
         """Seconds that a signal would leave to the shards in hand; None if it would raise."""
         return self._grace_s
 
+    def hurry(self) -> None:
+        """Lets shards in hand wait no longer.
+
+        Two signals while the main thread is in a native call are one to its handler.
+        """
+        if self._grace_s is not None:
+            self._end_by(time.monotonic())
+
+    def _end_by(self, end: float) -> None:
+        self.deadline = end if self.deadline is None else min(self.deadline, end)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._handled += 1
         if self._handled == 1 and self._grace_s is not None:
-            self.deadline = time.monotonic() + self._grace_s
+            self._end_by(time.monotonic() + self._grace_s)
         elif self._handled == 1 or (self._handled == 2 and self._grace_s is not None):
             raise Interrupted(f"Interrupted by {signal.Signals(number).name}.")
 
@@ -117,7 +130,10 @@ class _Exit:
                 data = self._receiver.recv(1)
             except TimeoutError:
                 _log.warning(RESUME)
-                # Ray's processes on this machine go with this one.
+                # Ray's processes on this machine; some would live on for a minute.
+                for child in psutil.Process().children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        child.kill()
                 os._exit(EXIT_CODE)
             if not data:
                 return
@@ -131,6 +147,7 @@ class _Exit:
     def _limit_s(self) -> float:
         """Seconds left to the process, after a signal."""
         if self.signals > 1:
+            self._interrupts.hurry()
             return _AT_ONCE_S
         grace_s = self._interrupts.grace_s
         if grace_s is None:

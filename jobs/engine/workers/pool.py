@@ -126,7 +126,7 @@ class Pool:
         try:
             while self._backlog or any(worker.shards for worker in self._workers):
                 if signals is not None and signals.deadline is not None:
-                    yield from self._drain(signals.deadline)
+                    yield from self._drain(signals)
                     return
                 workers = len(self._workers)
                 self._resize()
@@ -139,7 +139,7 @@ class Pool:
                 ray.kill(worker.actor)
             self._workers = []
 
-    def _drain(self, deadline: float) -> Generator[Result | Beat, None, None]:
+    def _drain(self, signals: Interrupts) -> Generator[Result | Beat, None, None]:
         """Waits for the shards that are running; those behind them are for the next run."""
         refs = [ref for worker in self._workers for ref in worker.shards]
         ended = set(ray.wait(refs, num_returns=len(refs), timeout=0)[0]) if refs else set()
@@ -155,9 +155,10 @@ class Pool:
                 with contextlib.suppress(RayError):  # it failed or died: the next run sees to it
                     yield ray.get(ref)
             yield Beat(len(in_hand))
-            if not in_hand or time.monotonic() >= deadline:
+            left_s = (signals.deadline or 0.0) - time.monotonic()
+            if not in_hand or left_s <= 0:
                 return
-            wait_s = min(_BEAT_S, max(0.0, deadline - time.monotonic()))
+            wait_s = min(_BEAT_S, left_s)
             ended = set(ray.wait(list(in_hand), num_returns=1, timeout=wait_s)[0])
 
     def _resize(self) -> None:

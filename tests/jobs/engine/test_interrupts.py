@@ -81,6 +81,14 @@ def test_second_signal_does_not_wait_for_the_deadline() -> None:
     assert reached
 
 
+def test_two_signals_in_one_are_two() -> None:
+    """Two that come during a native call reach the handler as one."""
+    with pytest.raises(Interrupted), interrupts() as signals, signals.draining(100.0):
+        _signal()
+        os.write(signals._exit._sender.fileno(), bytes([signal.SIGTERM]))
+        wait_for(lambda: signals.deadline is not None and signals.deadline <= time.monotonic())
+
+
 def test_draining_without_a_signal_changes_nothing() -> None:
     with interrupts() as signals:
         with signals.draining(100.0):
