@@ -96,7 +96,7 @@ class Pool:
             max_restarts=0,
             max_task_retries=0,
             runtime_env=cluster.runtime_env,
-            # Ray's own history of tasks would cost the driver 0.5 kB a shard.
+            # Ray's own history of tasks would cost a twentieth of the shards per second.
             enable_task_events=False,
         )
         self._workers: list[Hand] = []

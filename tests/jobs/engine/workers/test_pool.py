@@ -101,7 +101,7 @@ def test_item_that_takes_too_much_becomes_a_row(
     output = tmp_path / "out"
     (folder / "00012.txt").write_bytes(deed)
     plan_folder(output, folder, SIZES)
-    seconds = 60 if deed == b"eat" else 5
+    seconds = 60 if deed == b"eat" else 3
     settings = RunSettings(item_timeout_s=seconds, kill_worker_bytes=800 << 20)
     run_pool(cluster, output, ChecksumJob(), settings)
     found = status_of_each(output)
