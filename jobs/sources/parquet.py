@@ -18,14 +18,15 @@ from jobs.sources.containers import Containers
 from jobs.sources.labels import label_of
 from jobs.sources.read_ahead import ahead
 from jobs.sources.settings import InputSettings
-from jobs.sources.tables.columns import image_columns
+from jobs.sources.tables.column_names import say_unused
+from jobs.sources.tables.columns import ParquetColumns, image_columns
 from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_rows import has_uri
 from jobs.sources.tables.photos import CHANGED, ParquetPhotos, TablePhoto
 from jobs.storage.read_error import ReadError
 
-# What a file's footer tells: the column with the photos, and the file's members.
-_Footer = tuple[str, list[Member]]
+# What a file's footer tells: the columns that are read, and the file's members.
+_Footer = tuple[ParquetColumns, list[Member]]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,10 @@ class ParquetSource:
                 empty = False
                 yield file
                 continue
-            image, parts = footer
+            columns, parts = footer
+            image = columns.image
+            if first is None and columns.label is None:
+                say_unused(columns.others, self.settings, file.uri)
             first = first or (image, file.uri)
             if image != first[0]:
                 raise UserError(
@@ -162,7 +166,7 @@ class ParquetSource:
                 )
                 for start, stop, size in photos.ranges(self.settings.split_bytes)
             ]
-        return photos.columns.image, parts
+        return photos.columns, parts
 
     def _item(self, photo: TablePhoto, key: str, name: str, file: str) -> Member:
         label = photo.label

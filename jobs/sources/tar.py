@@ -98,9 +98,10 @@ class TarSource:
         with contextlib.closing(file):
             sample: Sample | None = None
             for entry, data in _contents(file, member, max_bytes):
-                if sample is None or entry.sample != sample.stem or sample.is_full:
-                    if sample is not None:
-                        yield from sample.items()
+                if sample is not None and not sample.takes(entry.sample, entry.name):
+                    yield from sample.items()
+                    sample = sample.rest() if entry.sample == sample.stem else None
+                if sample is None:
                     label_field = self.settings.label_column or "label"
                     sample = Sample(entry.sample, label_field, max_bytes)
                 sample.add(SampleFile(entry.name, entry.offset, data))

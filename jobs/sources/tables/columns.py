@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from jobs.messages.errors import UserError
 from jobs.sources.settings import InputSettings
+from jobs.sources.tables.column_names import column_named, listed
 from jobs.storage.names.file_name import text_of
 
 # By name, because older releases of pyarrow lack the views.
@@ -28,6 +30,7 @@ class ParquetColumns:
         label: What they show, if there is such a column.
         class_names: Names of the numbers in `label`; empty where they are the labels themselves.
         names: All of them and no others, as Parquet names columns and parts of them.
+        others: Columns that are not read.
     """
 
     image: str
@@ -35,6 +38,7 @@ class ParquetColumns:
     label: str | None
     class_names: tuple[str, ...]
     names: tuple[str, ...]
+    others: tuple[str, ...]
 
     @classmethod
     def of(cls, schema: pa.Schema, settings: InputSettings, where: str) -> ParquetColumns:
@@ -58,7 +62,8 @@ class ParquetColumns:
             names.append(f"{image}.path")
         names += dict.fromkeys(name for name in (key, label) if name is not None)
         class_names = () if label is None else _class_names(schema, label)
-        return cls(image, key, label, class_names, tuple(names))
+        others = tuple(name for name in schema.names if name not in (image, key, label))
+        return cls(image, key, label, class_names, tuple(names), others)
 
     def pictures(self, batch: pa.RecordBatch) -> tuple[pa.Array, list[str | None]]:
         """The encoded pictures of a batch, and the paths stored with them."""
@@ -107,6 +112,8 @@ def texts(column: pa.Array) -> list[str | None]:
         column = column.dictionary_decode()
     if pa.types.is_integer(column.type):
         return [None if value is None else str(value) for value in column.to_pylist()]
+    if pa.types.is_floating(column.type):
+        return [_number(value) for value in column.to_pylist()]
     raw = column.cast(pa.large_binary()).to_pylist()
     return [
         None if value is None else text_of(value.decode("utf-8", "surrogateescape"))
@@ -114,11 +121,19 @@ def texts(column: pa.Array) -> list[str | None]:
     ]
 
 
+def _number(value: float | None) -> str | None:
+    """A number as text; whole ones of which some are missing are floats to pandas."""
+    if value is None or math.isnan(value):
+        return None
+    return str(int(value)) if value.is_integer() else str(value)
+
+
 def _image(schema: pa.Schema, wanted: str | None, where: str) -> str:
     if wanted is not None:
-        if not _is_single(schema, wanted):
+        found = column_named(wanted, schema.names, where)
+        if found is None:
             raise UserError(_missing("image_column", wanted, schema.names, where))
-        kind = schema.field(wanted).type
+        wanted, kind = found, schema.field(found).type
         if not (_is_image_struct(kind) or str(kind) in _BINARY):
             raise UserError(
                 f"the column '{wanted}' of '{where}' holds values of type {kind}, "
@@ -133,22 +148,23 @@ def _image(schema: pa.Schema, wanted: str | None, where: str) -> str:
         )
     if len(candidates) > 1:
         raise UserError(
-            f"'{where}' has several columns that can hold pictures ({_listed(candidates)}): "
+            f"'{where}' has several columns that can hold pictures ({listed(candidates)}): "
             "say which with --set input.image_column=NAME"
         )
     return candidates[0]
 
 
 def _scalar(schema: pa.Schema, purpose: str, wanted: str | None, where: str) -> str | None:
-    """The column of keys or labels: the one asked for, or one called that way if it fits."""
-    name = purpose if wanted is None else wanted
-    if not _is_single(schema, name):
+    """The column of keys or labels: the one asked for, or one called that way."""
+    name = column_named(purpose if wanted is None else wanted, schema.names, where)
+    if name is None:
         if wanted is None:
             return None
         raise UserError(_missing(f"{purpose}_column", wanted, schema.names, where))
     kind = schema.field(name).type
     values = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if str(values) in _TEXT or pa.types.is_integer(values):
+    fits = str(values) in _TEXT or pa.types.is_integer(values)
+    if fits or (purpose == "label" and pa.types.is_floating(values)):
         return name
     if wanted is None:
         return None
@@ -187,11 +203,6 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
 
 def _missing(setting: str, name: str, names: Sequence[str], where: str) -> str:
     return (
-        f"'{where}' has no single column '{name}', only {_listed(names)}: "
+        f"'{where}' has no column '{name}', only {listed(names)}: "
         f"name one of these with --set input.{setting}=NAME"
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{name}'" for name in names[:10])
-    return shown if len(names) <= 10 else f"{shown} and {len(names) - 10} more"

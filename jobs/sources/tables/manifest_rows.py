@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from jobs.messages.errors import UserError
 from jobs.sources.settings import InputSettings
+from jobs.sources.tables.column_names import column_named, folded, listed, say_unused
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 
 # More than any row of text needs; a file of another kind may be one long line.
@@ -49,6 +51,7 @@ class Columns:
 
     def __init__(self, settings: InputSettings) -> None:
         """Prefers the names in the settings."""
+        self._settings = settings
         self._required = {"uri", settings.key_column, settings.label_column} - {None}
         self._names = {
             "uri": ["uri"],
@@ -62,29 +65,34 @@ class Columns:
         """The columns that are there: what they say, to their name.
 
         Raises:
-            UserError: One that must be there is not, or is there twice.
+            UserError: One that must be there is not, or several can be meant.
         """
-        for name in sorted(self._required, key=str):
-            if name not in names:
-                there = ", ".join(f"'{other}'" for other in names[:20]) or "none"
-                raise UserError(f"'{url}' needs a column '{name}': it has {there}")
-        chosen = {
-            what: next(name for name in known if name in names)
-            for what, known in self._names.items()
-            if any(name in names for name in known)
-        }
-        for name in chosen.values():
-            if names.count(name) > 1:
-                raise UserError(f"'{url}' has two columns '{name}': rename one of them")
+        chosen: dict[str, str] = {}
+        for what, known in self._names.items():
+            for name in known:
+                found = column_named(name, names, url)
+                if found is not None:
+                    chosen.setdefault(what, found)
+                elif name in self._required:
+                    there = listed(names) or "none"
+                    raise UserError(f"'{url}' needs a column '{name}': it has {there}")
+        if "label" not in chosen:
+            unused = [name for name in names if name not in chosen.values()]
+            say_unused(unused, self._settings, url)
         return chosen
 
-    def of(self, values: Mapping[str, object]) -> dict[str, object]:
-        """What a single object says; none of the columns is required."""
+    def of(self, values: Mapping[str, object], place: str) -> dict[str, object]:
+        """What a single object says; none of the columns is required.
+
+        Raises:
+            UserError: Several columns can be meant.
+        """
         said: dict[str, object] = {}
         for what, known in self._names.items():
             for name in known:
-                if values.get(name) is not None:
-                    said[what] = values[name]
+                found = name if name in values else column_named(name, list(values), place)
+                if found is not None and values[found] is not None:
+                    said[what] = values[found]
                     break
         return said
 
@@ -141,7 +149,7 @@ def json_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
             values = None
         if not isinstance(values, dict):
             raise UserError(f"{place} is not a JSON object: write one object on every line")
-        yield _row(columns.of(values), place)
+        yield _row(columns.of(values, place), place)
 
 
 def parquet_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
@@ -169,18 +177,20 @@ def parquet_rows(file: BinaryIO, url: str, columns: Columns) -> Iterator[Row]:
 
 def has_uri(schema: pa.Schema) -> bool:
     """Whether a Parquet file can be a manifest: it has a column `uri` of text."""
-    return "uri" in schema.names and _is_text(schema.field("uri").type)
+    columns = [field for field in schema if folded(field.name) == "uri"]
+    return any(_is_text(field.type) for field in columns)
 
 
 def _readable(schema: pa.Schema, url: str, columns: Columns) -> dict[str, str]:
     chosen = columns.among(schema.names, url)
     for what, name in list(chosen.items()):
         kind = schema.field(name).type
-        if what == "size" and not pa.types.is_integer(kind):
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if what == "size" and not is_number:
             del chosen[what]  # a column of that name that holds something else, such as photos
         elif what == "uri" and not _is_text(kind):
             raise UserError(f"the column '{name}' of '{url}' holds {kind}: it must hold text")
-        elif not _is_text(kind) and not pa.types.is_integer(kind):
+        elif not (_is_text(kind) or is_number):
             raise UserError(
                 f"the column '{name}' of '{url}' holds {kind}: it must hold text or whole numbers"
             )
@@ -214,6 +224,9 @@ def _row(values: Mapping[str, Any], place: str) -> Row:
 
 
 def _text(what: str, value: object, place: str) -> str | None:
+    value = _whole(value)
+    if isinstance(value, str) and what == "label":
+        value = value.strip()  # behind a comma there may be a space
     if isinstance(value, int) and not isinstance(value, bool) and what != "uri":
         return str(value)
     if value is None or value == "":
@@ -227,12 +240,20 @@ def _text(what: str, value: object, place: str) -> str | None:
     return value
 
 
+def _whole(value: object) -> object:
+    """The whole number in a float, None for NaN: what pandas makes of them where one is missing."""
+    if not isinstance(value, float):
+        return value
+    return None if math.isnan(value) else int(value) if value.is_integer() else value
+
+
 def _is_unicode(text: str) -> bool:
     # JSON can spell halves of characters that UTF-8 and Parquet cannot.
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _size(value: object, place: str) -> int | None:
+    value = _whole(value)
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 19:
         value = int(value)
     if value is None or (type(value) is int and 0 <= value < 1 << 63):

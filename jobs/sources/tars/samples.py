@@ -1,11 +1,16 @@
-"""WebDataset samples: the photos in a run of files with one name, and the label they share."""
+"""WebDataset samples: the photos in a run of files with one name, and the labels beside them."""
+
+from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from jobs.storage.read_error import ReadError, over_limit
+
+Labels: TypeAlias = dict[str, str]  # kind of side file -> label
 
 # Files that say something of the photos beside them.
 _SIDES = frozenset({"cls", "json", "txt"})
@@ -34,7 +39,11 @@ class SampleFile:
 
 @dataclass
 class Sample:
-    """Files of one sample, in order.
+    """Files whose names share all up to the first `.`, in order.
+
+    A side file belongs to the photos of its own name, up to the last `.`: keys may have dots. Where
+    a photo has none, one whose name is a beginning of its own is for it (`a.cls` for `a.left.jpg`),
+    or, if it is called like the sample, any that is no other photo's (`a.meta.json` for `a.jpg`).
 
     Attributes:
         stem: What their names share; None for a gap.
@@ -47,17 +56,34 @@ class Sample:
     max_bytes: int | None
     _files: list[SampleFile] = field(default_factory=list)
     _bytes: int = 0
+    # Kind -> label that a file called like the sample gave before.
+    _shared: dict[str, str] = field(default_factory=dict)
 
     def add(self, file: SampleFile) -> None:
         """Adds a file."""
         self._files.append(file)
         self._bytes += len(file.data) if isinstance(file.data, bytes) else 0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no more may be held in memory."""
-        most = _MOST_BYTES if self.max_bytes is None else self.max_bytes
-        return len(self._files) >= _MOST_FILES or self._bytes > most
+    def takes(self, stem: str | None, name: str | None) -> bool:
+        """Whether the next file of the archive belongs to it and may be held in memory too.
+
+        Files of one name stay together, as far as twice the memory goes.
+
+        Args:
+            stem: What the names of its sample share; None for a gap.
+            name: Its name; None for a gap.
+        """
+        if stem != self.stem:
+            return False
+        goes_on = bool(self._files) and _stem(name) == _stem(self._files[-1].name)
+        most = (2 if goes_on else 1) * (_MOST_BYTES if self.max_bytes is None else self.max_bytes)
+        return len(self._files) < (2 if goes_on else 1) * _MOST_FILES and self._bytes <= most
+
+    def rest(self) -> Sample:
+        """An empty sample for the files of this one that it does not take any more."""
+        labels, _ = self._labels(self._sides())
+        shared = {**labels.get(self.stem or "", {}), **self._shared}
+        return Sample(self.stem, self.label_field, self.max_bytes, _shared=shared)
 
     def items(self) -> Iterator[tuple[SampleFile, str | None]]:
         """Yields the files that are items, with the label that files beside them give.
@@ -65,20 +91,40 @@ class Sample:
         Files beside photos are not items, unless nothing can be learned from them because they
         cannot be read. Without a photo all are items: no file vanishes.
         """
-        sides = [file for file in self._files if _kind(file) is not None]
-        if len(sides) == len(self._files):
-            sides = []
-        label, wrong = self._label(sides)
+        sides = self._sides()
+        labels, wrong = self._labels(sides)
         swallowed = {file.offset for file in sides}
+        photos = {_stem(file.name) for file in self._files if file.offset not in swallowed}
+        free = {stem: said for stem, said in labels.items() if stem not in photos - {self.stem}}
         for file in self._files:
             if file.offset in wrong:
                 yield SampleFile(file.name, file.offset, wrong[file.offset]), None
             elif file.offset not in swallowed:
-                yield file, label
+                said = self._said_of(_stem(file.name), labels, free)
+                yield file, said.get("cls", said.get("json"))
 
-    def _label(self, sides: list[SampleFile]) -> tuple[str | None, dict[int, ReadError]]:
-        """The label that side files give, and what is wrong with those at which offsets."""
-        labels: dict[str, str] = {}
+    def _sides(self) -> list[SampleFile]:
+        sides = [file for file in self._files if _kind(file) is not None]
+        return [] if len(sides) == len(self._files) else sides
+
+    def _said_of(
+        self, photo: str, labels: Mapping[str, Labels], free: Mapping[str, Labels]
+    ) -> Labels:
+        """What is said of a photo by its stem: by its own side files, else by shared ones."""
+        if photo in labels:
+            return labels[photo]
+        begun = [stem for stem in labels if photo.startswith(f"{stem}.")]
+        if begun:
+            return labels[max(begun, key=len)]
+        if photo == self.stem and free:  # the first of each kind counts
+            return {
+                kind: label for said in list(free.values())[::-1] for kind, label in said.items()
+            }
+        return self._shared
+
+    def _labels(self, sides: list[SampleFile]) -> tuple[dict[str, Labels], dict[int, ReadError]]:
+        """What side files of which stems say, and what is wrong with those at which offsets."""
+        labels: dict[str, Labels] = {}
         wrong: dict[int, ReadError] = {}
         for side in sides:
             kind = _kind(side)
@@ -89,8 +135,8 @@ class Sample:
                 if isinstance(label, ReadError):
                     wrong[side.offset] = label
                 elif label:
-                    labels.setdefault(kind, label)
-        return labels.get("cls", labels.get("json")), wrong
+                    labels.setdefault(_stem(side.name), {}).setdefault(kind, label)
+        return labels, wrong
 
     def _said(self, kind: str, data: bytes) -> str | ReadError:
         """The label that the content of a side file gives, empty if none, or what is wrong."""
@@ -112,6 +158,12 @@ class Sample:
             return ""
         # JSON can spell halves of characters, which are no text.
         return str(label).encode(errors="replace").decode()
+
+
+def _stem(name: str | None) -> str:
+    """The name of a file up to its last `.`, with the folders before it."""
+    folder, slash, last = (name or "").rpartition("/")
+    return folder + slash + (last.rpartition(".")[0] or last)
 
 
 def _kind(file: SampleFile) -> str | None:

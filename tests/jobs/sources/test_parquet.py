@@ -126,15 +126,15 @@ def test_a_file_without_pictures_is_refused(tmp_path: Path) -> None:
 def test_a_column_that_is_not_there_is_refused(tmp_path: Path, setting: str) -> None:
     file = written(tmp_path / "a.parquet", image=photos("1"), n=pa.array([1]))
     assert refusal(file, **{setting: "x"}) == (
-        f"'{file}' has no single column 'x', only 'image', 'n': "
+        f"'{file}' has no column 'x', only 'image', 'n': "
         f"name one of these with --set input.{setting}=NAME"
     )
 
 
 @pytest.mark.parametrize("setting", ["image_column", "key_column", "label_column"])
 def test_a_column_that_does_not_fit_is_refused(tmp_path: Path, setting: str) -> None:
-    file = written(tmp_path / "a.parquet", image=photos("1"), n=pa.array([1.5]))
-    assert f"the column 'n' of '{file}' holds values of type double" in refusal(
+    file = written(tmp_path / "a.parquet", image=photos("1"), n=pa.array([[1]]))
+    assert f"the column 'n' of '{file}' holds values of type list" in refusal(
         file, **{setting: "n"}
     )
 
@@ -222,15 +222,38 @@ def test_a_file_found_by_a_glob_is_in_its_keys_even_alone(tmp_path: Path) -> Non
     [
         (pa.array(["cat", None]), ["cat", "b"]),
         (pa.array([3, None]), ["3", "b"]),
-        (pa.array([1.5, 2.5]), ["a", "b"]),
+        (pa.array([3.0, None]), ["3", "b"]),
+        (pa.array([1.5, float("nan")]), ["1.5", "b"]),
+        (pa.array([[1], [2]]), ["a", "b"]),
     ],
-    ids=["string", "integer", "neither"],
+    ids=["string", "integer", "integer to pandas", "number", "neither"],
 )
 def test_a_label_column_comes_before_the_folder(
     tmp_path: Path, column: pa.Array, expected: list[str]
 ) -> None:
     file = written(tmp_path / "x.parquet", image=photos("a/1.jpg", "b/2.jpg"), label=column)
     assert labels(file) == expected
+
+
+@pytest.mark.parametrize("name", ["Label", " label", "LABEL "])
+def test_a_label_column_is_found_however_it_is_spelled(tmp_path: Path, name: str) -> None:
+    columns = {"image": photos("a/1.jpg"), name: pa.array(["Ada"])}
+    assert labels(written(tmp_path / "x.parquet", **columns)) == ["Ada"]
+
+
+def test_that_a_column_is_not_taken_for_the_labels_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = written(tmp_path / "x.parquet", image=photos("a/1.jpg"), person=pa.array(["Ada"]))
+    assert labels(file) == ["a"]
+    [message] = caplog.messages
+    assert message == (
+        f"'{file}' has no column 'label' of text or numbers, so the folders give the labels; not "
+        "used are 'person': if one has the labels, name it with --set input.label_column=NAME"
+    )
+    caplog.clear()
+    assert labels(file, label="none") == [None]
+    assert caplog.messages == []
 
 
 def test_a_label_column_can_be_named(tmp_path: Path) -> None:

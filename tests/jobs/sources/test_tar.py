@@ -278,9 +278,30 @@ def test_the_first_of_two_labels_counts(archive: Archive) -> None:
     assert labels(path) == {"a.jpg": "1"}
 
 
+@pytest.mark.parametrize("endings", [("cls", "jpg"), ("jpg", "cls")])
+def test_keys_with_dots_have_their_own_labels(archive: Archive, endings: tuple[str, str]) -> None:
+    """More files than a sample may have, so that it is cut between two of them."""
+    names = [(f"IMG.2024.{i}.{ending}", b"%d" % i) for i in range(101) for ending in endings]
+    path = archive(tar_of(("IMG.cls", b"of all"), ("IMG.2024.x.jpg", b""), *names))
+    expected = {f"IMG.2024.{i}.jpg": str(i) for i in range(101)}
+    assert labels(path) == {"IMG.2024.x.jpg": "of all", **expected}
+
+
+def test_a_label_is_not_taken_from_another_photo(archive: Archive) -> None:
+    path = archive(tar_of(("d/a.1.jpg", b""), ("d/a.2.cls", b"2"), ("d/a.2.jpg", b"")))
+    assert labels(path) == {"d/a.1.jpg": "d", "d/a.2.jpg": "2"}
+
+
+def test_the_nearest_of_shared_labels_counts(archive: Archive) -> None:
+    path = archive(tar_of(("a.cls", b"1"), ("a.b.cls", b"2"), ("a.b.c.jpg", b""), ("a.d.jpg", b"")))
+    assert labels(path) == {"a.b.c.jpg": "2", "a.d.jpg": "1"}
+
+
 def test_a_sample_of_many_files_is_released_with_the_label_so_far(archive: Archive) -> None:
-    path = archive(tar_of(("a.cls", b"1"), *((f"a.{i}.jpg", b"") for i in range(70))))
-    assert list(labels(path).values()) == ["1"] * 63 + [None] * 7
+    photos = [(f"a.{i}.jpg", b"") for i in range(70)]
+    assert set(labels(archive(tar_of(("a.cls", b"1"), *photos))).values()) == {"1"}
+    found = labels(archive(tar_of(*photos, ("a.cls", b"1"))))
+    assert list(found.values()) == [None] * 64 + ["1"] * 6
 
 
 def test_a_dot_in_a_folder_does_not_end_the_sample_name(archive: Archive) -> None:
@@ -306,9 +327,9 @@ def test_label_pattern_and_no_labels(archive: Archive) -> None:
 
 
 def test_a_large_sample_is_released_with_the_label_so_far(archive: Archive) -> None:
-    files = [("a.cls", b"1"), *((f"a.{i}.jpg", bytes(600)) for i in range(4))]
+    files = [*((f"a.{i}.jpg", bytes(600)) for i in range(3)), ("a.cls", b"1")]
     found = rows(archive(tar_of(*files)), max_bytes=1000)
-    assert [member.label for member, _ in found] == ["1", "1", None, None]
+    assert [member.label for member, _ in found] == [None, None, "1"]
 
 
 # Which archives, and their keys

@@ -88,6 +88,48 @@ def test_columns_can_have_other_names(tmp_path: Path) -> None:
     assert rows_of(file, key_column="id", label_column="who") == [Row("a", "1", "x", None, "")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.csv", "URI, Label ,Size\na.jpg, Ada Lovelace,3\n"),
+        ("m.tsv", " uri\tLABEL\tbytes \na.jpg\tAda Lovelace\t3\n"),
+        ("m.jsonl", '{"Uri": "a.jpg", "Label": "Ada Lovelace", "SIZE": 3}\n'),
+    ],
+)
+def test_columns_are_found_however_they_are_spelled(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    file = written(tmp_path, name, content)
+    assert rows_of(file) == [Row("a.jpg", None, "Ada Lovelace", 3, "")]
+    other = written(tmp_path, name, content.replace("abel", "ABEL").replace("LABEL", "Person"))
+    assert rows_of(other, label_column="perSON")[0].label == "Ada Lovelace"
+
+
+def test_the_column_that_is_spelled_as_said_comes_first(tmp_path: Path) -> None:
+    file = written(tmp_path, "m.csv", "uri,Label,label\na.jpg,no,yes\n")
+    assert rows_of(file)[0].label == "yes"
+    file = written(tmp_path, "m.csv", "uri,Label,LABEL\na.jpg,no,no\n")
+    assert refusal(file) == "'M' has 2 columns 'label' ('Label', 'LABEL'): rename all but one"
+
+
+def test_that_a_column_is_not_taken_for_the_labels_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = written(tmp_path, "m.csv", "uri,person\na.jpg,Ada\n")
+    rows_of(file)
+    [message] = caplog.messages
+    assert "so the folders give the labels; not used are 'person'" in message
+    caplog.clear()
+    rows_of(file, label_column="person")
+    rows_of(written(tmp_path, "n.csv", "uri,size\na.jpg,3\n"))
+    assert caplog.messages == []
+
+
+def test_whole_numbers_that_pandas_made_floats_are_whole(tmp_path: Path) -> None:
+    file = parquet(tmp_path, uri=["a", "b"], label=[7.0, None], size=[3.0, float("nan")])
+    assert rows_of(file) == [Row("a", None, "7", 3, ""), Row("b", None, None, None, "")]
+
+
 def test_one_column_can_be_two_things(tmp_path: Path) -> None:
     file = parquet(tmp_path, uri=["a"], who=["x"])
     assert rows_of(file, key_column="who", label_column="who") == [Row("a", "x", "x", None, "")]
@@ -129,7 +171,7 @@ def test_numbers_in_json_are_keys_and_labels(tmp_path: Path) -> None:
     [
         ("m.csv", "", "'M' needs a column 'uri': it has none"),
         ("m.csv", "a,b\n1,2\n", "'M' needs a column 'uri': it has 'a', 'b'"),
-        ("m.csv", "uri,uri\n1,2\n", "'M' has two columns 'uri': rename one of them"),
+        ("m.csv", "uri,uri\n1,2\n", "'M' has 2 columns 'uri' ('uri', 'uri'): rename all but one"),
         (
             "m.csv",
             'uri,label\n"a\nb",c\n\nd\n',
@@ -230,8 +272,9 @@ def test_a_column_asked_for_must_be_there(tmp_path: Path, setting: str) -> None:
     [
         ({"uri": [1]}, "the column 'uri' of 'M' holds int64: it must hold text"),
         (
-            {"uri": ["a"], "label": [1.5]},
-            "the column 'label' of 'M' holds double: it must hold text or whole numbers",
+            {"uri": ["a"], "label": [[1]]},
+            "the column 'label' of 'M' holds list<element: int64>: "
+            "it must hold text or whole numbers",
         ),
         ({"uri": ["a", None]}, "row 2 of 'M' has no uri: fill it in or remove the row"),
         ({"url": ["a"]}, "'M' needs a column 'uri': it has 'url'"),
