@@ -32,6 +32,11 @@ class KeySet:
         self._chunks.append(_hashes(keys))
         self._sorted = None
 
+    def update(self, other: KeySet) -> None:
+        """Adds the keys of another set."""
+        self._chunks += other._chunks
+        self._sorted = None
+
     def contains(self, keys: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which of the keys are in the set, shape `(keys,)`."""
         wanted = _hashes(keys)

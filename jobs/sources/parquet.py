@@ -22,7 +22,7 @@ from jobs.sources.tables.column_names import say_unused
 from jobs.sources.tables.columns import ParquetColumns, image_columns
 from jobs.sources.tables.limits import check_footer
 from jobs.sources.tables.manifest_rows import has_uri
-from jobs.sources.tables.photos import CHANGED, ParquetPhotos, TablePhoto
+from jobs.sources.tables.photos import CHANGED, ParquetPhotos, TablePhoto, row_name
 from jobs.storage.read_error import ReadError
 
 # What a file's footer tells: the columns that are read, and the file's members.
@@ -35,8 +35,8 @@ class ParquetSource:
 
     Keys come from the key column (the one named "key" if the settings name none), or else from
     the paths stored with the pictures; where that is null or empty, the key is the number of the
-    row in the file. A key that comes again in its range of rows has `#` and the number of its row
-    behind it; equal keys in different ranges stay equal, because listing reads no rows.
+    row in the file. A key that comes again has `#` and the number of its row behind it; a file in
+    which one does is a single member, however large it is, and to know that its names are read.
 
     Attributes:
         url: Path or fsspec URL of one file, with a glob or braces for several.
@@ -69,7 +69,7 @@ class ParquetSource:
         return bool(image_columns(schema)) or not has_uri(schema)
 
     def list(self) -> Iterator[Member]:
-        """Yields ranges of rows in order; of the files only the footers are read.
+        """Yields ranges of rows in order; of the photos nothing is read.
 
         A file whose footer cannot be read is one member with an unknown number of items, and says
         what is wrong when it is streamed.
@@ -155,6 +155,10 @@ class ParquetSource:
         if isinstance(photos, ReadError):
             return photos
         with closing(photos):
+            ranges = list(photos.ranges(self.settings.split_bytes))
+            if len(ranges) > 1 and photos.repeats_names():
+                # A range does not know the names in the others, and could not number those.
+                ranges = [(0, ranges[-1][1], sum(size for *_, size in ranges))]
             parts = [
                 replace(
                     file,
@@ -164,7 +168,7 @@ class ParquetSource:
                     start=start,
                     stop=stop,
                 )
-                for start, stop, size in photos.ranges(self.settings.split_bytes)
+                for start, stop, size in ranges
             ]
         return photos.columns, parts
 
@@ -194,7 +198,7 @@ def _named(photos: Iterator[TablePhoto]) -> Iterator[tuple[str | None, TablePhot
         if photo.row is None:
             yield None, photo
             continue
-        name = photo.name or f"{photo.row:09d}"
+        name = photo.name or row_name(photo.row)
         while (hashed := digest(name)) in names:
             name = f"{name}#{photo.row}"
         names.add(hashed)

@@ -87,7 +87,8 @@ def _check_content(
             {name: part.rows for name, part in report.parts.items() if output == report.primary}
             for report in reports
         ]
-        found = shard_rows(parquet, [part.rows for part in parts], others)
+        is_primary = output == reports[0].primary
+        found = shard_rows(parquet, [part.rows for part in parts], others, is_primary)
         schema = Layout.of(parquet).schema
     except (OSError, pa.ArrowException) as error:
         return PartCheck([f"{path} is not a Parquet file ({error})."])

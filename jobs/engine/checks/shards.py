@@ -12,6 +12,7 @@ import pyarrow as pa
 from jobs.engine.checks.commits import Committed
 from jobs.engine.checks.parts import PartCheck, check_part
 from jobs.engine.checks.shard_rows import ShardRows
+from jobs.keys import KeySet
 from jobs.storage.storage import Storage
 
 # Hashing releases the interpreter's lock, and remote storage answers several at once.
@@ -39,6 +40,8 @@ class PartsCheck:
 
     Attributes:
         parts: Output -> paths of its parts.
+        keys: Keys of the items of all shards.
+        of_items: Paths of the parts that have those.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class PartsCheck:
         self._advance = advance
         self._first: dict[str, tuple[str, pa.Schema]] = {}  # output -> its first part
         self.parts: dict[str, set[str]] = {}
+        self.keys = KeySet()
+        self.of_items: set[str] = set()
 
     def run(self, committed: Iterable[Committed]) -> Iterator[str]:
         """Checks the parts of shards in plan order; yields what is wrong, a sentence each."""
@@ -87,6 +92,10 @@ class PartsCheck:
         for (output, path), check in checks.items():
             if check.schema is not None:
                 problems += self._schema_problems(output, path, check.schema)
+            if output == bundle.shards[0].report.primary:
+                self.of_items.add(path)
+                for rows in check.rows.values():
+                    self.keys.update(rows.unique)
         for each in bundle.shards:
             problems += _contradictions(each, checks)
         self._advance(len(bundle.shards))

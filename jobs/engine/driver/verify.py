@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from jobs.engine.checks.commits import CommitsCheck, Counted
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
+from jobs.engine.checks.repeated import repeated_keys
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.checks.strangers import strangers
@@ -39,9 +40,9 @@ def verify(
 
     What the records count and hash is counted and hashed again, from the files alone: sizes,
     digests, schemas, rows and statuses; the keys of the primary rows are those of the plan, as
-    far as it knows them; and where the primary output has a column `num_<output>`, the rows of
-    that output are as many of each item, in the order of the items. Each file is read once,
-    however many shards share it.
+    far as it knows them, and no key comes twice; and where the primary output has a column
+    `num_<output>`, the rows of that output are as many of each item, in the order of the items.
+    Each file is read once, however many shards share it.
 
     A run may be writing: shards that are not done yet are told, and nothing of what is in the
     making is taken for damage. While a retry waits to be finished, that is all there is to say.
@@ -89,6 +90,7 @@ def verify(
         is_done = _committed_of(planned, done, given_up, problems.append)
         for problem in parts.run(commits.run(is_done)):  # while others are told
             problems.append(problem)
+    problems += repeated_keys(storage, parts.keys, parts.of_items)
     problems += strangers(storage, plan, done - commits.unread, parts.parts)
     left = len(plan) - sum(plan.is_known(shard) for shard in done if shard in plan)
     later = _log(storage, [])

@@ -79,6 +79,12 @@ class ParquetColumns:
         """The keys of a batch, or None if no column holds any."""
         return None if self.key is None else texts(batch.column(self.key))
 
+    @property
+    def naming(self) -> str | None:
+        """What holds the names of the photos, as Parquet names it; None if nothing does."""
+        path = f"{self.image}.path"
+        return self.key or (path if path in self.names else None)
+
     def labels(self, batch: pa.RecordBatch) -> list[str | None]:
         """The labels of a batch; None where the file gives none."""
         if self.label is None:

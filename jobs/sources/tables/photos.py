@@ -10,9 +10,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.keys import KeySet
 from jobs.messages.errors import UserError
 from jobs.sources.settings import InputSettings
-from jobs.sources.tables.columns import ParquetColumns
+from jobs.sources.tables.columns import ParquetColumns, texts
 from jobs.sources.tables.limits import LONGEST_TEXT, check_footer, most_rows
 from jobs.storage.read_error import ReadError, over_limit
 from jobs.storage.streams.inflated_file import INFLATES, most_content
@@ -22,6 +23,8 @@ from jobs.storage.streams.range_file import RangeFile
 _BUFFER_BYTES = 4 << 20
 # Rows decoded at once: a few bytes of a dictionary can stand for a large value in each of them.
 _BATCH_ROWS = 1
+# Names read at once to compare them.
+_NAMES, _NESTED_NAMES = 4096, 16
 
 CHANGED = "the file changed after it was listed"
 
@@ -127,6 +130,28 @@ class ParquetPhotos:
         if stop > start:
             yield start, stop, total
 
+    def repeats_names(self) -> bool:
+        """Whether a name comes more than once in the file; of one that is damaged, False."""
+        naming = self.columns.naming
+        if naming is None:
+            return False
+        names = KeySet()
+        # As a dictionary, where Arrow can: one value can be that of a million rows.
+        flat = naming in self._file.schema_arrow.names
+        try:
+            file = pq.ParquetFile(
+                self._ranges, pre_buffer=False, read_dictionary=[naming] if flat else None
+            )
+            rows = _NAMES if flat else _NESTED_NAMES
+            row = 0
+            for batch in file.iter_batches(rows, columns=[naming], use_threads=False):
+                names.add(_names(batch.column(0), row))
+                row += batch.num_rows
+        except _DAMAGE:  # whoever reads the photos says so
+            self._ranges.failure = None
+            return False
+        return len(names.repeated()) > 0
+
     def read(
         self, start: int, stop: int | None, size: int | None, max_bytes: int | None = None
     ) -> Iterator[TablePhoto]:
@@ -229,6 +254,24 @@ def _groups(file: pq.ParquetFile, file_bytes: int) -> list[_Group] | None:
         _Group(number, stop - count, stop, shares[number + 1] - shares[number])
         for number, (stop, count) in enumerate(zip(accumulate(rows), rows, strict=True))
     ]
+
+
+def _names(column: pa.Array, row: int) -> Iterator[str]:
+    """The names of photos in a column; the number of the row where there is none."""
+    if pa.types.is_struct(column.type):
+        column = column.flatten()[0]
+    coded = pa.types.is_dictionary(column.type)
+    values = texts(column.dictionary if coded else column)
+    if coded:
+        values = [None if index is None else values[index] for index in column.indices.to_pylist()]
+    for number, name in enumerate(values, row):
+        short = name if len(name or "") <= LONGEST_TEXT else None
+        yield _relative(short) or row_name(number)
+
+
+def row_name(row: int) -> str:
+    """The name of a photo that has none: the number of its row."""
+    return f"{row:09d}"
 
 
 def _relative(name: str | None) -> str | None:

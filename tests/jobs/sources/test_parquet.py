@@ -196,6 +196,31 @@ def test_keys_that_repeat_get_the_number_of_their_row(tmp_path: Path) -> None:
     assert list(contents(file)) == ["a", "a#2", "a#2#2", "b", "a#4"]
 
 
+@pytest.mark.parametrize("split_bytes", [100, 1_000_000])
+@pytest.mark.parametrize("name", ["image", "key"])
+def test_keys_that_repeat_differ_whatever_the_split(
+    tmp_path: Path, split_bytes: int, name: str
+) -> None:
+    names = ["a", "b", "a", "000000004", None, "./b"]
+    columns = {"image": photos(*names)} if name == "image" else {"image": photos(*"123456")}
+    if name == "key":
+        columns["key"] = pa.array(names)
+    file = written(tmp_path / "a.parquet", group=2, **columns)
+    keys = [item.key for item, _ in items_of(source_of(file, split_bytes=split_bytes))]
+    assert keys == ["a", "b", "a#2", "000000004", "000000004#4", "b#5"]
+
+
+def test_only_a_file_whose_keys_repeat_is_not_cut(tmp_path: Path) -> None:
+    written(tmp_path / "1.parquet", group=2, image=photos("a", "b", "c"))
+    written(tmp_path / "2.parquet", group=2, image=photos("a", "b", "a"))
+    found = source_of(tmp_path / "*.parquet", split_bytes=100).list()
+    assert [(member.key, member.items) for member in found] == [
+        ("1.parquet", 2),
+        ("1.parquet#2", 1),
+        ("2.parquet", 3),
+    ]
+
+
 def test_items_tell_uri_and_size(tmp_path: Path) -> None:
     file = written(tmp_path / "a.parquet", image=photos("1.jpg", "22.jpg"))
     [_, (member, _)] = items_of(source_of(file))

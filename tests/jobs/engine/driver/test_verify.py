@@ -218,6 +218,21 @@ def test_damage_to_one_shard_is_one_problem(tmp_path: Path, damage: Callable[[Pa
     assert len(problems) == 1
 
 
+def test_keys_that_two_containers_share_are_told(tmp_path: Path) -> None:
+    output, folder = tmp_path / "out", make_folder(tmp_path / "in", 5)
+    plan = Plan(Storage(str(output)))
+    for number in range(2):
+        member = Member(f"{number}.tar", str(folder), 1, "", None, items=None)
+        plan.extend([member], ShardSizes())
+    worker = start_worker(output)
+    for spec in plan.shards():
+        worker.run(spec)
+    assert (
+        "Keys are there more than once ('00000.txt', '00001.txt', '00002.txt'): "
+        "run the job again with a new output."
+    ) in check(output)
+
+
 # What somebody did who made all digests fit.
 
 
