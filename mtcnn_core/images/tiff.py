@@ -20,6 +20,7 @@ _MOST_SUB_IFDS = 16
 _RAW_MARKS = (b"CR", b"IIII", b"MMMM")
 # Colour filter array and linear raw: one value a pixel, or of a sensor's own colours.
 _SENSOR = frozenset({32803, 34892})
+_NOT_READ = "this TIFF has {}, which is not read; convert it to 8-bit RGB"
 _RAW = (
     "this is a camera's RAW file, in which only a preview could be read; convert it to JPEG or TIFF"
 )
@@ -47,15 +48,13 @@ class TiffFile(TiffImageFile):
             raise UnsupportedImage(_RAW)
         layout = _layout(tags)
         if not _is_read_right(tags):
-            raise UnsupportedImage(f"TIFFs of {layout} are not read; convert it to 8-bit RGB")
+            raise UnsupportedImage(_NOT_READ.format(layout))
         try:
             super()._setup()
         except SyntaxError as error:
             if "unknown pixel mode" not in str(error):
                 raise
-            raise UnsupportedImage(
-                f"TIFFs of {layout} are not read; convert it to 8-bit RGB"
-            ) from error
+            raise UnsupportedImage(_NOT_READ.format(layout)) from error
 
     def _is_raw(self) -> bool:
         assert self.fp is not None
