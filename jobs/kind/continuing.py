@@ -61,14 +61,15 @@ def continued(
             f"the tables of '{url}' are of a newer mtcnn-ray (schema {stored.schema}, this one "
             f"knows {kind.schema_version}): update mtcnn-ray"
         )
+    old, new = _flat(stored.config), _flat(config.identity())
     for name, meaning in kind.meanings.items():
-        if stored.meanings.get(name, 1) != meaning.version:
+        always_meant = old.get(name, meaning.unless) == meaning.unless
+        if stored.meanings.get(name, 1) != meaning.version and not always_meant:
             raise UserError(
                 f"'{url}' was begun when {name} meant something else ({meaning.before}): "
                 "use another output, or the version that made it"
             )
     compared = config.compared
-    old, new = _flat(stored.config), _flat(config.identity())
     defaults = _flat(kind.config().identity())
     defaults_then = _flat(stored.defaults or {})
     differing, kept = [], {}

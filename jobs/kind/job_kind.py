@@ -42,10 +42,12 @@ class Meaning:
     Attributes:
         version: From 2; to be raised when rows change for the same value.
         before: What it meant before, in one clause.
+        unless: Value with which it has always meant what it means now, as JSON has it.
     """
 
     version: int
     before: str
+    unless: Any = None
 
 
 @dataclass(frozen=True)
