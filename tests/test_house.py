@@ -60,7 +60,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["settings"],
         ["labels", "read_ahead", "tables"],
         ["containers", "demo", "folder", "manifest", "source"],
-        ["parquet", "tar"],
+        ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
         ["config", "layers"],

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobs.engine.identity import Identity, another_job, read_identity, refusal
+from jobs.engine.plans.index import read_indices
 from jobs.kind.config import JobConfig
 from jobs.kind.job_kind import Continued, JobKind
+from jobs.members import Origin
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -30,8 +33,18 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     Raises:
         UserError: Its rows would not be the same.
     """
-    stored = read_identity(Storage(output, config.output.storage_options))
-    return continued(kind, stored, config, output) if stored else begun(kind, config)
+    storage = Storage(output, config.output.storage_options)
+    stored = read_identity(storage)
+    if stored is None:
+        return begun(kind, config)
+    indices = read_indices(storage)
+    found = [index.origin or Origin(stored.input) for index in indices[:1]]
+    found += filter(None, (index.origin for index in indices[1:]))
+    return replace(
+        continued(kind, stored, config, output),
+        origins=tuple(dict.fromkeys(found or [Origin(stored.input)])),
+        is_recorded=all(index.origin for index in indices[1:]),
+    )
 
 
 def begun(kind: JobKind[AnyConfig], config: AnyConfig) -> Continued[AnyConfig]:

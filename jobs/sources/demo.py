@@ -62,6 +62,14 @@ class DemoSource:
         """
         return read_tree(LocalTree(str(demo_folder())), members, self.settings, max_bytes)
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is one of the pictures; see `Source`."""
+        return member.uri == f"demo:{member.key}"
+
+    def has_same(self, member: Member) -> bool:
+        """Never for members from elsewhere; see `Source`."""
+        return False
+
 
 def demo_folder() -> Path:
     """The folder of the demo photos, built if it is not there yet.

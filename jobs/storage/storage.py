@@ -180,6 +180,11 @@ class Storage:
         """Names of the published files in a folder, sorted; none if there is no such folder."""
         return _published(self._folder.names(folder))
 
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the published files in a folder; None where storage does not tell."""
+        found = self._folder.sizes(folder)
+        return {name: size for name, size in found.items() if not is_leftover(name)}
+
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, sorted; none if there is no such folder."""
         return sorted(self._folder.folders(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -69,6 +70,15 @@ class LocalFolder:
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, which need not be there."""
         return [entry.name for entry in self._entries(folder) if not entry.is_dir()]
+
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the files in a folder, which need not be there."""
+        found: dict[str, int | None] = {}
+        for entry in self._entries(folder):
+            with contextlib.suppress(FileNotFoundError):  # removed just now, or a link to nothing
+                if entry.is_file():
+                    found[entry.name] = entry.stat().st_size
+        return found
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, which need not be there."""

@@ -161,6 +161,12 @@ class RemoteFolder:
         files = [entry["name"] for entry in entries if entry["type"] != "directory"]
         return [posixpath.basename(name) for name in files]
 
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the files in a folder, those that either of two listings has."""
+        entries = [*self._entries(folder), *self._entries(folder)]
+        files = (entry for entry in entries if entry["type"] != "directory")
+        return {posixpath.basename(entry["name"]): size_of(entry) for entry in files}
+
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, which need not be there."""
         entries = self._entries(folder)
