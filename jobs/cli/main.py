@@ -42,7 +42,9 @@ def main() -> None:
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except (UserError, WeightsError, DeviceError) as error:
+    except UserError as error:
+        code = _fail(str(error), error.exit_code)
+    except (WeightsError, DeviceError) as error:
         code = _fail(plain(str(error)), 2)
     except (JobError, ImageError) as error:
         code = _fail(str(error), 1)

@@ -14,7 +14,7 @@ from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import JobKind
 from jobs.kind.loading import load
 from jobs.kind.run import identity_of
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.storage.storage import Storage
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -82,6 +82,8 @@ def _hint(source_url: str | None) -> Iterator[None]:
     """Adds to what is wrong with the input what may help, unless it was given."""
     try:
         yield
+    except NotNowError:
+        raise
     except UserError as error:
         if source_url is not None:
             raise

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError
 from jobs.storage.digest import digest
 from jobs.storage.storage import Storage
 
@@ -21,7 +21,7 @@ def read_once(storage: Storage, path: str) -> Iterator[tuple[BinaryIO, str, int]
 
     Raises:
         FileNotFoundError: There is none.
-        UserError: There is no room for the temporary file.
+        NotNowError: There is no room for the temporary file.
     """
     with storage.open(path) as stored, contextlib.ExitStack() as stack:
         source = stored
@@ -42,7 +42,7 @@ def _room() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise UserError(
+        raise NotNowError(
             f"there is no room in '{tempfile.gettempdir()}' for a copy of a file of the output: "
             "make some, or set TMPDIR to a folder that has it"
         ) from error

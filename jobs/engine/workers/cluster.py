@@ -19,7 +19,7 @@ from ray.exceptions import RayError
 
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.loopback import only_for_us
-from jobs.messages.errors import JobError, UserError
+from jobs.messages.errors import NotNowError, UserError
 
 # Descriptors only pass through the object store; Ray asks for 75 MiB at least.
 _OBJECT_STORE_BYTES = 100 * 2**20
@@ -40,11 +40,11 @@ _IMPATIENT = {
 }
 
 
-class ClusterLostError(JobError):
+class ClusterLostError(NotNowError):
     """The head of the cluster does not answer, or is another one than before."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"Ray at '{address}' has gone; run the same command again to go on.")
+        super().__init__(f"Ray at '{address}' has gone: run the same command again to go on")
         self.address = address
 
 
@@ -186,7 +186,7 @@ def _start(settings: RunSettings) -> None:
             raise
         raise _no_cluster(address) from error
     except PermissionError as error:  # Ray keeps its token there
-        raise UserError(
+        raise NotNowError(
             f"cannot write '{error.filename}' for Ray: set HOME to a folder that you can write"
         ) from error
 
@@ -220,8 +220,8 @@ def _ask(address: str) -> None:
         raise _no_cluster(address) from error
 
 
-def _no_cluster(address: str) -> UserError:
-    return UserError(
+def _no_cluster(address: str) -> NotNowError:
+    return NotNowError(
         f"there is no Ray cluster at '{address}': "
         "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
         "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
