@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Literal
 
 from jobs.messages.errors import OutputError, OutputNotNowError
@@ -24,8 +25,10 @@ def output_error(
     denied = is_denied(error)
     if full:
         cure = "make space"
+    elif local and (denied or getattr(error, "errno", None) == errno.EROFS):
+        cure = f"make it {what.removesuffix('e')}able"
     elif denied:
-        cure = f"make it {what.removesuffix('e')}able" if local else "correct its storage options"
+        cure = "correct its storage options"
     else:
         cure = "correct the address" if not local and is_absent(error) else "correct that"
     kind = OutputNotNowError if is_condition(error) or (denied and local) else OutputError

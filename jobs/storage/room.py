@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
 from jobs.messages.errors import OutputNotNowError
 from jobs.storage.storage import Storage
+from jobs.storage.temporary import temporary_folder
 
 
 def check_room(storage: Storage, least_bytes: int) -> None:
@@ -25,7 +25,7 @@ def check_room(storage: Storage, least_bytes: int) -> None:
     """
     if not least_bytes:
         return
-    folder = Path(storage.root if storage.local else tempfile.gettempdir())
+    folder = Path(storage.root if storage.local else temporary_folder())
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
