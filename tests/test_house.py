@@ -39,8 +39,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detectors"],
     ],
     "jobs.storage": [
-        ["digest", "entry", "faults", "names"],
-        ["filesystem", "patience", "read_error"],
+        ["digest", "entry", "faults", "names", "temporary"],
+        ["filesystem", "output_fault", "patience", "read_error"],
         ["streams"],
         ["local"],
         ["remote"],

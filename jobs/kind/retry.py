@@ -16,7 +16,7 @@ from jobs.kind.job_kind import Continued, JobKind
 from jobs.kind.loading import load
 from jobs.kind.run import identity_of
 from jobs.members import Member, Origin
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.sources.inputs import recorded
 from jobs.storage.storage import Storage
 
@@ -115,6 +115,8 @@ def _hint(source_url: str | None) -> Iterator[None]:
     """Adds to what is wrong with the input what may help, unless it was given."""
     try:
         yield
+    except NotNowError:
+        raise
     except UserError as error:
         if source_url is not None:
             raise

@@ -25,17 +25,35 @@ class UserError(_Told):
     """Something only the user can change; the message is one sentence that says what to do.
 
     Credentials are taken out of it, and what a terminal would act on.
+
+    Attributes:
+        exit_code: What the command exits with.
     """
+
+    exit_code = 2
 
     def __init__(self, message: str) -> None:
         super().__init__(plain(redacted(message)))
+
+
+class NotNowError(UserError):
+    """The command is right, and what it needs is taken, full or out of reach now.
+
+    The same command may succeed later, which schedulers are told by an exit code of its own.
+    """
+
+    exit_code = 3
 
 
 class OutputError(UserError):
     """The output cannot be read or written, although storage was asked repeatedly."""
 
 
-class LeaseLostError(UserError):
+class OutputNotNowError(OutputError, NotNowError):
+    """The output cannot be read or written now, and nothing is wrong with what was asked for."""
+
+
+class LeaseLostError(NotNowError):
     """Another driver may be writing to the output; this one must not any more."""
 
 

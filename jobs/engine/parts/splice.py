@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from jobs.engine.parts.stored import StoredRows
 from jobs.messages.errors import JobError
+from jobs.storage.temporary import temporary_file
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class NewRows:
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
+        self._file = temporary_file()
         self._writer = pa.ipc.new_stream(self._file, schema)
         self._batches: Iterator[pa.RecordBatch] | None = None
         self._rest: pa.RecordBatch | None = None

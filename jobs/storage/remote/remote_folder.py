@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, cast
 from fsspec import AbstractFileSystem
 
 from jobs.messages.errors import OutputError
-from jobs.storage.faults import CutOffError, is_absent, is_denied, said
+from jobs.storage.faults import CutOffError, is_absent
 from jobs.storage.local.spool import name_of, unnamed
+from jobs.storage.output_fault import output_error
 from jobs.storage.patience import Patience, ask, retrying
 from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath, size_of
@@ -231,11 +232,7 @@ class RemoteFolder:
         except Exception as error:  # each file system has its own classes
             if isinstance(error, FileNotFoundError) and is_absent(error):
                 raise
-            wrong = "its storage options" if is_denied(error) else "that"
-            raise OutputError(
-                f"cannot reach the output '{self._url}' ({said(error)}): "
-                f"correct {wrong} and run the same command again"
-            ) from error
+            raise output_error("reach", self._url, error, local=False) from error
 
 
 def _protocols(filesystem: Any) -> set[str]:
