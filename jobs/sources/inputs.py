@@ -87,6 +87,8 @@ class NamedInput:
 
     def inside(self, member: Member) -> Member:
         """A member of the output as a member of the input."""
+        if not self.prefix:  # a key may begin with a slash of its own
+            return member
         return replace(member, key=member.key.removeprefix(f"{self.prefix}/"))
 
     def is_origin_of(self, member: Member) -> bool:

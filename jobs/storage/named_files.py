@@ -61,12 +61,26 @@ def _local(path: str) -> NamedFiles:
 
 def _remote(place: Place) -> NamedFiles:
     root, pattern = split_glob(place.path.rstrip("/"), place.wildcards)
-    whole = NamedFiles(place.tree(root), pattern)
+    below = place.tree(root)
+    whole = NamedFiles(below, pattern)
     if pattern is not None or root == "" or place.path.endswith("/"):
+        return whole
+    objects = below.objects if isinstance(below, RemoteTree) else None
+    if objects is not None and place.is_folder:
         return whole
     folder, _, name = root.rpartition("/")
     tree = RemoteTree(place.fs, folder, place.inner, place.timeout_s)
     info = tree.look(name, "file or folder", place.shown)
     # A web server has no folders, only pages with links.
-    is_folder = info["type"] == "directory" or info.get("mimetype") == "text/html"
-    return whole if is_folder else NamedFiles(tree, single=entry_of(name, info))
+    if info["type"] == "directory" or info.get("mimetype") == "text/html":
+        return whole
+    file = entry_of(name, info)
+    # Of an object store, both can have the name.
+    if objects is None or not objects.is_any():
+        return NamedFiles(tree, single=file)
+    if file.size == 0:  # the marker of a folder
+        return whole
+    raise UserError(
+        f"'{place.shown}' is both an object and a folder: write '{place.shown}/' for the folder, "
+        f"or '{place.shown[:-1]}[{place.shown[-1]}]' for the object"
+    )

@@ -32,6 +32,7 @@ class Place:
         fs: The file system of fsspec; None on this machine.
         inner: What follows the path in a chained URL, such as `::s3://bucket/photos.zip`.
         timeout_s: Deadline of each request.
+        is_folder: It was written with a slash at the end, which not all file systems keep.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Place:
     fs: Any = field(default=None, repr=False)
     inner: str = ""
     timeout_s: float = 60.0
+    is_folder: bool = False
 
     @staticmethod
     def of(url: str, options: Mapping[str, Any], timeout_s: float) -> Place:
@@ -51,8 +53,9 @@ class Place:
         if path is not None:
             return Place(path, text_of(path))
         fs, path = open_filesystem(url, options)
-        inner = "".join(f"::{part}" for part in url.split("::")[1:])
-        return Place(path, public_url(url), fs, inner, timeout_s)
+        first, *others = url.split("::")
+        inner = "".join(f"::{part}" for part in others)
+        return Place(path, public_url(url), fs, inner, timeout_s, first.endswith("/"))
 
     @property
     def is_there(self) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.servers.azure import azure_store
 from tests.servers.bad_http import BadServer, bad_server
+from tests.servers.gcs import gcs_store
 from tests.servers.object_store import ObjectStore
 from tests.servers.s3 import s3_store
 
@@ -26,9 +27,24 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
         yield store
 
 
+@pytest.fixture(scope="session")
+def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """Google Cloud Storage, at fake-gcs-server."""
+    with gcs_store(tmp_path_factory.mktemp("gcs")) as store:
+        yield store
+
+
 @pytest.fixture(params=["s3", "azure"])
 def object_store(request: pytest.FixtureRequest) -> ObjectStore:
     """Each of the object stores in turn."""
+    store = request.getfixturevalue(request.param)
+    assert isinstance(store, ObjectStore)
+    return store
+
+
+@pytest.fixture(params=["s3", "gcs", "azure"])
+def any_store(request: pytest.FixtureRequest) -> ObjectStore:
+    """Each of the object stores in turn, also the one that lets everybody in."""
     store = request.getfixturevalue(request.param)
     assert isinstance(store, ObjectStore)
     return store

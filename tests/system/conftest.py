@@ -10,10 +10,10 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from jobs.sources.demo import demo_folder
 from tests.command import mtcnn_ray
-from tests.servers.fixtures import azure, bad_http, s3
+from tests.servers.fixtures import azure, bad_http, gcs, s3
 from tests.system.outputs import Finished
 
-__all__ = ["azure", "bad_http", "s3"]
+__all__ = ["azure", "bad_http", "gcs", "s3"]
 
 SHARDS = ("--set", "run.shards.first=3", "--set", "run.shards.step=100")
 FOLDERS = ("plain", "bright", "mirrored", "small")

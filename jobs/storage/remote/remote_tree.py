@@ -13,9 +13,9 @@ from jobs.storage.faults import is_absent, said, user_error
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
+from jobs.storage.remote.objects import Objects
 from jobs.storage.remote.remote_path import RemotePath, is_other, size_of, version_of
 from jobs.storage.remote.remote_stream import remote_stream
-from jobs.storage.remote.s3_listing import is_s3, list_s3
 from jobs.storage.remote.web_page import is_page
 from jobs.storage.streams.range_file import RangeFile
 from jobs.storage.streams.steady_file import SteadyFile
@@ -42,6 +42,11 @@ class RemoteTree:
     timeout_s: float = 60.0
     patience: Patience = PATIENCE
 
+    @property
+    def objects(self) -> Objects | None:
+        """The objects below the path, if it is one of an object store."""
+        return Objects.below(self.fs, self.root, timeout_s=self.timeout_s, patience=self.patience)
+
     def uri(self, key: str) -> str:
         """The URL that fsspec opens, given the credentials that are left out of it."""
         return public_url(str(self.fs.unstrip_protocol(_joined(self.root, key))) + self.inner)
@@ -53,13 +58,15 @@ class RemoteTree:
     def walk(self, pattern: Pattern | None) -> Iterator[Entry]:
         """Yields every file that the pattern matches, in the order of the keys.
 
-        One folder's listing is in memory at a time; of S3, where all is wanted, one page of it.
+        One folder's listing is in memory at a time; of S3 and Google Cloud Storage, where all is
+        wanted, one page of it. Objects have the keys that the store itself gives them.
 
         Raises:
             UserError: A folder cannot be listed.
         """
-        if pattern is None and is_s3(self.fs):
-            yield from self._listed()
+        objects = self.objects
+        if pattern is None and objects is not None and objects.in_order:
+            yield from self._all(objects)
             return
         levels = [("", iter(self._children("")))]
         while levels:
@@ -73,7 +80,7 @@ class RemoteTree:
                     yield Entry(key, child.size, child.version)
             elif pattern is None or pattern.enters(prefix + child.key[:-1]):
                 folder = prefix + child.key
-                levels.append((folder, iter(self._children(folder[:-1]))))
+                levels.append((folder, iter(self._children(folder))))
 
     def look(self, key: str, what: str = "file", shown: str | None = None) -> dict[str, Any]:
         """What the storage says of a file or folder that somebody has named by its key.
@@ -163,23 +170,25 @@ class RemoteTree:
     def _path(self, key: str) -> RemotePath:
         return RemotePath(self.fs, _joined(self.root, key), self.timeout_s, self.patience)
 
-    def _listed(self) -> Iterator[Entry]:
+    def _all(self, objects: Objects) -> Iterator[Entry]:
         try:
-            yield from list_s3(self.fs, self.root, timeout_s=self.timeout_s, patience=self.patience)
-        except Exception as error:  # s3fs has many classes
+            yield from objects.all()
+        except Exception as error:  # each file system has its own classes
             raise self._refusal(self.root, error) from error
 
     def _refusal(self, path: str, error: Exception) -> UserError:
         shown = self.fs.unstrip_protocol(path)
-        if isinstance(error, FileNotFoundError):
+        if is_absent(error):
             return UserError(f"there is no folder '{shown}': check the address")
         return user_error(f"cannot list '{shown}': {said(error)}", error)
 
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""
-        path = _joined(self.root, folder)
+        path, objects = _joined(self.root, folder[:-1]), self.objects
         try:
-            infos = self._path(folder).children(self.timeout_s * _PAGES)
+            if objects is not None:
+                return objects.children(folder)
+            infos = self._path(folder[:-1]).children(self.timeout_s * _PAGES)
         except Exception as error:  # each file system has its own classes
             if folder and isinstance(error, FileNotFoundError):
                 return []  # removed since its parent was listed

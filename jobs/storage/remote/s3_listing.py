@@ -1,10 +1,10 @@
-"""The objects below a prefix of S3, a page at a time."""
+"""The objects of a bucket of S3, a page of 1,000 at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jobs.storage.entry import Entry
-from jobs.storage.patience import Patience, ask
+from jobs.storage.remote.object_page import ObjectPage
 
 
 def is_s3(fs: Any) -> bool:
@@ -12,40 +12,29 @@ def is_s3(fs: Any) -> bool:
     return hasattr(fs, "call_s3")
 
 
-def list_s3(fs: Any, root: str, *, timeout_s: float, patience: Patience) -> Iterator[Entry]:
-    """Yields every object below a path in the order of the keys, with one page of 1,000 in memory.
-
-    The `ls` of fsspec holds a whole folder: 2 GB for the two million photos of a flat bucket. S3
-    lists in the order of UTF-8, which is that of the keys as strings.
+def s3_pages(
+    fs: Any, bucket: str, prefix: str, delimiter: str, call: Callable[..., Any]
+) -> Iterator[ObjectPage]:
+    """Yields what S3 has under a prefix, in the order of UTF-8, which is that of the keys.
 
     Args:
         fs: An s3fs file system.
-        root: Bucket and prefix, without a trailing slash.
-        timeout_s: Deadline of each page.
-        patience: How often a page is tried again.
-
-    Raises:
-        FileNotFoundError: There is no such bucket.
-        OSError: Whatever else s3fs makes of an error.
+        bucket: Its name.
+        prefix: What the names begin with.
+        delimiter: Names are cut off behind it, and are folders then; empty cuts none.
+        call: Asks storage.
     """
-    bucket, _, folder = root.partition("/")
-    prefix = f"{folder}/" if folder else ""
+    below = {"Bucket": bucket, "Prefix": prefix, "Delimiter": delimiter}
     after: dict[str, Any] = {}
     while True:
-        page = ask(
-            fs.call_s3,
-            "list_objects_v2",
-            Bucket=bucket,
-            Prefix=prefix,
-            timeout_s=timeout_s,
-            patience=patience,
-            **after,
-            **fs.req_kw,
+        page = call(fs.call_s3, "list_objects_v2", **below, **after, **fs.req_kw)
+        yield ObjectPage(
+            [
+                Entry(found["Key"], int(found["Size"]), found["ETag"].strip('"'))
+                for found in page.get("Contents", [])
+            ],
+            [found["Prefix"] for found in page.get("CommonPrefixes", [])],
         )
-        for found in page.get("Contents", []):
-            after = {"StartAfter": found["Key"]}
-            key = found["Key"].removeprefix(prefix)
-            if key and not key.endswith("/"):  # markers of folders
-                yield Entry(key, int(found["Size"]), found["ETag"].strip('"'))
         if not page["IsTruncated"]:
             return
+        after = {"ContinuationToken": page["NextContinuationToken"]}

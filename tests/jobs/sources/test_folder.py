@@ -231,6 +231,7 @@ def test_a_glob_in_a_missing_remote_folder_is_refused() -> None:
     )
 
 
+@pytest.mark.usefixtures("no_gcsfs")
 def test_a_scheme_without_its_package_says_what_to_install() -> None:
     assert refusal("gs://bucket/photos") == (
         "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.members import Member, Origin
 from jobs.messages.errors import UserError
-from jobs.sources.inputs import Inputs, open_inputs, recorded
+from jobs.sources.inputs import Inputs, NamedInput, open_inputs, recorded
 from jobs.sources.settings import InputSettings
 from jobs.sources.source import Source
 from jobs.storage.read_error import ReadError
@@ -147,3 +147,10 @@ def test_an_input_that_is_gone_is_told_before_anything_is_read(days: tuple[Path,
     shutil.rmtree(b)
     with pytest.raises(UserError, match="there is no file or folder"):
         source.check(member)
+
+
+def test_a_key_that_begins_with_a_slash_keeps_it() -> None:
+    member = Member("/a.jpg", "s3://b//a.jpg", 1, "", None)
+    assert NamedInput("s3://b", "", InputSettings()).inside(member).key == "/a.jpg"
+    named = NamedInput("s3://b", "day", InputSettings())
+    assert named.inside(named.outside(member)) == member

@@ -178,14 +178,10 @@ def test_a_manifest_that_is_no_file_is_not_opened(tmp_path: Path) -> None:
     assert "there is no file" in refusal(source_of(tmp_path / "m.csv"))
 
 
+@pytest.mark.usefixtures("no_gcsfs")
 def test_storage_whose_package_is_missing_is_refused_while_listing(tmp_path: Path) -> None:
-    try:
-        fsspec.get_filesystem_class("gs")
-    except ImportError:
-        message = refusal(source_of(listing(tmp_path, "gs://bucket/a.jpg")))
-        assert message == "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
-    else:
-        pytest.skip("gcsfs is installed")
+    message = refusal(source_of(listing(tmp_path, "gs://bucket/a.jpg")))
+    assert message == "reading gs:// needs another package: pip install 'mtcnn-ray[gcs]'"
 
 
 # What is read on this machine

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.messages.errors import UserError
-from jobs.storage.patience import PATIENCE
 from jobs.storage.remote.remote_tree import RemoteTree
-from jobs.storage.remote.s3_listing import list_s3
 from tests.servers.object_store import ObjectStore
 
 
@@ -20,7 +18,7 @@ def fill(store: ObjectStore, keys: list[str]) -> tuple[Any, str]:
 
 
 def keys_below(fs: Any, root: str) -> list[str]:
-    return [entry.key for entry in list_s3(fs, root, timeout_s=60, patience=PATIENCE)]
+    return [entry.key for entry in RemoteTree(fs, root).walk(None)]
 
 
 def test_every_object_is_listed_in_key_order(s3: ObjectStore) -> None:
@@ -43,12 +41,12 @@ def test_a_page_is_asked_for_when_it_is_wanted(
     call = fs.call_s3
 
     def counted(*arguments: Any, **keywords: Any) -> Any:
-        pages.append(keywords.get("StartAfter"))
+        pages.append(keywords.get("ContinuationToken"))
         return call(*arguments, **keywords)
 
     # fsspec hands the same file system to all, so the test gives it back as it was.
     monkeypatch.setattr(fs, "call_s3", counted)
-    entries = list_s3(fs, root, timeout_s=60, patience=PATIENCE)
+    entries = RemoteTree(fs, root).walk(None)
     found = [next(entries).key]
     assert len(pages) == 1
     found += [entry.key for entry in entries]
