@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import cast
 
-from PIL import ExifTags, features
+from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -21,10 +21,10 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
+from mtcnn_core.images.tiff_file import TiffFile
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -47,7 +47,6 @@ _EXTENSION = re.compile(
 )
 _FORMATS = ", ".join(_SIGNATURES)
 _MOST_BLOCKS = 100_000  # of 255 bytes
-_MOST_STRIPS = 100_000  # one a row in the highest of photos
 
 
 class _JpegFile(JpegImageFile):
@@ -70,18 +69,6 @@ class _GifFile(GifImageFile):
         return super().data()
 
 
-class _TiffFile(TiffImageFile):
-    def _setup(self) -> None:
-        # Pillow makes 250 bytes of the four that a strip or tile takes in the file.
-        for tag in (ExifTags.Base.StripOffsets, ExifTags.Base.TileOffsets):
-            offsets = self.tag_v2.get(tag, ())
-            if isinstance(offsets, tuple) and len(offsets) > _MOST_STRIPS:
-                raise ImageTooLarge(
-                    f"this TIFF has more than {_MOST_STRIPS} strips or tiles; convert it"
-                )
-        super()._setup()
-
-
 # Readers are called directly, not through Image.open: its pixel limit is a process-wide setting.
 # The JPEG reader reads MPO too, without its index, which is often broken while the JPEG is fine.
 _READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
@@ -89,7 +76,7 @@ _READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "PNG": PngImageFile,
     "GIF": _GifFile,
     "BMP": BmpImageFile,
-    "TIFF": _TiffFile,
+    "TIFF": TiffFile,
     "PPM": PpmImageFile,
 }
 if features.check("webp"):
