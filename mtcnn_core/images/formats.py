@@ -25,6 +25,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
 from mtcnn_core.images.tiff_file import TiffFile
+from mtcnn_core.images.tiff_pages import Pages
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -46,6 +47,15 @@ _EXTENSION = re.compile(
     r"\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|dib|tiff?|p[pgbn]m|jp2|j2[kc]|jp[cx]|avifs?)"
 )
 _FORMATS = ", ".join(_SIGNATURES)
+# Cameras' own formats that are no TIFF: Canon, Fujifilm, Minolta, Olympus, Panasonic, Sigma.
+_RAW = re.compile(
+    rb"II\x1a\0\0\0HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|\0MRM|II(?:RO|RS)|MMOR|IIU\0|FOVb",
+    re.DOTALL,
+)
+# Of those that are.
+_RAW_EXTENSION = re.compile(
+    r"\.(3fr|arw|cr2|dcr|dng|erf|fff|iiq|k25|kdc|mef|mos|nef|nrw|pef|ptx|rwl|sr2|srf|srw)"
+)
 _MOST_BLOCKS = 100_000  # of 255 bytes
 
 
@@ -110,6 +120,8 @@ def recognise(data: bytes, name: str = "") -> str:
     match = _SIGNATURE.match(data)
     if match is not None:
         return cast(str, match.lastgroup)
+    if _RAW.match(data):
+        raise raw_photo()
     if not data:
         raise UndecodableImage("the file is empty; fetch it again or leave it out")
     extension = PurePosixPath(name).suffix.lower()
@@ -119,6 +131,29 @@ def recognise(data: bytes, name: str = "") -> str:
             " fetch the file again or leave it out"
         )
     raise UnsupportedImage(f"not a format that is read here; convert it to one of {_FORMATS}")
+
+
+def check_raw(pages: Pages, name: str) -> None:
+    """Refuses a camera's raw photo within a TIFF: what can be read of it is a preview.
+
+    Args:
+        pages: What the TIFF holds.
+        name: Only its extension is used: where it is a raw photo's, a TIFF that does not say of
+            its first picture that it is a preview may not know.
+
+    Raises:
+        UnsupportedImage: It is one.
+    """
+    is_named_so = _RAW_EXTENSION.fullmatch(PurePosixPath(name).suffix.lower()) is not None
+    if pages.is_raw or (is_named_so and not pages.has_preview):
+        raise raw_photo()
+
+
+def raw_photo() -> UnsupportedImage:
+    """What is said of a camera's raw photo."""
+    return UnsupportedImage(
+        "this is a camera's RAW photo, whose pixels are not read here; develop it to JPEG or TIFF"
+    )
 
 
 def reader(file_format: str) -> Callable[[BytesIO], ImageFile]:

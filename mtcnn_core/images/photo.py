@@ -18,12 +18,14 @@ from mtcnn_core.images.errors import (
     ImageTooLarge,
     ImageTooSmall,
     UndecodableImage,
+    UnsupportedImage,
 )
-from mtcnn_core.images.formats import reader, recognise
+from mtcnn_core.images.formats import check_raw, reader, recognise
 from mtcnn_core.images.headers import read_header
 from mtcnn_core.images.pieces import check_pieces
 from mtcnn_core.images.pixels import rgb_pixels
 from mtcnn_core.images.quiet_pillow import quiet_pillow, silence_libtiff
+from mtcnn_core.images.tiff_pages import open_page, read_pages
 from mtcnn_core.settings.images import ImageLimits
 
 _UPRIGHT = {
@@ -95,9 +97,7 @@ def read_photo(
     header: ImageHeader | None = None
     try:
         with quiet_pillow:
-            if file_format == "TIFF":
-                silence_libtiff()
-            file = open_file(BytesIO(data))
+            file = open_file(_picture(data, file_format, name))
             header = read_header(file, file_format)
             _check_limits(header, limits)
             if isinstance(file, TiffImageFile):
@@ -149,6 +149,18 @@ def largest_shrink(min_face: float, needed: float) -> int:
         1, 2, 4 or 8, for `read_photo`; 1 also where the face is too small in the full photo.
     """
     return max(shrink for shrink in _SHRINKS if shrink == 1 or min_face >= needed * shrink)
+
+
+def _picture(data: bytes, file_format: str, name: str) -> BytesIO:
+    """The file with its photo first: a TIFF may begin with a preview."""
+    if file_format != "TIFF":
+        return BytesIO(data)
+    silence_libtiff()
+    if data.startswith(b"MM\0+"):  # which Pillow takes for one with small offsets
+        raise UnsupportedImage("this is a big-endian BigTIFF, which is not read here; convert it")
+    pages = read_pages(data)
+    check_raw(pages, name)
+    return open_page(data, pages.photos[0]) if pages.photos else BytesIO(data)
 
 
 def _check_limits(header: ImageHeader, limits: ImageLimits) -> None:
