@@ -9,13 +9,13 @@ signature, so any bytes could be one), PPM written in decimal digits (P1 to P3: 
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import cast
 
 from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -23,9 +23,11 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
+from mtcnn_core.images.errors import UndecodableImage, UnsupportedImage
+from mtcnn_core.images.gif_file import GifFile
 from mtcnn_core.images.tiff_file import TiffFile
 from mtcnn_core.images.tiff_pages import Pages
+from mtcnn_core.settings.images import ImageLimits
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -56,7 +58,6 @@ _RAW = re.compile(
 _RAW_EXTENSION = re.compile(
     r"\.(3fr|arw|cr2|dcr|dng|erf|fff|iiq|k25|kdc|mef|mos|nef|nrw|pef|ptx|rwl|sr2|srf|srw)"
 )
-_MOST_BLOCKS = 100_000  # of 255 bytes
 
 
 class _JpegFile(JpegImageFile):
@@ -66,25 +67,11 @@ class _JpegFile(JpegImageFile):
         super()._open()
 
 
-class _GifFile(GifImageFile):
-    _blocks = 0
-
-    def data(self) -> bytes | None:
-        # Called for the blocks of comments and extensions, which Pillow keeps one by one.
-        self._blocks += 1
-        if self._blocks > _MOST_BLOCKS:
-            raise ImageTooLarge(
-                f"this GIF has more than {_MOST_BLOCKS} blocks before its pixels; convert it"
-            )
-        return super().data()
-
-
 # Readers are called directly, not through Image.open: its pixel limit is a process-wide setting.
 # The JPEG reader reads MPO too, without its index, which is often broken while the JPEG is fine.
 _READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "JPEG": _JpegFile,
     "PNG": PngImageFile,
-    "GIF": _GifFile,
     "BMP": BmpImageFile,
     "TIFF": TiffFile,
     "PPM": PpmImageFile,
@@ -156,12 +143,18 @@ def raw_photo() -> UnsupportedImage:
     )
 
 
-def reader(file_format: str) -> Callable[[BytesIO], ImageFile]:
+def reader(file_format: str, limits: ImageLimits) -> Callable[[BytesIO], ImageFile]:
     """Returns what opens a file of a format; it reads the header and no pixels.
+
+    Args:
+        file_format: See `recognise`.
+        limits: What a GIF is held to while it is opened.
 
     Raises:
         UnsupportedImage: This Pillow was built without the format.
     """
+    if file_format == "GIF":
+        return partial(GifFile, limits=limits)
     if file_format not in _READERS:
         raise UnsupportedImage(f"install a Pillow built with {file_format} to read this image")
     return _READERS[file_format]
