@@ -18,6 +18,11 @@ from jobs.storage.storage import Storage
 
 # Dumps the stacks of all threads; neither Ray nor the libraries of a job use it.
 STACKS_SIGNAL = signal.SIGUSR2
+# Not by its name, since Python would look for that in the working folder first.
+_PROGRAM = """import sys
+sys.path[:] = filter(None, sys.path)
+from jobs.engine.blame.watchdog_process import main
+main()"""
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ class Watchdog:
         stacks = self._stacks.fileno()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jobs.engine.blame.watchdog_process", str(stacks)],
+            [sys.executable, "-c", _PROGRAM, str(stacks)],
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

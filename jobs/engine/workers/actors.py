@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+from ray import cloudpickle
 
 from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.worker import Worker
 
 
-class Actor(Worker):
-    """A worker that tells where it is."""
+class Actor:
+    """A worker that is imported only when its process looks where it should for what it imports.
 
-    def load(self, pickled_job: bytes) -> str:
-        """Loads the job; returns the id of the node."""
-        self.start(pickled_job)
+    So this class is sent to it whole, and what it uses of this package it gets pickled.
+    """
+
+    def load(self, first: Sequence[str], last: Sequence[str], worker: bytes, job: bytes) -> str:
+        """Makes the worker and loads the job; returns the id of the node.
+
+        Args:
+            first: Folders of the driver's import path that come first here.
+            last: Those that come last.
+            worker: Class and arguments, pickled.
+            job: The job, pickled.
+        """
+        sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
+        from mtcnn_ray import installed_first
+
+        sys.path[:] = installed_first([*sys.path, *last], last)
+        make, arguments = pickle.loads(worker)
+        self._worker = make(*arguments)
+        self._worker.start(job)
         return str(ray.get_runtime_context().get_node_id())
+
+    def run(self, spec: ShardSpec) -> Any:
+        """What `Worker.run` says."""
+        return self._worker.run(spec)
+
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # type: ignore[no-untyped-call]
 
 
 @dataclass

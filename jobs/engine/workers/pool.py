@@ -31,6 +31,7 @@ from jobs.engine.shards import ShardSpec
 from jobs.engine.workers.actors import Actor, Hand
 from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
+from jobs.engine.workers.worker import Worker
 from jobs.messages.errors import JobError, UserError
 from jobs.storage.storage import Storage
 
@@ -70,7 +71,7 @@ class Pool:
         packages: Packages whose versions go into the commit records.
         cluster: Where workers can be started.
         settings: Attempts and limits.
-        actor: The class of the workers.
+        worker: The class of the workers.
     """
 
     def __init__(
@@ -80,17 +81,18 @@ class Pool:
         packages: Sequence[str],
         cluster: Cluster,
         settings: RunSettings,
-        actor: type[Actor] = Actor,
+        worker: type[Worker] = Worker,
     ) -> None:
         self._storage = storage
         self._cluster = cluster
         self._settings = settings
-        self._packages = tuple(packages)
-        self._limits = Limits(
+        limits = Limits(
             settings.item_timeout_s, settings.stall_timeout_s, settings.kill_worker_bytes
         )
+        arguments = storage.url, storage.options, tuple(packages), limits, settings.min_free_bytes
+        self._worker = cloudpickle.dumps((worker, arguments))  # type: ignore[no-untyped-call]
         self._job = ray.put(cloudpickle.dumps(job))  # type: ignore[no-untyped-call]
-        self._actor: Any = ray.remote(actor).options(
+        self._actor: Any = ray.remote(Actor).options(
             num_cpus=1,
             num_gpus=settings.gpus_per_worker,
             max_restarts=0,
@@ -170,14 +172,9 @@ class Pool:
                 ray.kill(worker.actor)
         outstanding = len(self._backlog) + sum(len(worker.shards) for worker in self._workers)
         while len(self._workers) < min(self._target, outstanding):
-            actor = self._actor.remote(
-                self._storage.url,
-                self._storage.options,
-                self._packages,
-                self._limits,
-                self._settings.min_free_bytes,
-            )
-            self._workers.append(Hand(actor, actor.load.remote(self._job)))
+            actor = self._actor.remote()
+            starting = actor.load.remote(*self._cluster.imports, self._worker, self._job)
+            self._workers.append(Hand(actor, starting))
 
     def _hand_out(self) -> None:
         ready = [worker for worker in self._workers if worker.node and not worker.retiring]

@@ -90,7 +90,7 @@ def wait_for_dogs(ended: subprocess.CompletedProcess[bytes]) -> None:
     dogs = [
         process
         for process in psutil.process_iter(["cmdline", "ppid"])
-        if name in (process.info["cmdline"] or []) and process.info["ppid"] == 1
+        if name in " ".join(process.info["cmdline"] or []) and process.info["ppid"] == 1
     ]
     psutil.wait_procs(dogs, timeout=60)
 
