@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jobs.storage.storage import Storage
@@ -38,6 +38,12 @@ class Limits:
     item_s: float
     stall_s: float
     max_bytes: int | None
+
+    def within(self, memory: int) -> Limits:
+        """Limits of a worker that cannot have more memory than this; no limit stays none."""
+        if self.max_bytes is None:
+            return self
+        return replace(self, max_bytes=min(self.max_bytes, memory))
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,10 @@ class Actor:
     So this class is sent to it whole, and what it uses of this package it gets pickled.
     """
 
-    def load(self, first: Sequence[str], last: Sequence[str], worker: bytes, job: bytes) -> str:
-        """Makes the worker and loads the job; returns the id of the node.
+    def load(
+        self, first: Sequence[str], last: Sequence[str], worker: bytes, job: bytes
+    ) -> tuple[str, int]:
+        """Makes the worker and loads the job; returns its node and the memory there.
 
         Args:
             first: Folders of the driver's import path that come first here.
@@ -36,7 +38,9 @@ class Actor:
         make, arguments = pickle.loads(worker)
         self._worker = make(*arguments)
         self._worker.start(job)
-        return str(ray.get_runtime_context().get_node_id())
+        from jobs.engine.usable import usable_memory
+
+        return str(ray.get_runtime_context().get_node_id()), usable_memory()
 
     def run(self, spec: ShardSpec) -> Any:
         """What `Worker.run` says."""
@@ -54,6 +58,7 @@ class Hand:
         actor: Its handle.
         starting: Result of its start.
         node: Where it is, once it has started.
+        memory: Bytes of memory there.
         shards: Result -> shard of those that are with it, oldest first.
         retiring: Whether it gets no more.
     """
@@ -61,5 +66,6 @@ class Hand:
     actor: Any
     starting: Any
     node: str | None = None
+    memory: int = 0
     shards: dict[Any, ShardSpec] = field(default_factory=dict)
     retiring: bool = False

@@ -20,6 +20,7 @@ from ray.job_config import JobConfig
 
 import jobs
 from jobs.engine.settings import RunSettings
+from jobs.engine.usable import default_workers
 from jobs.engine.workers.loopback import only_for_us
 from jobs.messages.errors import NotNowError, UserError
 from mtcnn_ray import absolute
@@ -194,7 +195,7 @@ def _start(settings: RunSettings) -> None:
         arguments: dict[str, Any] = {
             # By name: without it Ray joins whatever a stale file points to.
             "address": "local",
-            "num_cpus": settings.workers or usable_cpus(),
+            "num_cpus": settings.workers or default_workers(),
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
@@ -260,13 +261,6 @@ def _no_cluster(address: str) -> NotNowError:
         "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
         "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
     )
-
-
-def usable_cpus() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextlib.contextmanager

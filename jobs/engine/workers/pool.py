@@ -28,6 +28,7 @@ from jobs.engine.job import Job
 from jobs.engine.reports import Result, ShardFailure
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.usable import worker_memory
 from jobs.engine.workers.actors import Actor, Hand
 from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
@@ -205,7 +206,7 @@ class Pool:
 
     def _started(self, worker: Hand) -> None:
         try:
-            worker.node = ray.get(worker.starting)
+            worker.node, worker.memory = ray.get(worker.starting)
             self._failed_starts = 0
         except (RayTaskError, *_DEATHS) as error:
             self._workers.remove(worker)
@@ -239,10 +240,15 @@ class Pool:
                 yield from self._died(worker, spec, error)
                 return
             del worker.shards[ref]
-            limit = self._settings.max_worker_bytes
-            if not isinstance(result, ShardFailure) and limit and result.worker_bytes > limit:
+            if not isinstance(result, ShardFailure) and self._is_large(worker, result.worker_bytes):
                 worker.retiring = True
             yield result
+
+    def _is_large(self, worker: Hand, held: int) -> bool:
+        """Whether a worker holds more than it may keep: at most its share of its machine."""
+        limit = self._settings.max_worker_bytes
+        beside = sum(each.node == worker.node for each in self._workers)
+        return limit is not None and held > min(limit, worker_memory(worker.memory, beside))
 
     def _died(
         self, worker: Hand, running: ShardSpec, error: Exception
