@@ -27,6 +27,7 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import Retry, ShardSpec
+from jobs.engine.workers.joining import reach
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
 
@@ -103,6 +104,7 @@ def retry_items(
         processed = given_up = 0
         if chosen:
             check_input()
+            reach(settings)
             check_room(storage, settings.min_free_bytes)
             ledger.begin_late()
             driver = Working(job, storage, identity, settings, ledger, reporter, signals)

@@ -32,6 +32,7 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.workers.joining import reach
 from jobs.members import Member
 from jobs.messages.errors import JobError, LeaseLostError, UserError
 from jobs.storage.room import check_room
@@ -87,13 +88,23 @@ def run(
             check_room(storage, settings.min_free_bytes)
             if not ledger.is_new:  # else what is wrong with the input leaves nothing behind
                 ledger.begin()
-        plan, growth = extend_plan(storage, list_members(), settings, identity, reporter, ledger)
+        plan, growth = extend_plan(
+            storage,
+            list_members(),
+            settings,
+            identity,
+            reporter,
+            ledger,
+            ready=lambda: reach(settings),
+        )
         if growth.changed:
             _log.warning(growth.sentence(labels.members))
         processed = 0
         left = np.flatnonzero(~ledger.heads.which(plan))
         if len(left) or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
+            if len(left):
+                reach(settings)
             ledger.begin_late()
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
         if len(left):
@@ -120,8 +131,19 @@ def extend_plan(
     identity: Identity,
     reporter: Reporter,
     ledger: Ledger,
+    *,
+    ready: Callable[[], None] = lambda: None,
 ) -> tuple[Plan, Growth]:
     """Stores a generation of what is new in the input, if anything is.
+
+    Args:
+        storage: The output.
+        members: The whole input.
+        settings: How members are cut into shards.
+        identity: What determines the output.
+        reporter: Tells how far the driver is.
+        ledger: Records of the output.
+        ready: Called before anything is written; raises if what is planned could not be done.
 
     Raises:
         UserError: The output is of another job, or has another run, or the input is empty.
@@ -129,6 +151,7 @@ def extend_plan(
     plan = Plan(storage)
 
     def before_new_generation() -> int:
+        ready()
         check_room(storage, settings.min_free_bytes)
         ledger.begin_late()
         identity.write(storage)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import sys
 import time
 import warnings
@@ -21,6 +20,7 @@ from ray.job_config import JobConfig
 import jobs
 from jobs.engine.settings import RunSettings
 from jobs.engine.usable import default_workers
+from jobs.engine.workers.joining import address_of, is_local, located
 from jobs.engine.workers.loopback import only_for_us
 from jobs.messages.errors import NotNowError, UserError
 from mtcnn_ray import absolute
@@ -70,7 +70,7 @@ class Cluster:
     def __init__(self, settings: RunSettings, local: bool) -> None:
         self._workers = settings.workers
         self._gpus_per_worker = settings.gpus_per_worker
-        self._address = _address(settings)
+        self._address = address_of(settings)
         self.local = local
 
     def target(self) -> int:
@@ -129,10 +129,7 @@ class Cluster:
         Not by `ray.nodes()` and the like: where the head has gone these never return, and Ray ends
         this process after a minute of that, or at once when another head answers.
         """
-        client = getattr(global_worker, "gcs_client", None)
-        if client is None:  # joined by ray://, where the driver's part of Ray is elsewhere
-            entries: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-            return {entry["NodeID"]: entry["Resources"] for entry in entries if entry["Alive"]}
+        client: Any = vars(global_worker)["gcs_client"]
         try:
             known = client.get_all_node_info(timeout=_ANSWER_S).values()
         except RayError as error:
@@ -157,7 +154,8 @@ def connect(
         waiting: Called now and then meanwhile.
 
     Raises:
-        UserError: The address given leads to no cluster, or Ray cannot write its files.
+        UserError: The address given leads to no cluster that can be joined, or Ray cannot write
+            its files.
         ClusterLostError: There still is none after `patience_s`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -167,7 +165,7 @@ def connect(
         try:
             while not _is_up(settings, patience_s > 0):
                 if time.monotonic() >= end:
-                    raise ClusterLostError(_address(settings))
+                    raise ClusterLostError(address_of(settings))
                 waiting()
                 time.sleep(_ASK_AGAIN_S)
             if cluster.local:
@@ -190,8 +188,8 @@ def _is_up(settings: RunSettings, patient: bool) -> bool:
 
 
 def _start(settings: RunSettings) -> None:
-    address = _address(settings)
-    if address == "local":
+    cluster = None if is_local(settings) else located(address_of(settings))
+    if cluster is None:
         arguments: dict[str, Any] = {
             # By name: without it Ray joins whatever a stale file points to.
             "address": "local",
@@ -200,8 +198,7 @@ def _start(settings: RunSettings) -> None:
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
     else:
-        arguments = {"address": address}
-        _ask(address)
+        arguments = {"address": cluster}
     try:
         with _inherited_by_workers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
@@ -211,13 +208,18 @@ def _start(settings: RunSettings) -> None:
                 job_config=_OwnImports(),
                 **arguments,
             )
-    except (ConnectionError, ValueError) as error:
-        if address == "local":
-            raise
-        raise _no_cluster(address) from error
     except PermissionError as error:  # Ray keeps its token there
         raise NotNowError(
             f"cannot write '{error.filename}' for Ray: set HOME to a folder that you can write"
+        ) from error
+    except (RuntimeError, OSError, ValueError, RayError) as error:
+        if cluster is None:
+            raise
+        reason = str(error).partition("\n")[0].rstrip(".")
+        kind = NotNowError if isinstance(error, (OSError, RayError)) else UserError
+        raise kind(
+            f"cannot join Ray at '{cluster}' ({reason}): see that the node of this machine is up, "
+            "and that the same Ray and Python are on all"
         ) from error
 
 
@@ -230,37 +232,9 @@ def _end_autoscaler() -> None:
                 process.wait(_END_S)
 
 
-def is_local(settings: RunSettings) -> bool:
-    """Whether a run starts Ray on this machine, rather than joining a cluster."""
-    return _address(settings) == "local"
-
-
 def _import_path() -> list[str]:
     """Where this process looks for what it imports."""
     return [absolute(folder) for folder in sys.path]
-
-
-def _address(settings: RunSettings) -> str:
-    return settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
-
-
-def _ask(address: str) -> None:
-    """Fails at once where Ray would try an address in vain for minutes."""
-    host, _, port = address.rpartition(":")
-    if address.startswith("ray://") or not (host and port.isdigit()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
-    except OSError as error:
-        raise _no_cluster(address) from error
-
-
-def _no_cluster(address: str) -> NotNowError:
-    return NotNowError(
-        f"there is no Ray cluster at '{address}': "
-        "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
-        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-    )
 
 
 @contextlib.contextmanager
