@@ -35,6 +35,7 @@ NEED_RAY = (
     "jobs/engine/driver/test_retry.py::test_on_ray",
     "jobs/engine/driver/test_run.py",
     "jobs/engine/workers/test_cluster.py",
+    "jobs/engine/workers/test_joining.py",
     "jobs/engine/workers/test_pool.py",
     "jobs/engine/workers/test_ray_canary.py",
     "jobs/kind/test_forecast.py::test_a_stored_plan_is_followed_by_extract",

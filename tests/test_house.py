@@ -48,8 +48,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["local_copy", "named_files", "room"],
     ],
     "jobs.engine": [
-        ["interrupts", "job", "records", "reports", "settings"],
-        ["identity", "lease", "shards"],
+        ["cgroups", "interrupts", "job", "records", "reports", "settings"],
+        ["identity", "lease", "shards", "usable"],
         ["blame", "parts", "plans"],
         ["ledger"],
         ["checks", "workers"],

@@ -15,7 +15,7 @@ HALF = re.compile(r"^ +[a-z_]+: (Of |The same\b|By which|That |Which of them)", 
 # What a class of errors is called.
 ERROR = re.compile(r"(Error|Image|ImageTooLarge|ImageTooSmall)$")
 # Names that begin with a capital wherever they stand.
-NAMES = ("ONNX Runtime", "OpenVINO", "No module named")
+NAMES = ("ONNX Runtime", "OpenVINO", "Ray", "No module named")
 
 
 def _trees() -> Iterator[tuple[Path, ast.Module]]:

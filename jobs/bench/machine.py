@@ -8,10 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from jobs.engine.identity import package_versions
-from jobs.engine.workers.cluster import usable_cpus
+from jobs.engine.usable import usable_cpus, usable_memory
 from jobs.extract.kind import EXTRACT
 
 _CPUINFO = Path("/proc/cpuinfo")
@@ -23,7 +21,7 @@ def machine() -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": usable_cpus(),
         "cores_of_the_machine": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
+        "memory_bytes": usable_memory(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": package_versions(EXTRACT.packages),

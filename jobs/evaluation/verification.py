@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.engine.interrupts import interrupts
-from jobs.engine.workers.cluster import usable_cpus
+from jobs.engine.usable import usable_cpus
 from jobs.evaluation.detection import default_output, detect
 from jobs.evaluation.found_photos import FoundPhotos
 from jobs.evaluation.pair_sheet import hardest, pair_sheet

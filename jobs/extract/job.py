@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from jobs.engine.workers.cluster import is_local
+from jobs.engine.workers.joining import is_local
 from jobs.extract.config import Config
 from jobs.extract.extractor import Extractor
 from jobs.extract.kind import EXTRACT

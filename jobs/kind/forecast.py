@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from jobs.engine.driver.preview import Preview, preview
-from jobs.engine.workers.cluster import usable_cpus
+from jobs.engine.usable import default_workers
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import JobKind
@@ -77,7 +77,7 @@ def forecast(
         labels=kind.labels,
         options=config.output.storage_options,
     )
-    workers = config.run.workers or usable_cpus()
+    workers = config.run.workers or default_workers()
     times = kind.time(opened.job, found.examples)
     if times is None:
         return Forecast(found, workers, None, None)

@@ -18,7 +18,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import ray
 
 from jobs.engine.checks.commits import CommitsCheck
 from jobs.engine.checks.stored_plan import Planned
@@ -37,10 +36,9 @@ from jobs.engine.records import sealed
 from jobs.engine.reports import PartReport, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.engine.shards import ShardSpec
-from jobs.engine.workers.actors import Actor
 from jobs.engine.workers.cluster import connect
 from jobs.engine.workers.pool import Pool
-from jobs.engine.workers.worker import resident_bytes
+from jobs.engine.workers.worker import Worker, resident_bytes
 from jobs.members import Member
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY
@@ -79,11 +77,14 @@ def plan(count: int) -> dict[str, Any]:
     }
 
 
-class StandIn(Actor):
+class StandIn(Worker):
     """Answers at once, so that what is left is the driver."""
 
-    def load(self, pickled_job: bytes) -> str:
-        return str(ray.get_runtime_context().get_node_id())
+    def __init__(self, *arguments: object) -> None:
+        """Needs nothing, not even a watchdog."""
+
+    def start(self, pickled_job: bytes) -> None:
+        """Loads nothing."""
 
     def run(self, spec: ShardSpec) -> ShardReport:
         return ShardReport(
@@ -112,7 +113,7 @@ def dispatch(count: int) -> dict[str, Any]:
         storage = Storage(folder)
         Plan(storage).extend(listing(count), ShardSizes(first=1, max_members=1))
         shards = Plan(storage)
-        pool = Pool(ChecksumJob(), storage, [], cluster, settings, actor=StandIn)
+        pool = Pool(ChecksumJob(), storage, [], cluster, settings, worker=StandIn)
         reporter = Reporter(Labels(), line_every_s=10.0)
         reporter.begin(count, 0)
         done, times, memory = 0, [time.monotonic()], []

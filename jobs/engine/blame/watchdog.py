@@ -10,7 +10,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from jobs.storage.storage import Storage
@@ -18,6 +18,11 @@ from jobs.storage.temporary import temporary_file
 
 # Dumps the stacks of all threads; neither Ray nor the libraries of a job use it.
 STACKS_SIGNAL = signal.SIGUSR2
+# Not by its name, since Python would look for that in the working folder first.
+_PROGRAM = """import sys
+sys.path[:] = filter(None, sys.path)
+from jobs.engine.blame.watchdog_process import main
+main()"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,12 @@ class Limits:
     item_s: float
     stall_s: float
     max_bytes: int | None
+
+    def within(self, memory: int) -> Limits:
+        """Limits of a worker that cannot have more memory than this; no limit stays none."""
+        if self.max_bytes is None:
+            return self
+        return replace(self, max_bytes=min(self.max_bytes, memory))
 
 
 @dataclass(frozen=True)
@@ -102,7 +113,7 @@ class Watchdog:
         stacks = self._stacks.fileno()
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "jobs.engine.blame.watchdog_process", str(stacks)],
+            [sys.executable, "-c", _PROGRAM, str(stacks)],
             stdin=reading,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -176,7 +176,3 @@ def _read(size: int) -> bytes:
             raise EOFError
         data += more
     return data
-
-
-if __name__ == "__main__":
-    main()

@@ -26,6 +26,7 @@ from jobs.engine.ledger.ledger import Ledger
 from jobs.engine.ledger.lost import refuse_lost
 from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.settings import RunSettings
+from jobs.engine.workers.joining import reach
 from jobs.members import Member
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
@@ -102,6 +103,7 @@ def retry_items(
         processed = given_up = 0
         if chosen:
             check_input(_one_of_each(storage, plan, chosen))
+            reach(settings)
             check_room(storage, settings.min_free_bytes)
             ledger.begin_late()
             driver = Working(job, storage, identity, settings, ledger, reporter, signals)

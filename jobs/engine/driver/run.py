@@ -35,6 +35,7 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.workers.joining import reach
 from jobs.members import Member, Origin
 from jobs.messages.errors import JobError, LeaseLostError, UserError
 from jobs.storage.room import check_room
@@ -95,7 +96,14 @@ def run(
             if not ledger.is_new:  # else what is wrong with the input leaves nothing behind
                 ledger.begin()
         plan, growth, changes = extend_plan(
-            storage, list_members(), settings, identity, reporter, ledger, inputs
+            storage,
+            list_members(),
+            settings,
+            identity,
+            reporter,
+            ledger,
+            inputs,
+            ready=lambda: reach(settings),
         )
         tell(growth, settings, labels.members)
         processed, mended = 0, Mended()
@@ -104,6 +112,8 @@ def run(
         is_changing = wants_change(growth, settings)
         if len(left) or lost or is_changing or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
+            if len(left) or lost or is_changing:
+                reach(settings)
             ledger.begin_late()
         driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):
@@ -142,8 +152,20 @@ def extend_plan(
     reporter: Reporter,
     ledger: Ledger,
     inputs: Sequence[Origin] = (),
+    *,
+    ready: Callable[[], None] = lambda: None,
 ) -> tuple[Plan, Growth, Changes]:
     """Stores a generation of what is new in the input, if anything is.
+
+    Args:
+        storage: The output.
+        members: The whole input.
+        settings: How members are cut into shards.
+        identity: What determines the output.
+        reporter: Tells how far the driver is.
+        ledger: Records of the output.
+        inputs: Inputs that it was planned from so far; that of the identity by default.
+        ready: Called before anything is written; raises if what is planned could not be done.
 
     Raises:
         UserError: The output is of another job, or has another run, or the input is empty.
@@ -154,6 +176,7 @@ def extend_plan(
     news = News(plan.planned, inputs, redo=settings.changed == "redo")
 
     def before_new_generation() -> int:
+        ready()
         check_room(storage, settings.min_free_bytes)
         ledger.begin_late()
         identity.write(storage)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import sys
 import time
 import warnings
@@ -14,10 +13,15 @@ from typing import Any
 
 import psutil
 import ray
+from mtcnn_ray import absolute
 from ray._private.worker import global_worker
 from ray.exceptions import RayError
+from ray.job_config import JobConfig
 
+import jobs
 from jobs.engine.settings import RunSettings
+from jobs.engine.usable import default_workers
+from jobs.engine.workers.joining import address_of, is_local, located
 from jobs.engine.workers.loopback import only_for_us
 from jobs.engine.workers.ray_folders import own_choice, ray_folders
 from jobs.messages.errors import NotNowError, UserError
@@ -41,6 +45,13 @@ _IMPATIENT = {
 }
 
 
+class _OwnImports(JobConfig):
+    """What Ray is told of a run, less that workers look into the driver's working folder first."""
+
+    def _runtime_env_has_working_dir(self) -> bool:
+        return True  # the one case in which Ray leaves their import path as it is
+
+
 class ClusterLostError(NotNowError):
     """The head of the cluster does not answer, or is another one than before."""
 
@@ -60,7 +71,7 @@ class Cluster:
     def __init__(self, settings: RunSettings, local: bool) -> None:
         self._workers = settings.workers
         self._gpus_per_worker = settings.gpus_per_worker
-        self._address = _address(settings)
+        self._address = address_of(settings)
         self.local = local
 
     def target(self) -> int:
@@ -87,6 +98,20 @@ class Cluster:
         """What workers need around them; local ones inherit it, which saves 0.4 s at the start."""
         return {} if self.local else {"env_vars": _ENVIRONMENT}
 
+    @property
+    def imports(self) -> tuple[list[str], list[str]]:
+        """What workers look into first, and last, for what they import: as far as the driver does.
+
+        A local one has all in common with it, one on another node what it is started from.
+        """
+        path = _import_path()
+        if self.local:
+            return path, []
+        own = os.path.dirname(os.path.dirname(os.path.abspath(jobs.__file__)))
+        script = os.path.dirname(os.path.realpath(sys.argv[0]))
+        around = [folder for folder in (absolute(""), script) if folder in path]
+        return [own] if own in around else [], [folder for folder in around if folder != own]
+
     def is_alive(self, node: str) -> bool:
         """Whether a node is still part of the cluster.
 
@@ -105,10 +130,7 @@ class Cluster:
         Not by `ray.nodes()` and the like: where the head has gone these never return, and Ray ends
         this process after a minute of that, or at once when another head answers.
         """
-        client = getattr(global_worker, "gcs_client", None)
-        if client is None:  # joined by ray://, where the driver's part of Ray is elsewhere
-            entries: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-            return {entry["NodeID"]: entry["Resources"] for entry in entries if entry["Alive"]}
+        client: Any = vars(global_worker)["gcs_client"]
         try:
             known = client.get_all_node_info(timeout=_ANSWER_S).values()
         except RayError as error:
@@ -133,7 +155,8 @@ def connect(
         waiting: Called now and then meanwhile.
 
     Raises:
-        UserError: The address given leads to no cluster, or Ray cannot write its files.
+        UserError: The address given leads to no cluster that can be joined, or Ray cannot write
+            its files.
         ClusterLostError: There still is none after `patience_s`.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -143,7 +166,7 @@ def connect(
         try:
             while not _is_up(settings, patience_s > 0):
                 if time.monotonic() >= end:
-                    raise ClusterLostError(_address(settings))
+                    raise ClusterLostError(address_of(settings))
                 waiting()
                 time.sleep(_ASK_AGAIN_S)
             if cluster.local:
@@ -166,36 +189,56 @@ def _is_up(settings: RunSettings, patient: bool) -> bool:
 
 
 def _start(settings: RunSettings) -> None:
-    address = _address(settings)
-    if address == "local":
+    cluster = None if is_local(settings) else located(address_of(settings))
+    if cluster is None:
         arguments: dict[str, Any] = {
             # By name: without it Ray joins whatever a stale file points to.
             "address": "local",
-            "num_cpus": settings.workers or usable_cpus(),
+            "num_cpus": settings.workers or default_workers(),
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
             **ray_folders(),
         }
     else:
-        arguments = {"address": address}
-        _ask(address)
+        arguments = {"address": cluster}
     try:
         with _inherited_by_workers(), warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, **arguments)
-    except (ConnectionError, ValueError) as error:
-        if address == "local":
-            raise
-        raise _no_cluster(address) from error
-    except OSError as error:
-        raise _cannot_write(error) from error
+            ray.init(
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                job_config=_OwnImports(),
+                **arguments,
+            )
     except Exception as error:
-        if type(error) is not Exception or address != "local":
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise _cannot_write(error) from error
+        refused = _does_not_start(error) if cluster is None else _cannot_join(cluster, error)
+        if refused is None:
             raise
-        raise NotNowError(  # Ray has no class for it
-            f"the Ray of this machine does not start ({str(error).partition('. ')[0]}): see that "
-            "there is memory, and room for temporary files, and run the same command again"
-        ) from error
+        raise refused from error
+
+
+def _does_not_start(error: Exception) -> UserError | None:
+    """What to say of a Ray of this machine that does not start; None of what is no such thing."""
+    if type(error) is not Exception:  # Ray has no class for it
+        return None
+    return NotNowError(
+        f"the Ray of this machine does not start ({str(error).partition('. ')[0]}): see that "
+        "there is memory, and room for temporary files, and run the same command again"
+    )
+
+
+def _cannot_join(cluster: str, error: Exception) -> UserError | None:
+    """What to say of a Ray that is there and cannot be joined; None of what is no such thing."""
+    if not isinstance(error, (RuntimeError, ConnectionError, ValueError, RayError)):
+        return None
+    reason = str(error).partition("\n")[0].rstrip(".")
+    kind = NotNowError if isinstance(error, (ConnectionError, RayError)) else UserError
+    return kind(
+        f"cannot join Ray at '{cluster}' ({reason}): see that the node of this machine is up, "
+        "and that the same Ray and Python are on all"
+    )
 
 
 def _end_autoscaler() -> None:
@@ -205,26 +248,6 @@ def _end_autoscaler() -> None:
             if any(os.path.basename(word) == _AUTOSCALER for word in process.cmdline()):
                 process.kill()
                 process.wait(_END_S)
-
-
-def is_local(settings: RunSettings) -> bool:
-    """Whether a run starts Ray on this machine, rather than joining a cluster."""
-    return _address(settings) == "local"
-
-
-def _address(settings: RunSettings) -> str:
-    return settings.ray_address or os.environ.get("RAY_ADDRESS") or "local"
-
-
-def _ask(address: str) -> None:
-    """Fails at once where Ray would try an address in vain for minutes."""
-    host, _, port = address.rpartition(":")
-    if address.startswith("ray://") or not (host and port.isdigit()):
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()
-    except OSError as error:
-        raise _no_cluster(address) from error
 
 
 def _cannot_write(error: OSError) -> NotNowError:
@@ -237,25 +260,15 @@ def _cannot_write(error: OSError) -> NotNowError:
     )
 
 
-def _no_cluster(address: str) -> NotNowError:
-    return NotNowError(
-        f"there is no Ray cluster at '{address}': "
-        "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
-        "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-    )
-
-
-def usable_cpus() -> int:
-    """CPUs this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _import_path() -> list[str]:
+    """Where this process looks for what it imports."""
+    return [absolute(folder) for folder in sys.path]
 
 
 @contextlib.contextmanager
 def _inherited_by_workers() -> Iterator[None]:
     """Lets local workers import what this process can, installed or not."""
-    path = os.pathsep.join(path for path in sys.path if path)
+    path = os.pathsep.join(_import_path())
     patience = {name: os.environ.get(name, value) for name, value in _IMPATIENT.items()}
     wanted = {**patience, **_ENVIRONMENT, "PYTHONPATH": path}
     before = {name: os.environ.get(name) for name in wanted}

@@ -28,9 +28,11 @@ from jobs.engine.job import Job
 from jobs.engine.reports import Result, ShardFailure
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.usable import worker_memory
 from jobs.engine.workers.actors import Actor, Hand
 from jobs.engine.workers.backlog import Backlog
 from jobs.engine.workers.cluster import Cluster
+from jobs.engine.workers.worker import Worker
 from jobs.messages.errors import JobError, UserError
 from jobs.storage.storage import Storage
 
@@ -70,7 +72,7 @@ class Pool:
         packages: Packages whose versions go into the commit records.
         cluster: Where workers can be started.
         settings: Attempts and limits.
-        actor: The class of the workers.
+        worker: The class of the workers.
     """
 
     def __init__(
@@ -80,17 +82,18 @@ class Pool:
         packages: Sequence[str],
         cluster: Cluster,
         settings: RunSettings,
-        actor: type[Actor] = Actor,
+        worker: type[Worker] = Worker,
     ) -> None:
         self._storage = storage
         self._cluster = cluster
         self._settings = settings
-        self._packages = tuple(packages)
-        self._limits = Limits(
+        limits = Limits(
             settings.item_timeout_s, settings.stall_timeout_s, settings.kill_worker_bytes
         )
+        arguments = storage.url, storage.options, tuple(packages), limits, settings.min_free_bytes
+        self._worker = cloudpickle.dumps((worker, arguments))  # type: ignore[no-untyped-call]
         self._job = ray.put(cloudpickle.dumps(job))  # type: ignore[no-untyped-call]
-        self._actor: Any = ray.remote(actor).options(
+        self._actor: Any = ray.remote(Actor).options(
             num_cpus=1,
             num_gpus=settings.gpus_per_worker,
             max_restarts=0,
@@ -171,14 +174,9 @@ class Pool:
                 ray.kill(worker.actor)
         outstanding = len(self._backlog) + sum(len(worker.shards) for worker in self._workers)
         while len(self._workers) < min(self._target, outstanding):
-            actor = self._actor.remote(
-                self._storage.url,
-                self._storage.options,
-                self._packages,
-                self._limits,
-                self._settings.min_free_bytes,
-            )
-            self._workers.append(Hand(actor, actor.load.remote(self._job)))
+            actor = self._actor.remote()
+            starting = actor.load.remote(*self._cluster.imports, self._worker, self._job)
+            self._workers.append(Hand(actor, starting))
 
     def _hand_out(self) -> None:
         ready = [worker for worker in self._workers if worker.node and not worker.retiring]
@@ -209,7 +207,7 @@ class Pool:
 
     def _started(self, worker: Hand) -> None:
         try:
-            worker.node = ray.get(worker.starting)
+            worker.node, worker.memory = ray.get(worker.starting)
             self._failed_starts = 0
         except (RayTaskError, *_DEATHS) as error:
             self._workers.remove(worker)
@@ -243,10 +241,15 @@ class Pool:
                 yield from self._died(worker, spec, error)
                 return
             del worker.shards[ref]
-            limit = self._settings.max_worker_bytes
-            if not isinstance(result, ShardFailure) and limit and result.worker_bytes > limit:
+            if not isinstance(result, ShardFailure) and self._is_large(worker, result.worker_bytes):
                 worker.retiring = True
             yield result
+
+    def _is_large(self, worker: Hand, held: int) -> bool:
+        """Whether a worker holds more than it may keep: at most its share of its machine."""
+        limit = self._settings.max_worker_bytes
+        beside = sum(each.node == worker.node for each in self._workers)
+        return limit is not None and held > min(limit, worker_memory(worker.memory, beside))
 
     def _died(
         self, worker: Hand, running: ShardSpec, error: Exception

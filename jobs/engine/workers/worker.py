@@ -30,6 +30,7 @@ from jobs.engine.parts.part_writer import PartWriter
 from jobs.engine.plans.plan import PlanReader
 from jobs.engine.reports import Merged, MergeReport, PartReport, ShardFailure, ShardReport
 from jobs.engine.shards import Merge, ShardSpec
+from jobs.engine.usable import usable_memory, worker_memory
 from jobs.engine.workers.retried import RetriedParts
 from jobs.messages.errors import JobError, OutputError
 from jobs.storage.room import check_room
@@ -62,7 +63,8 @@ class Worker:
         self._min_free_bytes = min_free_bytes
         self._plan = PlanReader(self._storage)
         self._packages = package_versions(packages)
-        self._watchdog = Watchdog(self._storage, limits) if limits else None
+        memory = worker_memory(usable_memory())
+        self._watchdog = Watchdog(self._storage, limits.within(memory)) if limits else None
 
     def start(self, pickled_job: bytes) -> None:
         """Loads the job; None is enough to merge."""

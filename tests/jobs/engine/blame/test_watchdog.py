@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from jobs.engine.blame.traces import ATTEMPTS, read_trace
+from jobs.engine.blame.watchdog import Limits
 from jobs.engine.shards import ShardSpec, Trace
 from jobs.storage.storage import Storage
 
@@ -90,7 +91,7 @@ def wait_for_dogs(ended: subprocess.CompletedProcess[bytes]) -> None:
     dogs = [
         process
         for process in psutil.process_iter(["cmdline", "ppid"])
-        if name in (process.info["cmdline"] or []) and process.info["ppid"] == 1
+        if name in " ".join(process.info["cmdline"] or []) and process.info["ppid"] == 1
     ]
     psutil.wait_procs(dogs, timeout=60)
 
@@ -147,3 +148,8 @@ def test_worker_that_ends_leaves_neither_trace_nor_watchdog(tmp_path: Path) -> N
 def test_watchdog_that_is_gone_is_started_again(tmp_path: Path) -> None:
     deed = "dog._process.kill(); dog._process.wait(); dog.tell(State('item'))\nwhile True: pass"
     assert run(tmp_path, deed).returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(("asked", "found"), [(8, 3), (2, 2), (None, None)])
+def test_no_more_memory_than_there_is(asked: int | None, found: int | None) -> None:
+    assert Limits(1, 1, asked).within(3).max_bytes == found

@@ -65,7 +65,7 @@ def test_run_that_loses_its_lease_while_it_lists_stops_listing(storage: Storage)
             yield Member(f"{number:05d}", "/a", 1, "v", None)
 
     with pytest.raises(LeaseLostError, match="another run has removed its claim"):
-        run(ChecksumJob(), listing, storage.url, NO_RAY, IDENTITY)
+        run(ChecksumJob(), listing, storage.url, RunSettings(min_free_bytes=0), IDENTITY)
     assert len(listed) < 15_000
     assert storage.names(PLAN) == before
 

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.engine.driver import run as run_module
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.run import run
 from jobs.engine.driver.status import status
@@ -19,7 +20,7 @@ from jobs.engine.identity import Identity
 from jobs.engine.ledger import ledger as ledger_module
 from jobs.engine.ledger.commits import quarantined, read_failures
 from jobs.engine.settings import RunSettings, ShardSizes
-from jobs.messages.errors import JobError, UserError
+from jobs.messages.errors import JobError, NotNowError, UserError
 from jobs.storage.storage import Storage
 from tests.jobs.engine.outputs import IDENTITY, edit_record, part_digests
 from tests.jobs.engine.stand_in import ChecksumJob, list_folder, make_folder
@@ -120,8 +121,24 @@ def test_new_files_make_a_generation_and_touch_no_part(base: Path) -> None:
     assert verify(str(base / "out")) == []
 
 
-def test_unfinished_job_is_not_marked_any_more(base: Path) -> None:
+def test_nothing_is_written_where_no_cluster_answers(base: Path) -> None:
     make_folder(base / "in", 1, start=100)
+    before = snapshot(base / "out")
+    with pytest.raises(NotNowError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
+        run_folder(base / "in", base / "out", NO_RAY)
+    assert snapshot(base / "out") == before
+
+
+def test_no_output_is_begun_where_no_cluster_answers(tmp_path: Path) -> None:
+    make_folder(tmp_path / "in", 1)
+    with pytest.raises(NotNowError, match="no Ray cluster"):
+        run_folder(tmp_path / "in", tmp_path / "out", NO_RAY)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_unfinished_job_is_not_marked_any_more(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_folder(base / "in", 1, start=100)
+    monkeypatch.setattr(run_module, "reach", lambda _: None)  # it goes away just afterwards
     with pytest.raises(UserError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
         run_folder(base / "in", base / "out", NO_RAY)
     assert not (base / "out" / "_SUCCESS").exists()

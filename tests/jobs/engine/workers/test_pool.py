@@ -15,6 +15,7 @@ from jobs.engine.driver.verify import verify
 from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.engine.settings import RunSettings, ShardSizes
+from jobs.engine.workers import pool
 from jobs.engine.workers.cluster import Cluster, connect
 from jobs.engine.workers.pool import Beat, Pool
 from jobs.messages.errors import JobError, OutputError, UserError
@@ -40,9 +41,9 @@ def run_pool(
     cluster: Cluster, output: Path, job: ChecksumJob, settings: RunSettings | None = None
 ) -> list[ShardReport | ShardFailure]:
     storage = Storage(str(output))
-    pool = Pool(job, storage, ["pyarrow"], cluster, settings or RunSettings())
+    workers = Pool(job, storage, ["pyarrow"], cluster, settings or RunSettings())
     plan = Plan(storage)
-    events = pool.run(plan.shards(), len(plan))
+    events = workers.run(plan.shards(), len(plan))
     return [event for event in events if not isinstance(event, Beat)]
 
 
@@ -248,6 +249,17 @@ def test_worker_past_the_memory_limit_is_replaced(
     events = run_pool(cluster, output, ChecksumJob(notes=notes), settings)
     assert len(events) == 5
     # A worker has at most two shards when it is found too large.
+    assert len(list(notes.iterdir())) >= 3
+
+
+def test_worker_past_its_share_of_the_machine_is_replaced(
+    cluster: Cluster, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "worker_memory", lambda memory, workers: memory // 10**6 // workers)
+    output, notes = tmp_path / "out", tmp_path / "notes"
+    notes.mkdir()
+    plan_folder(output, folder, SIZES)
+    run_pool(cluster, output, ChecksumJob(notes=notes))
     assert len(list(notes.iterdir())) >= 3
 
 

@@ -9,8 +9,9 @@ import ast
 from pathlib import Path
 
 import pytest
+import ray
 from ray import _raylet
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray._private.worker import global_worker
 
 from jobs.engine.settings import RunSettings
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[4]
 # File -> what it imports of them.
 PRIVATE = {
     "jobs/engine/workers/cluster.py": {"ray._private.worker.global_worker"},
+    "jobs/engine/workers/joining.py": {"ray._private.services"},
     "jobs/engine/workers/loopback.py": {"ray._private.ray_constants", "ray._raylet"},
 }
 
@@ -46,6 +48,15 @@ def test_the_head_tells_its_nodes_within_a_time_limit() -> None:
         [node] = global_worker.gcs_client.get_all_node_info(timeout=30).values()
         assert (node.state, dict(node.resources_total)["CPU"]) == (0, 1.0)
         assert node.node_id.hex()
+
+
+def test_addresses_of_clusters_on_this_machine_are_found() -> None:
+    with connect(RunSettings(workers=1)):
+        address = ray.get_runtime_context().gcs_address
+        assert address in services.find_gcs_addresses()  # type: ignore[no-untyped-call]
+    assert services.find_bootstrap_address(None) is None or ":" in services.find_bootstrap_address(
+        None
+    )
 
 
 def test_ray_decides_by_this_constant_whether_its_address_is_made_public() -> None:
