@@ -29,7 +29,7 @@ class KeySet:
 
     def add(self, keys: Iterable[str]) -> None:
         """Adds keys."""
-        self._chunks.append(_hashes(keys))
+        self._chunks.append(hashes(keys))
         self._sorted = None
 
     def update(self, other: KeySet) -> None:
@@ -39,12 +39,20 @@ class KeySet:
 
     def contains(self, keys: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which of the keys are in the set, shape `(keys,)`."""
-        wanted = _hashes(keys)
+        return self.places(keys) >= 0
+
+    def places(self, keys: Iterable[str]) -> npt.NDArray[np.intp]:
+        """Where the keys are in the order of the hashes, -1 of one that is not; `(keys,)`.
+
+        A key that was added more than once has one place; another one may come to be there when
+        keys are added.
+        """
+        wanted = hashes(keys)
         known = self._in_order()
         if not len(known):
-            return np.zeros(len(wanted), dtype=np.bool_)
+            return np.full(len(wanted), -1, np.intp)
         places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        return np.asarray(known[places] == wanted, dtype=np.bool_)
+        return np.where(known[places] == wanted, places, -1)
 
     def repeated(self) -> KeySet:
         """The keys that were added more than once."""
@@ -61,5 +69,6 @@ class KeySet:
         return self._sorted
 
 
-def _hashes(keys: Iterable[str]) -> npt.NDArray[np.bytes_]:
+def hashes(keys: Iterable[str]) -> npt.NDArray[np.bytes_]:
+    """The keys' 128-bit hashes, shape `(keys,)`."""
     return np.frombuffer(b"".join(map(digest, keys)), dtype=_DTYPE)

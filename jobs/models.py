@@ -19,7 +19,7 @@ from mtcnn_core.ssd.store import keep_model
 from mtcnn_core.weights import NETWORKS
 from mtcnn_core.weights.arrays import Weights
 from mtcnn_core.weights.errors import ModelError, WeightsError
-from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.folder import model_folders
 from mtcnn_core.weights.load import load_weights
 from mtcnn_core.weights.names import ORIGINAL
 
@@ -107,8 +107,7 @@ def entries() -> list[KnownModel]:
 
 
 def _detectors() -> Iterator[KnownModel]:
-    folders = sorted(models_dir().iterdir()) if models_dir().is_dir() else []
-    for folder in folders:
+    for folder in model_folders():
         if any((folder / f"{folder.name}{ending}").is_file() for ending in (IR, ONNX)):
             digest = read_model(folder.name).digest
             yield KnownModel(Model(folder.name, {SSD: digest}), is_detector=True)

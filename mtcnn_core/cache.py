@@ -15,16 +15,23 @@ ENVIRONMENT_VARIABLE = "MTCNN_RAY_CACHE"
 _MEMBER = "data"
 
 
-def cache_dir() -> Path:
+def cache_dir() -> Path | None:
     """Returns the folder for files that can be rebuilt at any time; it may not exist yet.
 
-    ``MTCNN_RAY_CACHE`` overrides the platform's per-user cache folder.
+    ``MTCNN_RAY_CACHE`` overrides the platform's per-user cache folder, which a user without a home
+    does not have.
     """
     override = os.environ.get(ENVIRONMENT_VARIABLE)
-    return Path(override).expanduser() if override else Path(user_cache_dir("mtcnn-ray"))
+    if override:
+        return Path(os.path.expanduser(override))
+    try:
+        folder = Path(user_cache_dir("mtcnn-ray"))
+    except RuntimeError:  # platformdirs, of a user that is not known, and no HOME
+        return None
+    return folder if folder.is_absolute() else None  # earlier versions leave the ~ in it
 
 
-def cached(path: Path, build: Callable[[], bytes]) -> bytes:
+def cached(name: str, build: Callable[[], bytes]) -> bytes:
     """Returns the contents of a cached file, or builds and keeps them.
 
     A cached file is a zip with one member, whose checksum is verified on reading: a damaged file
@@ -32,13 +39,15 @@ def cached(path: Path, build: Callable[[], bytes]) -> bytes:
     time replace each other's equal files. A cache that cannot be written is done without.
 
     Args:
-        path: The file.
+        name: Path of the file in the cache folder.
         build: What it should contain.
     """
-    found = _read(path)
+    folder = cache_dir()
+    found = None if folder is None else _read(folder / name)
     if found is None:
         found = build()
-        _write(path, found)
+        if folder is not None:
+            _write(folder / name, found)
     return found
 
 

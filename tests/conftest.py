@@ -15,6 +15,7 @@ import pytest
 
 DATA_VARIABLE = "MTCNN_RAY_TEST_DATA"
 SEED_VARIABLE = "MTCNN_RAY_TEST_SEED"
+_SEED = 1
 WITHOUT_RAY_VARIABLE = "MTCNN_RAY_TESTS_WITHOUT_RAY"
 
 TESTS = Path(__file__).resolve().parent
@@ -127,9 +128,14 @@ def data_dir() -> Path:
     return folder
 
 
+def seed_of(*, is_slow: bool) -> int:
+    """The same in every run, so that a change fails for its own faults; new in the slow run."""
+    return int(os.environ.get(SEED_VARIABLE) or (secrets.randbits(32) if is_slow else _SEED))
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    """Random numbers, new in every run; the seed is printed with a failure."""
-    seed = int(os.environ.get(SEED_VARIABLE) or secrets.randbits(32))
+    """Random numbers; the seed is printed with a failure."""
+    seed = seed_of(is_slow=request.node.get_closest_marker("slow") is not None)
     print(f"random numbers: repeat them with {SEED_VARIABLE}={seed}")
     return np.random.default_rng([seed, zlib.crc32(request.node.nodeid.encode())])

@@ -57,6 +57,7 @@ class Candidate:
     box: Floats
     score: float
     offsets: Floats
+    view: int = 0
 
 
 class Oracle:
@@ -72,6 +73,7 @@ class Oracle:
         width = photo.shape[1]
         found = self._candidates(photo, s, s.min_face)
         views = 1
+        turned_views = {}
         if s.mirror == "photo":
             views += 1
             mirrored = np.ascontiguousarray(photo[:, ::-1])
@@ -81,21 +83,40 @@ class Oracle:
         for degrees in s.turns:
             views += 1
             turned, matrix = turn(photo, degrees)
+            turned_views[views] = turned, matrix
             back = np.linalg.inv(matrix)
             for c in self._candidates(turned, s, s.turned_min_face):
                 x1, y1, x2, y2 = c.box
                 x, y, _ = back @ ((x1 + x2) / 2, (y1 + y2) / 2, 1)
                 w, h = x2 - x1, y2 - y1
-                found.append(replace(c, box=np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])))
+                box = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+                found.append(replace(c, box=box, view=views))
         faces = [f for f in pool(found, s, views) if f.score >= s.min_score]
         if not faces:
             return Faces.empty()
         _, ladder = pyramid(photo, s.min_face, s.factor)
+        points = []
+        for f in faces:
+            if f.view in turned_views:
+                points.append(self._turned_landmarks(f.box, *turned_views[f.view], s))
+            else:
+                points.append(self._landmarks(f.box, ladder, photo, s))
         return Faces(
             np.array([f.box for f in faces], np.float32),
             np.array([f.score for f in faces], np.float32),
-            np.array([self._landmarks(f.box, ladder, photo, s) for f in faces], np.float32),
+            np.array(points, np.float32),
         )
+
+    def _turned_landmarks(self, box: Floats, turned: Pixels, matrix: Floats, s: Settings) -> Floats:
+        """The landmarks of a face as they are seen in the view that it was found in."""
+        x1, y1, x2, y2 = box
+        w, h = x2 - x1, y2 - y1
+        x, y, _ = matrix @ ((x1 + x2) / 2, (y1 + y2) / 2, 1)
+        seen = np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
+        _, ladder = pyramid(turned, s.turned_min_face, s.factor)
+        points = self._landmarks(seen, ladder, turned, s)
+        back = np.linalg.inv(matrix)
+        return np.array([(back @ (px, py, 1))[:2] for px, py in points])
 
     def _landmarks(self, box: Floats, ladder: list[Pixels], photo: Pixels, s: Settings) -> Floats:
         """What O-Net says of a square nine tenths as large as that about a face."""

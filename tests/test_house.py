@@ -39,8 +39,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detectors"],
     ],
     "jobs.storage": [
-        ["digest", "entry", "faults", "names"],
-        ["filesystem", "patience", "read_error"],
+        ["digest", "entry", "faults", "names", "temporary"],
+        ["filesystem", "output_fault", "patience", "read_error"],
         ["streams"],
         ["local"],
         ["remote"],
@@ -60,7 +60,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["settings"],
         ["labels", "read_ahead", "tables"],
         ["containers", "demo", "folder", "manifest", "source"],
-        ["parquet", "tar"],
+        ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
         ["config", "layers"],

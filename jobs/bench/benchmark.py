@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from jobs.extract.job import ExtractJob
 from jobs.extract.times import WorkerTimes, time_worker
 from jobs.photos.sample import picks, pixels
 from jobs.sources.source import open_source
+from jobs.storage.temporary import temporary_directory
 from mtcnn_core.detectors import make_detector
 
 JSON_VERSION = 1
@@ -91,7 +91,7 @@ def benchmark(
         sample = picks(members, photos)
         detector = make_detector(config.detect)
         job = ExtractJob(source, config, dict(detector.digests))
-        with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as folder:
+        with temporary_directory("mtcnn-ray-bench-") as folder:
             worker = time_worker(job, track(sample, "one worker"), sample, folder)
         duels = [
             duel(

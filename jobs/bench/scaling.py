@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from jobs.messages.errors import JobError, UserError
 from jobs.photos.sample import Pick, pixels
 from jobs.sources.source import Source
 from jobs.storage.storage import Storage
+from jobs.storage.temporary import temporary_directory
 from mtcnn_core.detectors import make_detector
 
 
@@ -153,7 +153,7 @@ def time_scale(
     """
     loop_seconds = _time_loop(source, members[::2], config)
     run = config.run.model_copy(update={"workers": workers, "ray_address": "local"})
-    with tempfile.TemporaryDirectory(prefix="mtcnn-ray-bench-") as output:
+    with temporary_directory("mtcnn-ray-bench-") as output:
         called = time.time()
         summary = run_job(EXTRACT, url, output, config.model_copy(update={"run": run}))
         returned = time.time()

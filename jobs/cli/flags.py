@@ -77,6 +77,20 @@ FLAGS = {
             "mtcnn, or an SSD model: .xml, .onnx, or a name such as face-detection-0204.",
             "NAME|FILE",
         ),
+        Flag(
+            "changed",
+            "run.changed",
+            str,
+            "Items that have changed since they were planned: report, or redo them.",
+            "report|redo",
+        ),
+        Flag(
+            "gone",
+            "run.gone",
+            str,
+            "Items that are not in the input any more: report, keep, or drop their rows.",
+            "report|keep|drop",
+        ),
         Flag("weights", "detect.weights", str, "Imported weights; see `models list`.", "NAME"),
     )
 }

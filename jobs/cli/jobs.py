@@ -19,7 +19,7 @@ def add_jobs(app: typer.Typer) -> None:
 
 
 def _command(kind: JobKind[Any]) -> Any:
-    @takes("workers", *kind.flags, "ray-address")
+    @takes("workers", *kind.flags, "changed", "gone", "ray-address")
     def command(
         source: Annotated[str, typer.Argument(metavar="INPUT", help=kind.input_help)],
         output: OutputArgument,

@@ -13,7 +13,8 @@ from jobs.cli.jobs import add_jobs
 from jobs.cli.models import app as models_app
 from jobs.cli.outputs import add_outputs
 from jobs.cli.photos import add_photos
-from jobs.messages.errors import Interrupted, JobError, UserError
+from jobs.messages.credentials import redacted
+from jobs.messages.errors import Interrupted, JobError, NotNowError, UserError
 from jobs.messages.plain_text import plain
 from mtcnn_core.engines.errors import DeviceError
 from mtcnn_core.images.errors import ImageError
@@ -42,8 +43,15 @@ def main() -> None:
     except _UsageError as error:
         message = _sentence(error)  # empty where the help was all there is to say
         code = _fail(f"{message} Try 'mtcnn-ray --help'.", 2) if message else 2
-    except (UserError, WeightsError, DeviceError) as error:
-        code = _fail(plain(str(error)), 2)
+    except UserError as error:
+        code = _fail(str(error), error.exit_code)
+    except (WeightsError, DeviceError) as error:
+        code = _fail(plain(str(error)), _code(error.__cause__))
+    except OSError as error:  # of this machine, and nobody has known it for anything else
+        where = "" if error.filename is None else f" '{error.filename}'"
+        why = error.strerror or type(error).__name__
+        sentence = f"cannot go on with{where} ({why}): correct that and run the same command again"
+        code = _fail(plain(redacted(sentence)), _code(error))
     except (JobError, ImageError) as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
@@ -58,6 +66,15 @@ def main() -> None:
 def _fail(message: str, code: int) -> int:
     print(f"mtcnn-ray: {message}", file=sys.stderr)
     return code
+
+
+def _code(error: BaseException | None) -> int:
+    """The code for what a system has said, or nobody has."""
+    # Imported here: `--help` does without storage.
+    from jobs.storage.faults import is_condition, is_denied
+
+    later = error is not None and (is_condition(error) or is_denied(error))
+    return NotNowError.exit_code if later else UserError.exit_code
 
 
 def _sentence(error: Exception) -> str:

@@ -30,8 +30,13 @@ def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
         items = kind.labels.members
         note = f"{items} in {summary.seconds:.1f} s, {rate:.1f} {items}/s, start included"
         table.add_row("this run", f"{summary.processed:,}", note)
-    else:
+    elif not (summary.dropped or summary.given_up):
         table.add_row("this run", "0", f"{kind.labels.members}: nothing was left to do")
+    if summary.dropped:
+        table.add_row("left out", f"{summary.dropped:,}", "gone from the input, with their rows")
+    if summary.given_up:
+        note = "shards stay as they were: see _job/quarantine"
+        table.add_row("given up", f"{summary.given_up:,}", note)
     return table
 
 
@@ -58,8 +63,11 @@ def forecast_table(kind: JobKind[Any], forecast: Forecast, output: str, stored: 
     table.add_row("bytes", f"{work.bytes / 1e9:,.3f}", "GB, as far as sizes are known")
     table.add_row("new", f"{growth.members:,}", "files or parts of files that were not planned")
     if growth.changed:
-        example = escape(plain(growth.example))
+        example = escape(plain(growth.changed_keys[0]))
         table.add_row("changed", f"{growth.changed:,}", f"since planned, such as {example}")
+    if growth.gone:
+        example = escape(plain(growth.gone_keys[0]))
+        table.add_row("gone", f"{growth.gone:,}", f"from the input, such as {example}")
     if forecast.hours is None:
         table.add_row(
             "hours", "?", f"none of a few {kind.labels.members} could be read and decoded"
@@ -82,7 +90,9 @@ def forecast_json(forecast: Forecast) -> dict[str, Any]:
         "bytes": work.bytes,
         "new": work.growth.members,
         "changed": work.growth.changed,
-        "changed_example": work.growth.example or None,
+        "changed_example": next(iter(work.growth.changed_keys), None),
+        "gone": work.growth.gone,
+        "gone_example": next(iter(work.growth.gone_keys), None),
         "workers": forecast.workers,
         "seconds_per_photo": forecast.seconds_per_item,
         "hours": forecast.hours,

@@ -15,8 +15,9 @@ from jobs.storage.storage import Storage
 
 JOB = "_job/job.json"
 
-# Of what lies below an output. 1: records that were overwritten, by versions before 0.2.
-FORMAT = 2
+# Of what lies below an output. 1: records that were overwritten, by versions before 0.2. 2: plans
+# that do not say from which input they are, and shards that keep the members planned first.
+FORMAT = 3
 
 _ABSENT = "(absent)"
 _FIX = "restore it from a copy, or use another output"

@@ -7,6 +7,25 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Revision:
+    """The members of a shard since some of them have changed or are gone: a row group of a file.
+
+    Attributes:
+        file: Plan file, relative to the output.
+        row_group: Row group of it.
+        items: Items in them; -1 where only reading tells.
+        bytes: Sum of their known sizes in bytes.
+        sha256: Hexadecimal digest of the file.
+    """
+
+    file: str
+    row_group: int
+    items: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class PartReport:
     """A shard's rows in one published Parquet file, which after a compaction several shards share.
 
@@ -116,6 +135,7 @@ class ShardReport:
             were; 0 if it processed all.
         epoch: Number of the driver's entry in the log; what the log says of the shard before that
             is of an earlier commit.
+        revision: Its members, if they are not those that were planned first.
     """
 
     shard: str
@@ -135,6 +155,7 @@ class ShardReport:
     cpu_seconds: float = 0.0
     retried: int = 0
     epoch: int = 0
+    revision: Revision | None = None
 
     @property
     def rows(self) -> dict[str, int]:

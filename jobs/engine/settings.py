@@ -47,6 +47,10 @@ class RunSettings(BaseModel):
         min_free_bytes: Room on the disk of the output, or of the temporary folder if the output is
             remote, below which no shard is begun; 0 is not to look.
         line_every_s: Seconds between progress lines where there is no terminal.
+        changed: What to do about members that are not what they were when they were planned:
+            "report" says how many, "redo" processes them again.
+        gone: What to do about planned members that are not in the input any more: "report" says how
+            many, "keep" says nothing, "drop" leaves them out, with their rows.
         shards: How members are cut into shards.
     """
 
@@ -65,6 +69,8 @@ class RunSettings(BaseModel):
     head_timeout_s: float = Field(default=300.0, ge=0.0)
     min_free_bytes: int = Field(default=2**30, ge=0)
     line_every_s: float = Field(default=30.0, gt=0.0)
+    changed: Literal["report", "redo"] = "report"
+    gone: Literal["report", "keep", "drop"] = "report"
     shards: ShardSizes = ShardSizes()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from jobs.engine.reports import PartReport
+from jobs.engine.reports import PartReport, Revision
+from jobs.members import Origin
 
 CRASHED = "crashed"
 
@@ -32,17 +33,27 @@ def shard_number(name: str) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Retry:
-    """Items of a committed shard to be processed again.
+    """Items of a committed shard to be processed again, or to be left out.
 
     Attributes:
-        statuses: Those of the items.
+        statuses: Those of the items; members that are not what they were are processed too.
         parts: Output -> the shard's rows as they are.
         verdicts: Key -> status of the items that were not touched.
+        before: Plan file and row group of the members that the rows are of; None if the members
+            are the same now.
+        whole: Whether all of the shard is processed, and none of its rows looked at.
     """
 
     statuses: tuple[str, ...]
     parts: Mapping[str, PartReport]
     verdicts: Mapping[str, str]
+    before: tuple[str, int] | None = None
+    whole: bool = False
+
+    def stale_in(self, output: str) -> str | None:
+        """The file in which the old rows of the shard stay for the moment, as others share it."""
+        part = self.parts[output]
+        return part.stale_in if part.own_bytes is None else part.path
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,8 @@ class ShardSpec:
         retry: What to process again in a shard that is committed; the index of an item is then that
             among these items. None for a shard that is not.
         merge: What to merge instead; the shard is then the first that is merged.
+        revision: Its members, if they are not those that were planned first.
+        origin: The input that they were listed in; None if that is not recorded.
     """
 
     shard: str
@@ -128,6 +141,19 @@ class ShardSpec:
     epoch: int = 0
     retry: Retry | None = None
     merge: Merge | None = None
+    revision: Revision | None = None
+    origin: Origin | None = None
+
+    def revised(self, revision: Revision) -> ShardSpec:
+        """The shard with other members."""
+        return replace(
+            self,
+            plan_file=revision.file,
+            row_group=revision.row_group,
+            members=None if revision.items < 0 else revision.items,
+            bytes=revision.bytes,
+            revision=revision,
+        )
 
     def after_loss(self, max_attempts: int) -> ShardSpec | None:
         """The next attempt after its worker was lost for no fault of its own, as with a node.

@@ -110,7 +110,8 @@ def detect(
         opened.job,
         selection.list,
         folder,
-        opened.settings,
+        # What a limit leaves out is not gone.
+        opened.settings.model_copy(update={"gone": "keep"}),
         identity,
         labels=EXTRACT.labels,
         options=options,

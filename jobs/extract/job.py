@@ -21,7 +21,8 @@ from jobs.extract.schema import (
 )
 from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
-from jobs.sources.source import Source, open_source
+from jobs.sources.inputs import Inputs, open_inputs
+from jobs.sources.source import Source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.settings.models import SSD
 from mtcnn_core.stopwatch import Stopwatch
@@ -45,7 +46,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
     config = going.config
-    source = open_source(source_url, config.input)
+    source = open_inputs(source_url, config.input, going.origins, is_only=going.is_moved)
     settings = config.run
     on_gpu = config.detect.device != "cpu"
     if on_gpu and not settings.gpus_per_worker:
@@ -67,7 +68,8 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         config_digest=going.digest,
         schema_version=going.schema,
     )
-    return Opened(job, source.list, settings, dict(detector.digests))
+    check = source.check if isinstance(source, Inputs) else None
+    return Opened(job, source.list, settings, dict(detector.digests), check)
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jobs.engine.job import Labels
 from jobs.extract.config import Config
-from jobs.kind.job_kind import JobKind
+from jobs.kind.job_kind import JobKind, Meaning
 from jobs.photos.statuses import FAILED_STATUSES, MEANINGS
 from mtcnn_core.engines.registry import PACKAGES as ENGINES
 
@@ -24,6 +24,10 @@ EXTRACT = JobKind(
         *sorted(("mtcnn", "numpy", "opencv-python-headless", "pillow", "pyarrow", "ray", *ENGINES)),
     ),
     flags=("min-face", "device", "engine", "precision", "detector", "weights"),
+    meanings={
+        "detect.turns": Meaning(2, "faces in turned photos got landmarks of upright ones", [])
+    },
+    before={"detect.faint": False, "detect.upright": "given"},
     opener="jobs.extract.job:open_job",
     timer="jobs.extract.times:time_sample",
 )

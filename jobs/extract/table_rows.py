@@ -14,6 +14,8 @@ from mtcnn_core.crops.crops import cut, encode, sharpness
 from mtcnn_core.settings.crops import CropSettings
 from mtcnn_core.stopwatch import Stopwatch
 
+# As many as ``face_index`` can number.
+MOST_FACES = int(np.iinfo(np.int16).max)
 # What a row without a crop takes, about.
 _BARE_ROW_BYTES = 400
 
@@ -31,9 +33,16 @@ def image_row(found: Found) -> dict[str, Any]:
         "height": header.height if header else None,
         "orientation": header.orientation if header else None,
         "status": found.status,
-        "error": failure.error if failure else None,
-        "num_faces": len(found.faces),
+        "error": failure.error if failure else _left_out(len(found.faces)),
+        "num_faces": min(len(found.faces), MOST_FACES),
     }
+
+
+def _left_out(faces: int) -> str | None:
+    """What is said of a photo of which not all faces are stored."""
+    if faces <= MOST_FACES:
+        return None
+    return f"{faces} faces were found, of which the {MOST_FACES} surest are stored"
 
 
 class FaceRows:
@@ -63,16 +72,21 @@ class FaceRows:
 
     def add(self, found: Found) -> None:
         """Cuts the crops of a photo's faces, and takes the rows of both."""
-        photo, faces = found.photo, found.faces
+        photo, faces = found.photo, found.faces[:MOST_FACES]
         image, member, n = photo.pixels, photo.member, len(faces)
         if image is None or not n:
             return
         with self._time("align"):
             matrices = crop_matrices(faces, self._crop, photo.size)
-            crops = [cut(image, matrix, self._crop.size, photo.size) for matrix in matrices]
-            focus = [sharpness(each) for each in crops]
-        with self._time("encode"):
-            stored = [] if self._crop.format == "none" else [encode(x, self._crop) for x in crops]
+        focus: list[float] = []
+        stored: list[bytes] = []
+        for matrix in matrices:  # one by one: the crops of a crowd are gigabytes
+            with self._time("align"):
+                crop = cut(image, matrix, self._crop.size, photo.size)
+                focus.append(sharpness(crop))
+            if self._crop.format != "none":
+                with self._time("encode"):
+                    stored.append(encode(crop, self._crop))
         rows: dict[str, Any] = {
             "key": [member.key] * n,
             "uri": [member.uri] * n,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.photos.sample import Pick, evenly, picks
 from jobs.storage.storage import Storage
+from jobs.storage.temporary import temporary_directory
 from mtcnn_core.stopwatch import Stopwatch
 
 STAGES = (
@@ -95,7 +95,7 @@ def time_sample(job: ExtractJob, members: Sequence[Member]) -> SampleTimes | Non
     """Times a worker on a few photos of some members; None if none of them can be decoded."""
     some = picks(evenly(members, _PHOTOS), _PHOTOS)
     try:
-        with tempfile.TemporaryDirectory(prefix="mtcnn-ray-plan-") as folder:
+        with temporary_directory("mtcnn-ray-plan-") as folder:
             times = time_worker(job, some, some[:1], folder)
     except UserError:  # which is no reason not to plan
         return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from jobs.engine.settings import OutputSettings, RunSettings
-from jobs.sources.settings import PACE, InputSettings
+from jobs.sources.settings import NAMES_INPUT, PACE, InputSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -66,10 +66,12 @@ class JobConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What determines the output, as JSON values: a section each, of `run` its shards.
 
-        Left out are credentials and whatever only changes how fast or where the job runs.
+        Left out are credentials, whatever only changes how fast or where the job runs, and what is
+        said of one of several inputs.
         """
         dump = self.model_dump(mode="json")
-        dump["input"] = {name: value for name, value in dump["input"].items() if name not in PACE}
+        apart = PACE | NAMES_INPUT
+        dump["input"] = {name: value for name, value in dump["input"].items() if name not in apart}
         dump["run"] = {"shards": dump["run"]["shards"]}
         return dump
 

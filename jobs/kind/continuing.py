@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobs.engine.identity import Identity, another_job, read_identity, refusal
+from jobs.engine.plans.index import read_indices
 from jobs.kind.config import JobConfig
 from jobs.kind.job_kind import Continued, JobKind
+from jobs.members import Origin
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -30,8 +33,18 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     Raises:
         UserError: Its rows would not be the same.
     """
-    stored = read_identity(Storage(output, config.output.storage_options))
-    return continued(kind, stored, config, output) if stored else begun(kind, config)
+    storage = Storage(output, config.output.storage_options)
+    stored = read_identity(storage)
+    if stored is None:
+        return begun(kind, config)
+    indices = read_indices(storage)
+    found = [index.origin or Origin(stored.input) for index in indices[:1]]
+    found += filter(None, (index.origin for index in indices[1:]))
+    return replace(
+        continued(kind, stored, config, output),
+        origins=tuple(dict.fromkeys(found or [Origin(stored.input)])),
+        is_recorded=all(index.origin for index in indices[1:]),
+    )
 
 
 def begun(kind: JobKind[AnyConfig], config: AnyConfig) -> Continued[AnyConfig]:
@@ -61,14 +74,15 @@ def continued(
             f"the tables of '{url}' are of a newer mtcnn-ray (schema {stored.schema}, this one "
             f"knows {kind.schema_version}): update mtcnn-ray"
         )
+    old, new = _flat(stored.config), _flat(config.identity())
     for name, meaning in kind.meanings.items():
-        if stored.meanings.get(name, 1) != meaning.version:
+        always_meant = old.get(name, meaning.unless) == meaning.unless
+        if stored.meanings.get(name, 1) != meaning.version and not always_meant:
             raise UserError(
                 f"'{url}' was begun when {name} meant something else ({meaning.before}): "
                 "use another output, or the version that made it"
             )
     compared = config.compared
-    old, new = _flat(stored.config), _flat(config.identity())
     defaults = _flat(kind.config().identity())
     defaults_then = _flat(stored.defaults or {})
     differing, kept = [], {}

@@ -10,7 +10,7 @@ from jobs.engine.workers.cluster import usable_cpus
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import JobKind
-from jobs.kind.run import identity_of
+from jobs.kind.run import identity_of, names_of
 from jobs.sources.overlap import check_apart
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -73,6 +73,7 @@ def forecast(
         config.run,
         identity_of(kind, source_url, going, opened.models),
         store=store,
+        inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
     )

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from jobs.engine.job import Job, Labels
 from jobs.engine.settings import RunSettings
 from jobs.kind.config import JobConfig
-from jobs.members import Member
+from jobs.members import Member, Origin
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 
@@ -27,12 +27,18 @@ class Continued(Generic[AnyConfig]):
         digest: Digest of what was recorded of them when the output was begun.
         schema: Version of its tables.
         recorded: The settings as they were recorded.
+        origins: The inputs that the output was planned from so far.
+        is_recorded: Whether those are all: plans of earlier versions tell only of the first.
+        is_moved: Whether all that was planned is in the input that is opened, wherever it was.
     """
 
     config: AnyConfig
     digest: str
     schema: int
     recorded: Mapping[str, Any]
+    origins: tuple[Origin, ...] = ()
+    is_recorded: bool = True
+    is_moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,12 @@ class Meaning:
     Attributes:
         version: From 2; to be raised when rows change for the same value.
         before: What it meant before, in one clause.
+        unless: Value with which it has always meant what it means now, as JSON has it.
     """
 
     version: int
     before: str
+    unless: Any = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +65,22 @@ class Opened:
         list_members: Lists the whole input, each time in the same order.
         settings: How it is to be run.
         models: Model -> digest, of all that determine the rows.
+        check_input: Raises a `UserError` if the input that a member was planned from is not there;
+            by default looked for is the one that is listed.
     """
 
     job: Job
     list_members: Callable[[], Iterable[Member]]
     settings: RunSettings
     models: Mapping[str, str] = field(default_factory=dict)
+    check_input: Callable[[Member], None] | None = None
+
+    def check(self, member: Member) -> None:
+        """Raises a `UserError` if the input that a member was planned from is not there."""
+        if self.check_input:
+            self.check_input(member)
+        else:
+            next(iter(self.list_members()))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -73,8 +74,8 @@ def presets() -> dict[str, Path]:
 
 
 def _find(path_or_preset: str) -> Path:
-    path = Path(path_or_preset).expanduser()
-    if path.is_file() or path.name != path_or_preset or path.suffix in {".yaml", ".yml"}:
+    path = Path(os.path.expanduser(path_or_preset))
+    if os.path.isfile(path) or path.name != path_or_preset or path.suffix in {".yaml", ".yml"}:
         return path
     known = presets()
     if path_or_preset not in known:

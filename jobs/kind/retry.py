@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from jobs.engine.driver.retry import Retried, retry_items
 from jobs.engine.identity import require_identity
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
-from jobs.kind.job_kind import JobKind
+from jobs.kind.job_kind import Continued, JobKind
 from jobs.kind.loading import load
 from jobs.kind.run import identity_of
-from jobs.messages.errors import UserError
+from jobs.members import Member, Origin
+from jobs.messages.errors import NotNowError, UserError
+from jobs.sources.inputs import recorded
 from jobs.storage.storage import Storage
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -57,13 +60,14 @@ def retry(
     found = load(kind.config, config, flags, sets, stored=made.config, others=others)
     if source_url is not None and source_url != made.input:
         _log.warning("The input was '%s'; it is now read from where you say.", made.input)
-    going = going_on(kind, found, output)
+    going, url = _from_input(going_on(kind, found, output), source_url, output)
     with _hint(source_url):
-        opened = kind.open(source_url or made.input, going)
+        opened = kind.open(url, going)
 
-    def check_input() -> None:
+    def check_input(members: Iterable[Member]) -> None:
         with _hint(source_url):
-            next(iter(opened.list_members()))
+            for member in members:
+                opened.check(member)
 
     return retry_items(
         opened.job,
@@ -77,11 +81,42 @@ def retry(
     )
 
 
+def _from_input(
+    going: Continued[AnyConfig], source_url: str | None, output: str
+) -> tuple[Continued[AnyConfig], str]:
+    """What is to be opened, and with what: the first input, or the one that takes its place.
+
+    Raises:
+        UserError: It is not clear which of several inputs is meant.
+    """
+    origins = going.origins
+    if source_url is None:
+        return _as(going, origins[0]), origins[0].input
+    was = going.config.input.moved_from
+    for origin in origins:
+        if origin.input in (recorded(source_url), recorded(was) if was else None):
+            return _as(going, origin), source_url
+    if was or len(origins) > 1 or not going.is_recorded:
+        names = ", ".join(f"'{origin.input}'" for origin in origins)
+        raise UserError(
+            f"'{output}' has rows from several inputs, {names} among them: say with --set "
+            f"input.moved_from=INPUT which one is '{recorded(source_url)}' now"
+        )
+    return replace(_as(going, origins[0]), is_moved=True), source_url
+
+
+def _as(going: Continued[AnyConfig], origin: Origin) -> Continued[AnyConfig]:
+    config = going.config.with_values({"input.key_prefix": origin.prefix or None})
+    return replace(going, config=config)
+
+
 @contextlib.contextmanager
 def _hint(source_url: str | None) -> Iterator[None]:
     """Adds to what is wrong with the input what may help, unless it was given."""
     try:
         yield
+    except NotNowError:
+        raise
     except UserError as error:
         if source_url is not None:
             raise

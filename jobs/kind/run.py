@@ -11,6 +11,8 @@ from jobs.engine.identity import Identity, package_versions
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import Continued, JobKind
+from jobs.members import Origin
+from jobs.sources.inputs import recorded
 from jobs.sources.overlap import check_apart
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -42,9 +44,16 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
         output,
         opened.settings,
         identity_of(kind, source_url, going, opened.models),
+        inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
     )
+
+
+def names_of(source_url: str, config: JobConfig) -> list[Origin]:
+    """What the input of a job is recorded as, and what else it was called before."""
+    prefix, was = config.input.key_prefix or "", config.input.moved_from
+    return [Origin(recorded(url), prefix) for url in (source_url, was) if url]
 
 
 def identity_of(

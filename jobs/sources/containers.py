@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.members import Member
 from jobs.messages.errors import UserError
-from jobs.sources.read_ahead import ahead
+from jobs.sources.read_ahead import ahead, has_same
 from jobs.sources.settings import InputSettings
 from jobs.storage.entry import Entry
 from jobs.storage.names.braces import common_folder, expand
@@ -76,6 +76,16 @@ class Containers:
                 yield Member(entry.key, uri, entry.size, entry.version, None, items=None)
         if empty:
             raise UserError(f"no files match '{self.shown}': write ** to reach into folders")
+
+    def hold(self, member: Member) -> bool:
+        """Whether a member is, or is a part of, the file that would have its key here."""
+        key = self.container_key(member)
+        is_named = not self.single or key == self.path.rpartition("/")[2]
+        return is_named and self.tree.uri(key) == member.uri
+
+    def have_same(self, member: Member) -> bool:
+        """Whether the same file is here; see `Source`."""
+        return has_same(self.tree, member)
 
     def item_key(self, container: str, name: str) -> str:
         """The key of an item: its name, behind the key of its container if there are several."""

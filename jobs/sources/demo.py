@@ -12,16 +12,17 @@ from pathlib import Path
 from PIL import Image
 
 from jobs.members import Member
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.sources.labels import label_of
 from jobs.sources.read_ahead import read_tree
 from jobs.sources.settings import InputSettings
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.read_error import ReadError
-from mtcnn_core.cache import cache_dir
+from mtcnn_core.cache import ENVIRONMENT_VARIABLE, cache_dir
 
 # Part of the folder's name: another number whenever a picture below changes.
 VERSION = 1
+_ELSEWHERE = f"set {ENVIRONMENT_VARIABLE} to a folder that you can write"
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -62,17 +63,39 @@ class DemoSource:
         """
         return read_tree(LocalTree(str(demo_folder())), members, self.settings, max_bytes)
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is one of the pictures; see `Source`."""
+        return member.uri == f"demo:{member.key}"
+
+    def has_same(self, member: Member) -> bool:
+        """Never for members from elsewhere; see `Source`."""
+        return False
+
 
 def demo_folder() -> Path:
     """The folder of the demo photos, built if it is not there yet.
 
     Raises:
         UserError: scikit-image is not installed.
+        NotNowError: The cache folder cannot be written.
     """
-    folder = cache_dir() / f"demo-{VERSION}"
+    cache = cache_dir()
+    if cache is None:
+        raise NotNowError(f"there is no home folder to keep the demo photos in: {_ELSEWHERE}")
+    folder = cache / f"demo-{VERSION}"
     if folder.is_dir():
         return folder
     pictures = _scikit_image_pictures()
+    try:
+        _build(folder, pictures)
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        sentence = f"cannot write the demo photos to '{folder}' ({why}): {_ELSEWHERE}"
+        raise NotNowError(sentence) from error
+    return folder
+
+
+def _build(folder: Path, pictures: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=".demo-", dir=folder.parent))
     try:
@@ -89,7 +112,6 @@ def demo_folder() -> Path:
                 raise
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    return folder
 
 
 def _scikit_image_pictures() -> Path:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from jobs.members import Member
 from jobs.messages.errors import UserError
 from jobs.sources.labels import label_of
-from jobs.sources.read_ahead import read_tree
+from jobs.sources.read_ahead import has_same, read_tree
 from jobs.sources.settings import InputSettings
 from jobs.storage.named_files import NamedFiles
+from jobs.storage.names.pattern import split_glob
 from jobs.storage.place import Place
 from jobs.storage.read_error import ReadError
 
@@ -61,6 +62,22 @@ class FolderSource:
         """
         return read_tree(self._named().tree, members, self.settings, max_bytes)
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is below the folder, or beside the file; see `Source`."""
+        place = self._place()
+        root, pattern = split_glob(place.path.rstrip("/"), place.wildcards)
+        roots = {root} if pattern else {root, root.rpartition("/")[0]}
+        if place.is_there:  # wildcards and all
+            roots |= {place.path}
+        return any(place.tree(root).uri(member.key) == member.uri for root in roots)
+
+    def has_same(self, member: Member) -> bool:
+        """Whether the same file is there; see `Source`."""
+        return has_same(self._named().tree, member)
+
     def _named(self) -> NamedFiles:
+        return NamedFiles.of(self._place())
+
+    def _place(self) -> Place:
         settings = self.settings
-        return NamedFiles.of(Place.of(self.url, settings.storage_options, settings.timeout_s))
+        return Place.of(self.url, settings.storage_options, settings.timeout_s)

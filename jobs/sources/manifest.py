@@ -99,6 +99,14 @@ class ManifestSource:
 
         return read_ahead(members, read, self.settings)
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member can be read: it is read from where its row said it is."""
+        return not member.is_container and refusal(member.uri, self._place()) is None
+
+    def has_same(self, member: Member) -> bool:
+        """Never: a row does not say what is in a photo; see `Source`."""
+        return False
+
     def _place(self) -> str:
         """Path or URL of the manifest, without credentials."""
         path = local_path(self.url)

@@ -133,6 +133,14 @@ class ParquetSource:
                         key = file if name is None else containers.item_key(file, name)
                         yield self._item(photo, key, name or "", part.uri), photo.data
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is a part of one of the files; see `Source`."""
+        return Containers.of(self.url, self.settings).hold(member)
+
+    def has_same(self, member: Member) -> bool:
+        """Whether the same file is there; see `Source`."""
+        return Containers.of(self.url, self.settings).have_same(member)
+
     def _open(
         self, containers: Containers, file: str, told: int | None, where: str | None = None
     ) -> ParquetPhotos | ReadError:

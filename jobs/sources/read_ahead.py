@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from jobs.members import Member
+from jobs.messages.errors import UserError
 from jobs.sources.settings import InputSettings
 from jobs.storage.entry import Entry
 from jobs.storage.place import Tree
@@ -79,3 +80,16 @@ def read_tree(
         return tree.read(Entry(member.key, member.size, member.version), max_bytes)
 
     return read_ahead(members, read, settings)
+
+
+def has_same(tree: Tree, member: Member) -> bool:
+    """Whether a tree has a file with a member's key, and its size and version.
+
+    Of a part of a container the size is its own, and only the version is compared.
+    """
+    try:
+        found = tree.named(member.file_key)
+    except UserError:
+        return False
+    is_part = member.start > 0 or member.stop is not None
+    return found.version == member.version != "" and (is_part or found.size == member.size)

@@ -17,6 +17,8 @@ else:  # so that another name is refused with the list of all
 
 # Settings that change how fast it is read, and nothing else.
 PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
+# Settings of one input of an output, which may have several.
+NAMES_INPUT = frozenset({"key_prefix", "moved_from"})
 
 
 class InputSettings(BaseModel):
@@ -32,6 +34,10 @@ class InputSettings(BaseModel):
         key_column: The column of a Parquet file or manifest with the keys.
         label_column: The column of a Parquet file or manifest with the labels; of a tar, the key in
             the `.json` beside a photo.
+        key_prefix: Stands before all keys of this input, with a slash between, so that they differ
+            from those of another input of the same output.
+        moved_from: Where this input was when it was planned: what has the same key there is the
+            same photo.
         split_bytes: Larger containers are read in parts of about this size where they can be.
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.
@@ -47,6 +53,8 @@ class InputSettings(BaseModel):
     image_column: str | None = None
     key_column: str | None = None
     label_column: str | None = None
+    key_prefix: str | None = Field(default=None, pattern=r"^[^/\x00]+(/[^/\x00]+)*$")
+    moved_from: str | None = Field(default=None, min_length=1)
     split_bytes: int = Field(default=256 << 20, ge=1)
     threads: int = Field(default=4, ge=1, le=256)
     read_ahead_bytes: int = Field(default=64 << 20, ge=1)

@@ -48,6 +48,17 @@ class Source(Protocol):
         """
         ...
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is where this input has, or would have, the one with its key.
+
+        Asks no storage: the input need not be there any more.
+        """
+        ...
+
+    def has_same(self, member: Member) -> bool:
+        """Whether this input has a file with a member's key, and its size and time or ETag."""
+        ...
+
 
 def open_source(url: str, settings: InputSettings) -> Source:
     """The input that a URL names; of remote storage, only a Parquet file is looked at.

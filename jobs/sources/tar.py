@@ -70,6 +70,14 @@ class TarSource:
                 key = keys.unique(self._key(archive, file.name, file.offset))
                 yield self._item(member, key, file, label), file.data
 
+    def holds(self, member: Member) -> bool:
+        """Whether a member is one of the archives, or a part of one; see `Source`."""
+        return self._containers.hold(member)
+
+    def has_same(self, member: Member) -> bool:
+        """Whether the same archive is there; see `Source`."""
+        return self._containers.have_same(member)
+
     @cached_property
     def _containers(self) -> Containers:
         return Containers.of(self.url, self.settings)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 
 from jobs.messages.credentials import redacted
+from jobs.messages.errors import NotNowError, UserError
 
 _ERRNOS = frozenset(
     {
@@ -21,6 +22,24 @@ _ERRNOS = frozenset(
         getattr(errno, "EREMOTEIO", errno.EIO),  # s3fs: InternalError
     }
 )
+# Those of a machine or a mount, which are the same whatever is asked of it.
+_CONDITIONS = frozenset(
+    {
+        errno.EDQUOT,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EMFILE,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENFILE,
+        errno.ENOLCK,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.ENOTCONN,
+        errno.EROFS,
+    }
+)
+FULL = frozenset({errno.EDQUOT, errno.ENOSPC})
 _HTTP_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 # By name, because the packages they come from are optional.
 _NAMES = frozenset(
@@ -54,6 +73,12 @@ def is_transient(error: BaseException) -> bool:
     return _passes(_actual(error))
 
 
+def is_condition(error: BaseException) -> bool:
+    """Whether the same request may succeed at another time: asking again at once need not help."""
+    actual = _actual(error)
+    return _passes(actual) or getattr(actual, "errno", None) in _CONDITIONS
+
+
 def is_absent(error: BaseException) -> bool:
     """Whether there is no such file, which is no failure of the storage."""
     actual = _actual(error)
@@ -64,6 +89,11 @@ def is_denied(error: BaseException) -> bool:
     """Whether the credentials are not good enough."""
     actual = _actual(error)
     return isinstance(actual, PermissionError) or http_status(actual) in (401, 403)
+
+
+def user_error(message: str, error: BaseException) -> UserError:
+    """The error to end with where storage has said no, by what it said."""
+    return NotNowError(message) if is_condition(error) else UserError(message)
 
 
 def http_status(error: BaseException) -> int | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError
 from jobs.storage.digest import digest
 from jobs.storage.storage import Storage
+from jobs.storage.temporary import temporary_file, temporary_folder
 
 
 @contextlib.contextmanager
@@ -21,14 +21,14 @@ def read_once(storage: Storage, path: str) -> Iterator[tuple[BinaryIO, str, int]
 
     Raises:
         FileNotFoundError: There is none.
-        UserError: There is no room for the temporary file.
+        NotNowError: There is no room for the temporary file.
     """
     with storage.open(path) as stored, contextlib.ExitStack() as stack:
         source = stored
         if storage.local:
             sha256, size = digest(stored)
         else:
-            source = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
+            source = stack.enter_context(temporary_file())
             with _room():
                 sha256, size = digest(stored, source)
         source.seek(0)
@@ -42,7 +42,7 @@ def _room() -> Iterator[None]:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        raise UserError(
-            f"there is no room in '{tempfile.gettempdir()}' for a copy of a file of the output: "
+        raise NotNowError(
+            f"there is no room in '{temporary_folder()}' for a copy of a file of the output: "
             "make some, or set TMPDIR to a folder that has it"
         ) from error

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
-from jobs.storage.faults import is_absent, said
+from jobs.storage.faults import is_absent, said, user_error
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.local.regular_file import open_regular
@@ -89,7 +89,7 @@ class Place:
                 if is_absent(error):
                     sentence = f"there is no file '{self.shown}': check the address"
                     raise UserError(sentence) from error
-                raise UserError(f"cannot read '{self.shown}': {said(error)}") from error
+                raise user_error(f"cannot read '{self.shown}': {said(error)}", error) from error
 
         return open_remote(RemotePath(self.fs, self.path, self.timeout_s), call)
 
@@ -100,7 +100,8 @@ class Place:
             raise UserError(f"there is no file '{self.shown}': check the path") from error
         except OSError as error:
             why = os.strerror(error.errno or 0).lower()
-            raise UserError(f"cannot read '{self.shown}' ({why}): make it readable") from error
+            sentence = f"cannot read '{self.shown}' ({why}): make it readable"
+            raise user_error(sentence, error) from error
 
 
 def local_path(url: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -13,10 +12,10 @@ from fsspec.implementations.local import LocalFileSystem
 
 from jobs.messages.errors import OutputError
 from jobs.storage.digest import digest
-from jobs.storage.faults import said
 from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_folder import LocalFolder
 from jobs.storage.local.spool import is_leftover
+from jobs.storage.output_fault import output_error
 from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.remote.remote_folder import RemoteFolder
 
@@ -180,6 +179,11 @@ class Storage:
         """Names of the published files in a folder, sorted; none if there is no such folder."""
         return _published(self._folder.names(folder))
 
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the published files in a folder; None where storage does not tell."""
+        found = self._folder.sizes(folder)
+        return {name: size for name, size in found.items() if not is_leftover(name)}
+
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, sorted; none if there is no such folder."""
         return sorted(self._folder.folders(folder))
@@ -206,11 +210,7 @@ class Storage:
         try:
             yield
         except OSError as error:
-            cure = "make space" if error.errno == errno.ENOSPC else "correct that"
-            raise OutputError(
-                f"cannot write the output '{self.url}' ({said(error)}): "
-                f"{cure} and run the same command again"
-            ) from error
+            raise output_error("write", self.url, error, local=self.local) from error
 
 
 def _published(names: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtcnn_core.cascade.boxes import Boxes, Scores
 
@@ -17,10 +18,12 @@ class Candidates:
     Attributes:
         boxes: float32 ``(n, 4)``: x1, y1, x2, y2.
         logits: float32 ``(n,)``: O-Net's opinion, whose sigmoid is its softmax.
+        views: intp ``(n,)``: numbers of the views of the photo that they were found in.
     """
 
     boxes: Boxes
     logits: Scores
+    views: NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -33,4 +36,5 @@ class Candidates:
         return cls(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.logits for part in parts]),
+            np.concatenate([part.views for part in parts]),
         )

@@ -21,9 +21,10 @@ from mtcnn_core.cascade.pooling import POOLINGS, Pooled
 from mtcnn_core.cascade.proposal_stage import ProposalStage
 from mtcnn_core.cascade.pyramid import Pyramid, check_image
 from mtcnn_core.cascade.scores import logit
+from mtcnn_core.cascade.second_looks import find_with_second_looks
 from mtcnn_core.cascade.sessions import CropSession, ProposalSession
 from mtcnn_core.cascade.squares import Squares, look
-from mtcnn_core.cascade.views import View
+from mtcnn_core.cascade.views import View, ViewOfPhoto
 from mtcnn_core.engines.engine import Device
 from mtcnn_core.engines.registry import find_device
 from mtcnn_core.faces import Faces
@@ -113,40 +114,68 @@ class FaceDetector:
             check_image(image)
         pairs = zip(images, sizes, strict=True)
         full = [size or (image.shape[1], image.shape[0]) for image, size in pairs]
-        first, *others = self._views
-        photos, candidates = self._look_for(first, images, full)
+        return find_with_second_looks(self._find, self.settings, images, full)
+
+    def _find(
+        self, images: Sequence[NDArray[np.uint8]], full: Sequence[tuple[int, int]]
+    ) -> list[Faces]:
+        photos, candidates = self._look_for(0, images, full)
         found = [[each] for each in candidates]
         # One view after the other: so the copies of a large photo are not there at once.
-        for view in others:
-            _, candidates = self._look_for(view, images, full)
+        for number in range(1, len(self._views)):
+            _, candidates = self._look_for(number, images, full)
             for parts, each in zip(found, candidates, strict=True):
                 parts.append(each)
-        scores = []
-        for photo, parts in zip(photos, found, strict=True):
-            photo.boxes, score = self._pooled(Candidates.joined(parts))
-            scores.append(score)
+        pooled = [self._pooled(Candidates.joined(parts)) for parts in found]
+        for photo, faces in zip(photos, pooled, strict=True):
+            photo.boxes = faces.boxes
         landmarks = self._output.landmarks(photos)
+        for number, view in enumerate(self._views):
+            if view.degrees:
+                self._place_turned(view, number, images, full, pooled, landmarks)
         return [
-            Faces(photo.boxes, score, points)
-            for photo, score, points in zip(photos, scores, landmarks, strict=True)
+            Faces(faces.boxes, faces.scores, points)
+            for faces, points in zip(pooled, landmarks, strict=True)
         ]
 
     def _look_for(
-        self, view: View, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
+        self, number: int, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
     ) -> tuple[list[Squares], list[Candidates]]:
         """Runs the three stages on one view of each photo; the candidates are in the photo."""
-        with self._time("pyramid"):
-            seen = [view.of(image, size) for image, size in zip(images, sizes, strict=True)]
-            photos = [
-                Squares(Pyramid(each.pixels, view.min_face, self.settings.factor, each.size))
-                for each in seen
-            ]
+        view = self._views[number]
+        seen = [view.of(image, size) for image, size in zip(images, sizes, strict=True)]
+        photos = [self._squares(view, each) for each in seen]
         for photo in photos:
             photo.boxes = self._proposals.propose(photo.pyramid)
         self._refine(photos)
-        found = self._output.candidates(photos)
+        found = self._output.candidates(photos, number)
         back = [each.to_photo(candidates) for each, candidates in zip(seen, found, strict=True)]
         return photos, back
+
+    def _squares(self, view: View, seen: ViewOfPhoto) -> Squares:
+        with self._time("pyramid"):
+            return Squares(Pyramid(seen.pixels, view.min_face, self.settings.factor, seen.size))
+
+    def _place_turned(
+        self,
+        view: View,
+        number: int,
+        images: Sequence[NDArray[np.uint8]],
+        sizes: Sequence[tuple[int, int]],
+        pooled: Sequence[Pooled],
+        landmarks: Sequence[NDArray[np.float32]],
+    ) -> None:
+        """Places the landmarks of faces that a turned view was surest of, as they are seen in it.
+
+        O-Net puts those of a face on its side where they would be if it were upright.
+        """
+        for image, size, faces, points in zip(images, sizes, pooled, landmarks, strict=True):
+            turned = faces.views == number
+            if turned.any():
+                seen = view.of(image, size)
+                photo = self._squares(view, seen)
+                photo.boxes = seen.boxes_of(faces.boxes[turned])
+                points[turned] = seen.points_to_photo(self._output.landmarks([photo])[0])
 
     def _refine(self, photos: Sequence[Squares]) -> None:
         """Runs R-Net on 24 px crops, for fewer and better squares."""
@@ -160,12 +189,12 @@ class FaceDetector:
 
     def _pooled(self, found: Candidates) -> Pooled:
         if not len(found):
-            return found.boxes, found.logits
+            return Pooled(found.boxes, found.logits, found.views)
         pool = POOLINGS[self.settings.pooling]
         with self._time("nms"):
-            boxes, scores = pool(found, self.settings.nms_output, len(self._views))
-        sure = scores >= self.settings.min_score
-        return boxes[sure], scores[sure]
+            faces = pool(found, self.settings.nms_output, len(self._views))
+        sure = faces.scores >= self.settings.min_score
+        return Pooled(faces.boxes[sure], faces.scores[sure], faces.views[sure])
 
 
 def _views(settings: DetectorSettings) -> list[View]:

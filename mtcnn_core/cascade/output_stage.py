@@ -43,8 +43,13 @@ class OutputStage:
         self._mirror = mirror
         self._time = stopwatch
 
-    def candidates(self, photos: Sequence[Squares]) -> list[Candidates]:
-        """Tells which squares hold faces, and where in them these are."""
+    def candidates(self, photos: Sequence[Squares], view: int) -> list[Candidates]:
+        """Tells which squares hold faces, and where in them these are.
+
+        Args:
+            photos: The squares of each photo.
+            view: Number of the view that they were found in.
+        """
         answers = self._look(photos)
         if self._mirror == "unsure":
             self._ask_again(photos, answers)
@@ -52,7 +57,8 @@ class OutputStage:
         for photo, heads in zip(photos, answers, strict=True):
             passed = heads[:, 0] >= self._limit
             boxes = bx.regress(photo.boxes[passed], heads[passed, 1:5])
-            found.append(Candidates(boxes, heads[passed, 0]))
+            views = np.full(len(boxes), view)
+            found.append(Candidates(boxes, heads[passed, 0], views))
         return found
 
     def landmarks(self, photos: Sequence[Squares]) -> list[Floats]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtcnn_core.cascade import boxes as bx
 from mtcnn_core.cascade.candidates import Candidates
@@ -18,7 +20,18 @@ _SUPPORT = 3.0
 _SLOPE, _EVEN = 0.57, 7.6
 
 
-Pooled = tuple[bx.Boxes, bx.Scores]
+class Pooled(NamedTuple):
+    """Faces, by falling score.
+
+    Attributes:
+        boxes: float32 ``(n, 4)``: x1, y1, x2, y2.
+        scores: float32 ``(n,)`` in [0, 1].
+        views: intp ``(n,)``: numbers of the views that the strongest of their candidates are from.
+    """
+
+    boxes: bx.Boxes
+    scores: bx.Scores
+    views: NDArray[np.intp]
 
 
 def strongest(found: Candidates, overlap: float, views: int) -> Pooled:
@@ -28,12 +41,9 @@ def strongest(found: Candidates, overlap: float, views: int) -> Pooled:
         found: The candidates.
         overlap: Intersection over the smaller box above which the weaker one goes.
         views: Not used.
-
-    Returns:
-        Boxes and scores by falling score.
     """
     keep = bx.nms_minimum(found.boxes, found.logits, overlap)
-    return found.boxes[keep], sigmoid(found.logits[keep])
+    return Pooled(found.boxes[keep], sigmoid(found.logits[keep]), found.views[keep])
 
 
 def supported(found: Candidates, overlap: float, views: int) -> Pooled:
@@ -49,9 +59,6 @@ def supported(found: Candidates, overlap: float, views: int) -> Pooled:
         found: The candidates.
         overlap: Intersection over union above which the weaker one goes.
         views: In how many views the candidates were looked for.
-
-    Returns:
-        Boxes and scores by falling score.
     """
     chances = sigmoid(found.logits)
     same = bx.overlapping(found.boxes, found.boxes, _SAME)
@@ -60,7 +67,8 @@ def supported(found: Candidates, overlap: float, views: int) -> Pooled:
     keep = bx.nms(found.boxes, evidence, overlap)
     votes = same[keep] * chances
     boxes = votes @ found.boxes / votes.sum(axis=1, keepdims=True)
-    return boxes.astype(np.float32), sigmoid(_SLOPE * (evidence[keep] - _EVEN))
+    scores = sigmoid(_SLOPE * (evidence[keep] - _EVEN))
+    return Pooled(boxes.astype(np.float32), scores, found.views[keep])
 
 
 POOLINGS: dict[Pooling, Callable[[Candidates, float, int], Pooled]] = {

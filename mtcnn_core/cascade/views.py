@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcnn_core.cascade.boxes import Boxes
 from mtcnn_core.cascade.candidates import Candidates
 
 # Where each landmark is in a mirror: left is the smaller x there as well.
@@ -74,13 +76,26 @@ class ViewOfPhoto:
         """
         if np.array_equal(self.matrix, np.eye(2, 3)):
             return found
-        corners = found.boxes.reshape(-1, 2, 2)
-        centre = corners.mean(axis=1)
-        half = (corners[:, 1] - corners[:, 0]) / 2
+        return replace(found, boxes=_moved(found.boxes, self.points_to_photo))
+
+    def points_to_photo(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Takes points of the view, ``(..., 2)`` as x, y, to the photo."""
         linear, shift = self.matrix[:, :2], self.matrix[:, 2]
-        centre = (centre - shift) @ np.linalg.inv(linear).T
-        boxes = np.concatenate([centre - half, centre + half], axis=1)
-        return Candidates(boxes.astype(np.float32), found.logits)
+        back: NDArray[np.float64] = (points - shift) @ np.linalg.inv(linear).T
+        return back
+
+    def boxes_of(self, boxes: Boxes) -> Boxes:
+        """Takes boxes of the photo to the view; they keep their size there too."""
+        linear, shift = self.matrix[:, :2], self.matrix[:, 2]
+        return _moved(boxes, lambda points: points @ linear.T + shift)
+
+
+def _moved(boxes: Boxes, move: Callable[[NDArray[np.floating]], NDArray[np.float64]]) -> Boxes:
+    """Boxes whose centres are moved."""
+    corners = boxes.reshape(-1, 2, 2)
+    half = (corners[:, 1] - corners[:, 0]) / 2
+    centre = move(corners.mean(axis=1))
+    return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 
 def unmirrored(heads: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
-from mtcnn_core.cache import cache_dir, cached
+from mtcnn_core.cache import cached
 from mtcnn_core.weights import Network, Weights
 
 # Raise it whenever networks.py writes another graph for the same weights.
@@ -29,10 +28,10 @@ def graph_bytes(network: Network, weights: Weights, *, centre: int = 0) -> bytes
         data: bytes = graph.SerializeToString(deterministic=True)
         return data
 
-    return cached(_path(network, weights, centre), build)
+    return cached(_name(network, weights, centre), build)
 
 
-def _path(network: Network, weights: Weights, centre: int) -> Path:
+def _name(network: Network, weights: Weights, centre: int) -> str:
     key = f"{LAYOUT_VERSION} {network.name} {weights.digests[network.name]} {centre}"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    return cache_dir() / "graphs" / f"{network.name}-{digest[:32]}.zip"
+    return f"graphs/{network.name}-{digest[:32]}.zip"

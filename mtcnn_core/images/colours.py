@@ -24,6 +24,8 @@ def to_rgb(image: Image.Image, header: ImageHeader) -> Image.Image:
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and header.format in ("PNG", "PPM")):
         return _high_byte(image).convert("RGB")
+    if image.mode == "La":  # which Pillow converts to nothing but this
+        image = image.convert("LA")
     if image.has_transparency_data:
         layer = image if image.mode == "RGBA" else image.convert("RGBA")
         white = Image.new("RGB", layer.size, "white")

@@ -9,22 +9,25 @@ signature, so any bytes could be one), PPM written in decimal digits (P1 to P3: 
 
 import re
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import cast
 
-from PIL import ExifTags, features
+from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.PpmImagePlugin import PpmImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mtcnn_core.images.errors import ImageTooLarge, UndecodableImage, UnsupportedImage
+from mtcnn_core.images.errors import UndecodableImage, UnsupportedImage
+from mtcnn_core.images.gif_file import GifFile
+from mtcnn_core.images.tiff_file import TiffFile
+from mtcnn_core.images.tiff_pages import Pages
+from mtcnn_core.settings.images import ImageLimits
 
 _SIGNATURES = {
     "JPEG": rb"\xff\xd8\xff",
@@ -46,8 +49,15 @@ _EXTENSION = re.compile(
     r"\.(jpe?g|jpe|jfif|mpo|a?png|webp|gif|bmp|dib|tiff?|p[pgbn]m|jp2|j2[kc]|jp[cx]|avifs?)"
 )
 _FORMATS = ", ".join(_SIGNATURES)
-_MOST_BLOCKS = 100_000  # of 255 bytes
-_MOST_STRIPS = 100_000  # one a row in the highest of photos
+# Cameras' own formats that are no TIFF: Canon, Fujifilm, Minolta, Olympus, Panasonic, Sigma.
+_RAW = re.compile(
+    rb"II\x1a\0\0\0HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|\0MRM|II(?:RO|RS)|MMOR|IIU\0|FOVb",
+    re.DOTALL,
+)
+# Of those that are.
+_RAW_EXTENSION = re.compile(
+    r"\.(3fr|arw|cr2|dcr|dng|erf|fff|iiq|k25|kdc|mef|mos|nef|nrw|pef|ptx|rwl|sr2|srf|srw)"
+)
 
 
 class _JpegFile(JpegImageFile):
@@ -57,39 +67,13 @@ class _JpegFile(JpegImageFile):
         super()._open()
 
 
-class _GifFile(GifImageFile):
-    _blocks = 0
-
-    def data(self) -> bytes | None:
-        # Called for the blocks of comments and extensions, which Pillow keeps one by one.
-        self._blocks += 1
-        if self._blocks > _MOST_BLOCKS:
-            raise ImageTooLarge(
-                f"this GIF has more than {_MOST_BLOCKS} blocks before its pixels; convert it"
-            )
-        return super().data()
-
-
-class _TiffFile(TiffImageFile):
-    def _setup(self) -> None:
-        # Pillow makes 250 bytes of the four that a strip or tile takes in the file.
-        for tag in (ExifTags.Base.StripOffsets, ExifTags.Base.TileOffsets):
-            offsets = self.tag_v2.get(tag, ())
-            if isinstance(offsets, tuple) and len(offsets) > _MOST_STRIPS:
-                raise ImageTooLarge(
-                    f"this TIFF has more than {_MOST_STRIPS} strips or tiles; convert it"
-                )
-        super()._setup()
-
-
 # Readers are called directly, not through Image.open: its pixel limit is a process-wide setting.
 # The JPEG reader reads MPO too, without its index, which is often broken while the JPEG is fine.
 _READERS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "JPEG": _JpegFile,
     "PNG": PngImageFile,
-    "GIF": _GifFile,
     "BMP": BmpImageFile,
-    "TIFF": _TiffFile,
+    "TIFF": TiffFile,
     "PPM": PpmImageFile,
 }
 if features.check("webp"):
@@ -123,6 +107,8 @@ def recognise(data: bytes, name: str = "") -> str:
     match = _SIGNATURE.match(data)
     if match is not None:
         return cast(str, match.lastgroup)
+    if _RAW.match(data):
+        raise raw_photo()
     if not data:
         raise UndecodableImage("the file is empty; fetch it again or leave it out")
     extension = PurePosixPath(name).suffix.lower()
@@ -134,12 +120,41 @@ def recognise(data: bytes, name: str = "") -> str:
     raise UnsupportedImage(f"not a format that is read here; convert it to one of {_FORMATS}")
 
 
-def reader(file_format: str) -> Callable[[BytesIO], ImageFile]:
+def check_raw(pages: Pages, name: str) -> None:
+    """Refuses a camera's raw photo within a TIFF: what can be read of it is a preview.
+
+    Args:
+        pages: What the TIFF holds.
+        name: Only its extension is used: where it is a raw photo's, a TIFF that does not say of
+            its first picture that it is a preview may not know.
+
+    Raises:
+        UnsupportedImage: It is one.
+    """
+    is_named_so = _RAW_EXTENSION.fullmatch(PurePosixPath(name).suffix.lower()) is not None
+    if pages.is_raw or (is_named_so and not pages.has_preview):
+        raise raw_photo()
+
+
+def raw_photo() -> UnsupportedImage:
+    """What is said of a camera's raw photo."""
+    return UnsupportedImage(
+        "this is a camera's RAW photo, whose pixels are not read here; develop it to JPEG or TIFF"
+    )
+
+
+def reader(file_format: str, limits: ImageLimits) -> Callable[[BytesIO], ImageFile]:
     """Returns what opens a file of a format; it reads the header and no pixels.
+
+    Args:
+        file_format: See `recognise`.
+        limits: What a GIF is held to while it is opened.
 
     Raises:
         UnsupportedImage: This Pillow was built without the format.
     """
+    if file_format == "GIF":
+        return partial(GifFile, limits=limits)
     if file_format not in _READERS:
         raise UnsupportedImage(f"install a Pillow built with {file_format} to read this image")
     return _READERS[file_format]

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -16,14 +16,16 @@ from mtcnn_core.images.errors import (
     ImageError,
     ImageHeader,
     ImageTooLarge,
-    ImageTooSmall,
     UndecodableImage,
+    UnsupportedImage,
 )
-from mtcnn_core.images.formats import reader, recognise
+from mtcnn_core.images.formats import check_raw, reader, recognise
 from mtcnn_core.images.headers import read_header
+from mtcnn_core.images.limits import check_size, check_tile
 from mtcnn_core.images.pieces import check_pieces
 from mtcnn_core.images.pixels import rgb_pixels
 from mtcnn_core.images.quiet_pillow import quiet_pillow, silence_libtiff
+from mtcnn_core.images.tiff_pages import open_page, read_pages
 from mtcnn_core.settings.images import ImageLimits
 
 _UPRIGHT = {
@@ -90,18 +92,16 @@ def read_photo(
             f"the file has {len(data)} bytes; raise max_bytes ({limits.max_bytes}) or shrink it"
         )
     file_format = recognise(data, name)
-    open_file = reader(file_format)
+    open_file = reader(file_format, limits)
     check_pieces(data, file_format)
     header: ImageHeader | None = None
     try:
         with quiet_pillow:
-            if file_format == "TIFF":
-                silence_libtiff()
-            file = open_file(BytesIO(data))
+            file = open_file(_picture(data, file_format, name))
             header = read_header(file, file_format)
-            _check_limits(header, limits)
+            check_size(header, limits)
             if isinstance(file, TiffImageFile):
-                _check_tile(file, header, limits)
+                check_tile(file, header, limits)
             image = _load(file, shrink)
             if isinstance(file, PngImageFile):  # its EXIF may come after the pixels
                 header = read_header(file, file_format)
@@ -151,26 +151,16 @@ def largest_shrink(min_face: float, needed: float) -> int:
     return max(shrink for shrink in _SHRINKS if shrink == 1 or min_face >= needed * shrink)
 
 
-def _check_limits(header: ImageHeader, limits: ImageLimits) -> None:
-    size = f"the image is {header.width}x{header.height}"
-    if header.width * header.height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"{size}; raise max_pixels ({limits.max_pixels}) or scale it down", header
-        )
-    if min(header.width, header.height) < limits.min_side:
-        raise ImageTooSmall(f"{size}; lower min_side ({limits.min_side}) or leave it out", header)
-
-
-def _check_tile(file: TiffImageFile, header: ImageHeader, limits: ImageLimits) -> None:
-    """A tile may be larger than its picture, and is decoded whole."""
-    width = file.tag_v2.get(ExifTags.Base.TileWidth, 1)
-    height = file.tag_v2.get(ExifTags.Base.TileLength, 1)
-    if width * height > limits.max_pixels:
-        raise ImageTooLarge(
-            f"the image has tiles of {width}x{height}; raise max_pixels ({limits.max_pixels})"
-            " or save it with smaller ones",
-            header,
-        )
+def _picture(data: bytes, file_format: str, name: str) -> BytesIO:
+    """The file with its photo first: a TIFF may begin with a preview."""
+    if file_format != "TIFF":
+        return BytesIO(data)
+    silence_libtiff()
+    if data.startswith(b"MM\0+"):  # which Pillow takes for one with small offsets
+        raise UnsupportedImage("this is a big-endian BigTIFF, which is not read here; convert it")
+    pages = read_pages(data)
+    check_raw(pages, name)
+    return open_page(data, pages.photos[0]) if pages.photos else BytesIO(data)
 
 
 def _load(file: ImageFile, shrink: int) -> Image.Image:

@@ -18,7 +18,7 @@ import numpy as np
 from mtcnn_core.importing.recognise import Recognised
 from mtcnn_core.weights.arrays import Weights
 from mtcnn_core.weights.errors import WeightsError
-from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.folder import model_folders, models_dir, unwritable
 from mtcnn_core.weights.load import ARRAYS, arrays_file, load_weights
 from mtcnn_core.weights.names import NAME, ORIGINAL
 
@@ -86,8 +86,7 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
         finally:
             shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise WeightsError(f"cannot write the model folder '{folder}': {reason}") from error
+        raise WeightsError(unwritable(folder, error)) from error
     return model
 
 
@@ -112,9 +111,8 @@ def models() -> list[Model]:
     Raises:
         WeightsError: What is noted of one of them is damaged.
     """
-    folder = models_dir()
-    records = sorted(folder.glob(f"[!.]*/{_RECORD}")) if folder.is_dir() else []
-    return [_record(file) for file in records]
+    folders = [folder for folder in model_folders() if not folder.name.startswith(".")]
+    return [_record(folder / _RECORD) for folder in folders if (folder / _RECORD).exists()]
 
 
 def model(name: str) -> Model:

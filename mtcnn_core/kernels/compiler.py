@@ -12,7 +12,7 @@ import llvmlite
 from llvmlite import binding as llvm
 
 from mtcnn_core import kernels
-from mtcnn_core.cache import cache_dir, cached
+from mtcnn_core.cache import cached
 from mtcnn_core.kernels.processor import Processor
 
 
@@ -71,8 +71,8 @@ def machine_code(name: str, processor: Processor, write: Callable[[], str]) -> M
     """
     key = f"{name} {processor} llvmlite {llvmlite.__version__} {_sources()}"
     digest = hashlib.sha256(key.encode()).hexdigest()
-    path = cache_dir() / "machine_code" / f"{name}-{digest[:32]}.zip"
-    return MachineCode(cached(path, lambda: compiled(write(), processor)), processor)
+    file = f"machine_code/{name}-{digest[:32]}.zip"
+    return MachineCode(cached(file, lambda: compiled(write(), processor)), processor)
 
 
 def compiled(program: str, processor: Processor) -> bytes:

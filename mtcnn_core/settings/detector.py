@@ -16,9 +16,10 @@ from mtcnn_core.weights.names import ORIGINAL, by_place
 
 Mirror = Literal["none", "unsure", "crops", "photo"]
 Pooling = Literal["strongest", "support"]
+Upright = Literal["given", "auto"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 MinFace = Annotated[float, Field(ge=8, le=10_000)]
-Degrees = Annotated[float, Field(ge=-180, le=180)]
+Degrees = Annotated[float, Field(ge=-360, le=360)]
 Threshold = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -47,6 +48,10 @@ class DetectorSettings:
         pooling: How overlapping boxes become one face: "strongest" takes the one with the highest
             score, as the paper does; "support" the mean of all, with a score that rises with
             their number and is the probability of a face.
+        faint: Whether a photo in which no face was found is looked at again in grey, with its
+            contrast stretched: for weakly exposed photos, and those in strange colours.
+        upright: What is taken for granted of photos: "given", that they are upright; "auto", that
+            one in which no face was found may lie on a side or on its head.
         min_score: Faces with a lower score are left out.
         detector: "mtcnn", the cascade; or an SSD model: the path of its `.xml` or `.onnx`, or its
             name in the models folder. O-Net then adds the landmarks, and the settings of the other
@@ -72,6 +77,8 @@ class DetectorSettings:
     turns: tuple[Degrees, ...] = ()
     turned_min_face: MinFace = 32
     pooling: Pooling = "strongest"
+    faint: bool = True
+    upright: Upright = "given"
     min_score: Fraction = 0
     detector: Annotated[str, AfterValidator(ssd_by_place)] = CASCADE
     ssd: SsdSettings = field(default_factory=SsdSettings)

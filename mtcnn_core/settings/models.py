@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 # The detector that is no SSD model.
@@ -21,7 +22,7 @@ def is_name(name: str) -> bool:
 
 def by_place(name: str) -> str:
     """Returns a name as it is and a path from the root, so that it means the same everywhere."""
-    return name if is_name(name) else str(Path(name).expanduser().absolute())
+    return name if is_name(name) else str(Path(os.path.expanduser(name)).absolute())
 
 
 def name_of(detector: str) -> str:

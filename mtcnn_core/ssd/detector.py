@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mtcnn_core.cascade import boxes as bx
 from mtcnn_core.cascade.pyramid import Pyramid
+from mtcnn_core.cascade.second_looks import find_with_second_looks
 from mtcnn_core.cascade.sessions import CropSession
 from mtcnn_core.engines.registry import find_device
 from mtcnn_core.faces import Faces
@@ -75,10 +76,26 @@ class SsdDetector:
 
     def detect(self, image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Faces:
         """Finds the faces of one image; see :class:`mtcnn_core.detectors.Detector`."""
+        return self.detect_many([image], [size])[0]
+
+    def detect_many(
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int] | None]
+    ) -> list[Faces]:
+        """Finds the faces of several images; see :class:`mtcnn_core.detectors.Detector`."""
+        pairs = zip(images, sizes, strict=True)
+        full = [size or (image.shape[1], image.shape[0]) for image, size in pairs]
+        return find_with_second_looks(self._find, self.settings, images, full)
+
+    def _find(
+        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int]]
+    ) -> list[Faces]:
+        return [self._find_in(image, size) for image, size in zip(images, sizes, strict=True)]
+
+    def _find_in(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Faces:
         with self._time("pyramid"):
             smallest = max(self.settings.min_face, _SMALLEST)
             pyramid = Pyramid(image, smallest, _FACTOR, size)
-        boxes, confidences = self._propose(image, pyramid, size or (image.shape[1], image.shape[0]))
+        boxes, confidences = self._propose(image, pyramid, size)
         squares = bx.square(boxes)
         heads = self._look(pyramid, squares)
         boxes += _CORRECTION * (bx.regress(squares, heads[:, 1:5]) - boxes)
@@ -87,12 +104,6 @@ class SsdDetector:
         passed = (scores >= self.settings.ssd.threshold) & (sides >= self.settings.min_face)
         faces = Faces(boxes, scores, bx.points(squares, heads[:, 5:]))[passed]
         return faces[np.argsort(-faces.scores, kind="stable")]
-
-    def detect_many(
-        self, images: Sequence[NDArray[np.uint8]], sizes: Sequence[tuple[int, int] | None]
-    ) -> list[Faces]:
-        """Finds the faces of several images; see :class:`mtcnn_core.detectors.Detector`."""
-        return [self.detect(image, size) for image, size in zip(images, sizes, strict=True)]
 
     def _propose(
         self, image: NDArray[np.uint8], pyramid: Pyramid, size: tuple[int, int]

@@ -54,7 +54,7 @@ def find_model(name: str) -> Path:
     Raises:
         ModelError: There is none.
     """
-    place = models_dir() / name if is_name(name) else Path(name).expanduser()
+    place = models_dir() / name if is_name(name) else Path(os.path.expanduser(name))
     if place.suffix in ENDINGS:
         candidates = [place]
     else:

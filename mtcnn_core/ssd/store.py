@@ -10,7 +10,7 @@ from pathlib import Path
 from mtcnn_core.settings.models import CASCADE, is_name
 from mtcnn_core.ssd.files import ModelFiles
 from mtcnn_core.weights.errors import ModelError
-from mtcnn_core.weights.folder import models_dir
+from mtcnn_core.weights.folder import models_dir, unwritable
 from mtcnn_core.weights.names import ORIGINAL
 
 
@@ -36,8 +36,7 @@ def keep_model(model: ModelFiles, name: str, *, replace: bool = False) -> Path:
     try:
         return _write(model, folder)
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise ModelError(f"cannot write the model folder '{folder}': {reason}") from error
+        raise ModelError(unwritable(folder, error)) from error
 
 
 def _write(model: ModelFiles, folder: Path) -> Path:

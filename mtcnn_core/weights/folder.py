@@ -7,6 +7,8 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
+from mtcnn_core.weights.errors import WeightsError
+
 ENVIRONMENT_VARIABLE = "MTCNN_RAY_MODELS"
 
 
@@ -14,8 +16,42 @@ def models_dir() -> Path:
     """Returns the folder that holds a folder for each imported model; it may not exist yet.
 
     ``MTCNN_RAY_MODELS`` overrides the platform's per-user data folder.
+
+    Raises:
+        WeightsError: The user has no home.
     """
     override = os.environ.get(ENVIRONMENT_VARIABLE)
     if override:
-        return Path(override).expanduser()
-    return Path(user_data_dir("mtcnn-ray")) / "models"
+        return Path(os.path.expanduser(override))
+    folder = _home_folder()
+    if folder is None:
+        raise WeightsError(
+            f"there is no home folder to keep models in: set HOME, or {ENVIRONMENT_VARIABLE} to a "
+            "folder that you can write"
+        )
+    return folder / "models"
+
+
+def model_folders() -> list[Path]:
+    """Returns the folders of the imported models, by name; none where there is no home."""
+    if _home_folder() is None and not os.environ.get(ENVIRONMENT_VARIABLE):
+        return []
+    folder = models_dir()
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Returns what to say of a model's folder that the system does not let write."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return (
+        f"cannot write the model folder '{folder}' ({reason}): set {ENVIRONMENT_VARIABLE} to a "
+        "folder that you can write"
+    )
+
+
+def _home_folder() -> Path | None:
+    try:
+        folder = Path(user_data_dir("mtcnn-ray"))
+    except RuntimeError:  # platformdirs, of a user that is not known, and no HOME
+        return None
+    return folder if folder.is_absolute() else None  # earlier versions leave the ~ in it

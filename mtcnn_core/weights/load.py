@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def arrays_file(name: str) -> Path:
                 "`mtcnn-ray models import` adds others"
             )
         return file
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     file = path / ARRAYS if path.is_dir() else path
     if not file.is_file() or file.suffix != ".npz":
         raise WeightsError(

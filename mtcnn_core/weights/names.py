@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -16,4 +17,4 @@ def is_name(name: str) -> bool:
 
 def by_place(name: str) -> str:
     """Returns a name as it is and a path from the root, so that it means the same everywhere."""
-    return name if is_name(name) else str(Path(name).expanduser().absolute())
+    return name if is_name(name) else str(Path(os.path.expanduser(name)).absolute())

@@ -57,7 +57,7 @@ def test_little_room_is_refused_before_anything_is_written(
 ) -> None:
     folder, _ = disk
     done = mtcnn_ray("extract", photos, folder / "out", *SHARDS, env={"RAY_ADDRESS": "nowhere:1"})
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.returncode, done.stdout) == (3, "")
     (line,) = done.stderr.splitlines()
     assert f"0 MB free in '{folder}" in line and "make space there" in line
     assert list(folder.iterdir()) == []
@@ -87,7 +87,7 @@ def test_full_disk_ends_the_run_and_room_lets_it_go_on(
     command = ("extract", photos, output, "--workers", 2, *SHARDS, *_NO_CHECK)
     resize(occupied(one_worker.output) // 2)
     done = mtcnn_ray(*command)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert (done.returncode, done.stdout) == (3, ""), done.stderr
     assert "Traceback" not in done.stderr
     assert "No space left on device): make space and run the same" in done.stderr.splitlines()[-1]
     assert 0 < len(committed(output)) < len(committed(one_worker.output))

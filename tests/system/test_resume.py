@@ -33,7 +33,7 @@ def test_a_finished_job_is_left_alone(one_worker: Finished, photos: Path) -> Non
 def test_an_unfinished_job_would_have_needed_ray(copied: Path, photos: Path) -> None:
     next((copied / "_job" / "commits").iterdir()).unlink()
     again = mtcnn_ray("extract", photos, copied, *SHARDS, env=_NO_RAY)
-    assert again.returncode == 2 and "no Ray cluster" in again.stderr
+    assert again.returncode == 3 and "no Ray cluster" in again.stderr
 
 
 @pytest.mark.parametrize(

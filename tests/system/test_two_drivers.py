@@ -124,7 +124,7 @@ def test_drivers_on_an_object_store(
             claims = storage.names(CLAIMS)
             with driver(_FAST, *command) as second:
                 code, errors = ended(second)
-            assert code == 2, errors
+            assert code == 3, errors
             # It may have said before that it waits to see whether the first lives.
             assert f"another run (process {first.pid} on " in errors.splitlines()[-1]
             assert "is writing to" in errors.splitlines()[-1]
@@ -137,7 +137,7 @@ def test_drivers_on_an_object_store(
             assert "taken for dead" in errors
         os.kill(first.pid, signal.SIGCONT)
         code, errors = ended(first)
-        assert code == 2, errors
+        assert code == 3, errors
         assert "has lost its hold on" in errors.splitlines()[-1]
     assert storage.names(CLAIMS) == []
     assert verify(output, s3.options) == []

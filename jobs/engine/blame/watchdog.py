@@ -10,11 +10,11 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from typing import Literal
 
 from jobs.storage.storage import Storage
+from jobs.storage.temporary import temporary_file
 
 # Dumps the stacks of all threads; neither Ray nor the libraries of a job use it.
 STACKS_SIGNAL = signal.SIGUSR2
@@ -74,7 +74,7 @@ class Watchdog:
         """Starts the process that watches."""
         self._orders = pickle.dumps((os.getpid(), storage.url, storage.options, limits))
         # Without a name, so that nothing is left of it.
-        self._stacks = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - open as long as this
+        self._stacks = temporary_file(buffering=0)
         faulthandler.enable(self._stacks, all_threads=True)
         faulthandler.register(STACKS_SIGNAL, self._stacks, all_threads=True)
         self._start()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from jobs.engine.checks.stored_plan import Planned
+from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.lease.log import LogEntry
 from jobs.engine.ledger.commits import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.records import RecordError
@@ -71,6 +71,7 @@ class CommitsCheck:
 
     Args:
         storage: The output.
+        plan: Its plan.
         entries: Entries of the log, in order.
         failed_statuses: Statuses that count as failed; None where that is not known.
         tell: Told what is wrong, a sentence each.
@@ -84,12 +85,14 @@ class CommitsCheck:
     def __init__(
         self,
         storage: Storage,
+        plan: StoredPlan,
         entries: Iterable[LogEntry],
         failed_statuses: frozenset[str] | None,
         tell: Callable[[str], None],
     ) -> None:
         """Reads nothing yet."""
         self._storage = storage
+        self._plan = plan
         self._changes: dict[str, list[tuple[int, ShardReport | Merged]]] = {}
         for entry in entries:
             for report in entry.retried:
@@ -107,7 +110,11 @@ class CommitsCheck:
         """Yields the shards whose records can be read, in the order given; all have one."""
         for found in _read(self._storage, planned):
             if isinstance(found, Committed):
-                found = Committed(found.planned, self._head(found.report))
+                head = self._head(found.report)
+                planned_now = found.planned
+                if head.revision:
+                    planned_now = self._plan.revised(found.planned, head.revision, self._tell)
+                found = Committed(planned_now, head)
                 self.tally.add(found.report)
                 self.stale |= any(part.stale_in for part in found.report.parts.values())
                 for problem in _contradictions(found, self._failed_statuses):

@@ -55,7 +55,10 @@ def check_part(storage: Storage, output: str, reports: Sequence[ShardReport]) ->
                 return PartCheck([f"{path} has {size} bytes instead of {parts[0].bytes}."])
             if sha256 != parts[0].sha256:
                 return PartCheck(
-                    [f"{path} has other content than was committed (SHA-256 differs)."]
+                    [
+                        f"{path} has other content than was committed (SHA-256 differs); delete it "
+                        "and run the job again."
+                    ]
                 )
             return _check_content(file, output, reports, parts)
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from jobs.engine.checks.shard_rows import KeySequence
 from jobs.engine.plans.generation import Generation
 from jobs.engine.plans.index import FIX, PLAN, PlanFile, index_path, indexed, read_index
 from jobs.engine.records import RecordError
+from jobs.engine.reports import Revision
 from jobs.engine.shards import ShardSpec, shard_name, shard_number
 from jobs.storage.local_copy import read_once
 from jobs.storage.storage import Storage
@@ -49,6 +51,8 @@ class StoredPlan:
         """Reads the indices."""
         self._storage = storage
         self._read: dict[int, tuple[Generation, list[PlanFile]]] = {}
+        self._revisions: dict[str, str] = {}  # path -> what is wrong with it, empty if nothing is
+        self._revised: tuple[str, pq.ParquetFile | None] = ("", None)  # the last one
         self.problems: list[str] = []
         numbers = indexed(storage)
         self.generations = max(numbers, default=-1) + 1
@@ -81,6 +85,7 @@ class StoredPlan:
         """Paths of all files of the plan, as far as they are known."""
         read = self._read.items()
         files = {file.path for _, (_, files) in read for file in files}
+        files |= self._revisions.keys()
         return files | {index_path(number) for number in range(self.generations)}
 
     def shards(self, tell: Callable[[str], None]) -> Iterator[Planned]:
@@ -94,6 +99,40 @@ class StoredPlan:
                 names = range(int(start), int(start) + len(file.items))
                 unread = [Planned(shard_name(number, i), generation.shard(i)) for i in names]
                 yield from self._in_file(file, unread, tell)
+
+    def revised(self, planned: Planned, revision: Revision, tell: Callable[[str], None]) -> Planned:
+        """A shard with the members that it has been given later.
+
+        Args:
+            planned: What was planned first.
+            revision: Where its members are.
+            tell: Told what is wrong with that file, a sentence, once.
+        """
+        keys = None
+        path, is_known = revision.file, revision.file in self._revisions
+        if not self._revisions.setdefault(path, ""):
+            try:
+                group = self._revision(revision).read_row_group(revision.row_group)
+                keys = _keys(group, revision.items, revision.bytes)
+            except FileNotFoundError:
+                self._revisions[path] = f"'{path}' is missing: {FIX}"
+            except (OSError, KeyError, ValueError, IndexError, pa.ArrowException) as error:
+                self._revisions[path] = f"'{path}' is damaged ({error}): {FIX}"
+            if not is_known and self._revisions[path]:
+                tell(self._revisions[path])
+        return Planned(
+            planned.shard, planned.spec.revised(revision) if planned.spec else None, keys
+        )
+
+    def _revision(self, revision: Revision) -> pq.ParquetFile:
+        path, file = self._revised
+        if file is None or path != revision.file:
+            with read_once(self._storage, revision.file) as (stream, sha256, _):
+                if sha256 != revision.sha256:
+                    raise ValueError("its content is not what the log says")
+                file = pq.ParquetFile(io.BytesIO(stream.read()))
+            self._revised = revision.file, file
+        return file
 
     def _in_file(
         self, file: PlanFile, planned: list[Planned], tell: Callable[[str], None]

@@ -15,6 +15,7 @@ from jobs.engine.ledger.commits import COMMITS, QUARANTINE
 from jobs.engine.ledger.ending import SUCCESS, SUMMARY
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
+from jobs.engine.plans.revisions import is_revision
 from jobs.engine.shards import shard_number
 from jobs.storage.storage import Storage
 
@@ -79,6 +80,7 @@ def _in_plan(storage: Storage, plan: StoredPlan, has_run: bool) -> Iterator[str]
         is_growing = name.startswith("generation-") and (
             has_run or len(indexed(storage)) > plan.generations
         )
+        is_growing |= has_run and is_revision(name)
         if path not in known and not is_growing:
             yield f"{path} belongs to no generation of the plan."
 

@@ -89,8 +89,8 @@ def compact(
     storage = Storage(output, options)
     with interrupts() as signals, Lease(storage) as lease:
         require_identity(storage)
-        plan = Plan(storage)
         ledger = Ledger(storage, lease)
+        plan = Plan(storage, ledger.heads.revisions())
         before = ledger.heads.tally()
 
         def find(heads: Heads) -> Iterator[Merge]:

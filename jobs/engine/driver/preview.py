@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from jobs.engine.plans.generation import cut_into_shards, items_in
 from jobs.engine.plans.growth import Growth, News
 from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.settings import RunSettings
-from jobs.members import Member
+from jobs.members import Member, Origin
 from jobs.storage.storage import Storage
 
 _EXAMPLES = 64
@@ -59,6 +59,7 @@ def preview(
     identity: Identity,
     *,
     store: bool,
+    inputs: Sequence[Origin] = (),
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
 ) -> Preview:
@@ -70,6 +71,7 @@ def preview(
         settings: Settings of the run to come.
         identity: What determines the output.
         store: Whether the plan is stored; otherwise nothing is written.
+        inputs: Names of the input, as for :func:`jobs.engine.driver.run.run`.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
 
@@ -86,16 +88,19 @@ def preview(
                 ledger = Ledger(storage, lease)
                 if not ledger.is_new and not is_finished(storage):
                     ledger.begin()
-                plan, growth = extend_plan(storage, members, settings, identity, reporter, ledger)
+                plan, growth, _ = extend_plan(
+                    storage, members, settings, identity, reporter, ledger, inputs
+                )
                 if ledger.epoch:
                     ledger.end(
                         lambda heads: after_change(storage, take_stock(storage, plan, heads))
                     )
             return _of_plan(storage, plan, ledger.heads, growth)
         identity.check(storage)
-        plan = Plan(storage)
-        known = _of_plan(storage, plan, Heads.read(storage), Growth())
-        news = News(storage, plan.files())
+        heads = Heads.read(storage)
+        plan = Plan(storage, heads.revisions())
+        known = _of_plan(storage, plan, heads, Growth())
+        news = News(plan.planned, inputs or [Origin(identity.input)])
         examples = _Examples()
         shards = size = items = 0
         for shard in cut_into_shards(news.among(members, reporter.listed), settings.shards):
@@ -105,6 +110,7 @@ def preview(
             size += sum(member.size or 0 for member in shard)
             for member in shard:
                 examples.add(member)
+        news.check()
         growth = news.growth(max(items, 0))
     total = None if items < 0 or known.items is None else items + known.items
     return Preview(

@@ -73,13 +73,15 @@ class Reporter:
         self._show(f"{count:,} {self._labels.members} listed")
 
     def begin(self, members: int | None, total_bytes: int) -> None:
-        """A run begins; Ray is up.
+        """A run, or another stretch of it, begins; Ray is up.
 
         Args:
             members: Items to come; None where only reading them tells.
             total_bytes: Bytes to come, as far as they are known.
         """
-        self._total, self._total_bytes = members, total_bytes
+        is_known = members is not None and self._total is not None
+        self._total = self._done + (members or 0) if is_known else None
+        self._total_bytes = self._bytes + total_bytes
         self._times.append((time.monotonic(), 0, 0))
         for name, what in {
             "members": self._labels.members,

@@ -1,16 +1,16 @@
-"""Some items of committed shards are processed again: choose, run, put in place, summarise."""
+"""Some items of committed shards are processed again: choose, run, summarise."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from jobs.engine.driver.again import Again, Processing
 from jobs.engine.driver.merging import merge_all, regroupings
 from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
@@ -21,17 +21,14 @@ from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.ledger.ending import is_at_rest
-from jobs.engine.ledger.heads import Head, Heads
+from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.plans.plan import Plan
-from jobs.engine.reports import ShardReport
+from jobs.engine.ledger.lost import refuse_lost
+from jobs.engine.plans.plan import Plan, PlanReader
 from jobs.engine.settings import RunSettings
-from jobs.engine.shards import Retry, ShardSpec
+from jobs.members import Member
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
-
-# What was processed again is put in place as often as this, so that it is not lost with the driver.
-_REPLACE_EVERY_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +58,7 @@ def retry_items(
     identity: Identity,
     statuses: tuple[str, ...],
     *,
-    check_input: Callable[[], None] = lambda: None,
+    check_input: Callable[[Iterable[Member]], None] = lambda members: None,
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
 ) -> Retried:
@@ -78,7 +75,8 @@ def retry_items(
         settings: Workers, attempts and reporting.
         identity: What determines the output.
         statuses: Statuses of the items to process again.
-        check_input: Called if there are any; raises if the input is not there.
+        check_input: Given a member of each generation that has such items; raises if the input
+            that one was planned from is not there.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
 
@@ -94,19 +92,21 @@ def retry_items(
         require_identity(storage)
         for warning in identity.check(storage):
             _log.warning(warning)
-        plan = Plan(storage)
         ledger = Ledger(storage, lease, job.schemas)
         if not is_at_rest(storage):
             check_room(storage, settings.min_free_bytes)
             ledger.begin()
+        refuse_lost(storage, ledger.heads)
+        plan = Plan(storage, ledger.heads.revisions())
         chosen = ledger.heads.with_status(statuses)
         processed = given_up = 0
         if chosen:
-            check_input()
+            check_input(_one_of_each(storage, plan, chosen))
             check_room(storage, settings.min_free_bytes)
             ledger.begin_late()
             driver = Working(job, storage, identity, settings, ledger, reporter, signals)
-            processed, given_up = _Retry(driver, plan, statuses).run(chosen)
+            again = {shard: Again(items, statuses) for shard, items in chosen.items()}
+            processed, given_up = Processing(driver, plan).run(again)
         if ledger.heads.stale():
             ledger.begin_late()
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
@@ -120,68 +120,12 @@ def retry_items(
         return Retried(summary, given_up)
 
 
-@dataclass(frozen=True)
-class _Retry:
-    """A retry of one output, by a driver that has begun."""
-
-    driver: Working
-    plan: Plan
-    statuses: tuple[str, ...]
-
-    def run(self, chosen: Mapping[str, int]) -> tuple[int, int]:
-        """Processes items of some shards again, and puts their rows in place.
-
-        Args:
-            chosen: Shard -> items to be processed again.
-
-        Returns:
-            Items that were processed again, and shards that were given up.
-        """
-        ledger, reporter = self.driver.ledger, self.driver.reporter
-        left = dict.fromkeys(chosen)
-        processed = given_up = 0
-        waiting: list[ShardReport] = []
-        due = time.monotonic() + _REPLACE_EVERY_S
-        planned = self.plan.sizes[self.plan.which(chosen)]
-        reporter.begin(sum(chosen.values()), int(planned.sum()))
-        try:
-            with contextlib.closing(
-                self.driver.results(lambda: (self._specs(list(left)), len(left)))
-            ) as results:
-                for result in results:
-                    del left[result.shard]
-                    if isinstance(result, ShardReport):
-                        [old] = ledger.heads.of([result.shard])
-                        reporter.committed(self._gain(old, result))
-                        processed += result.retried
-                        waiting.append(result)
-                    else:
-                        given_up += 1
-                    if time.monotonic() >= due:
-                        ledger.replace(retried=waiting)
-                        waiting, due = [], time.monotonic() + _REPLACE_EVERY_S
-        finally:
-            if waiting and ledger.is_held:
-                ledger.replace(retried=waiting)
-            ledger.sweep()
-        return processed, given_up
-
-    def _specs(self, shards: list[str]) -> Iterator[ShardSpec]:
-        """The shards as workers get them, in plan order."""
-        indices = np.flatnonzero(self.plan.which(shards))
-        for index, head in zip(indices, self.driver.ledger.heads.of(shards), strict=True):
-            again = Retry(self.statuses, head.parts, head.verdicts)
-            spec = self.plan.shard(int(index))
-            yield replace(spec, members=None, epoch=self.driver.ledger.epoch, retry=again)
-
-    def _gain(self, old: Head, new: ShardReport) -> ShardReport:
-        """A report of the items that were processed again."""
-        failed_before = {
-            failed: old.statuses.get(failed, 0) for failed in self.driver.job.failed_statuses
-        }
-        staying = sum(n for failed, n in failed_before.items() if failed not in self.statuses)
-        parts = {
-            name: replace(part, rows=max(0, part.rows - old.parts[name].rows))
-            for name, part in new.parts.items()
-        }
-        return replace(new, members=new.retried, failed=max(0, new.failed - staying), parts=parts)
+def _one_of_each(storage: Storage, plan: Plan, shards: Iterable[str]) -> Iterator[Member]:
+    """A member of each generation that some shards are of."""
+    reader, seen = PlanReader(storage), set[str]()
+    for index in np.flatnonzero(plan.which(shards)).tolist():
+        spec = plan.shard(index)
+        generation = spec.shard.partition("-")[0]
+        if generation not in seen and (members := reader.members(spec)):
+            seen.add(generation)
+            yield members[0]

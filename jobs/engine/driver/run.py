@@ -6,17 +6,18 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from jobs.engine.driver.mending import Mended, mend, tell, wants_change
 from jobs.engine.driver.merging import merge_all, regroupings
 from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
-from jobs.engine.driver.summary import Summary, finished
+from jobs.engine.driver.summary import Summary, after_change, finished
 from jobs.engine.driver.working import Working
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
@@ -27,12 +28,14 @@ from jobs.engine.ledger.commits import committed_numbers
 from jobs.engine.ledger.ending import is_finished, show_ending, stored_summary
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.ledger.ledger import Ledger
-from jobs.engine.plans.growth import Growth
+from jobs.engine.ledger.lost import lost_parts
+from jobs.engine.plans.changes import Changes
+from jobs.engine.plans.growth import Growth, KeyClashError, News
 from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
-from jobs.members import Member
+from jobs.members import Member, Origin
 from jobs.messages.errors import JobError, LeaseLostError, UserError
 from jobs.storage.room import check_room
 from jobs.storage.storage import Storage
@@ -54,13 +57,14 @@ def run(
     settings: RunSettings,
     identity: Identity,
     *,
+    inputs: Sequence[Origin] = (),
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
 ) -> Summary:
     """Runs a job, or what is left of it, until every shard is committed or given up.
 
     A job that is complete, and whose input holds no new keys, returns at once: Ray is not
-    started and no file is touched.
+    started and no file is touched. Parts that are missing or damaged are made anew.
 
     Args:
         job: What to do with every member.
@@ -68,11 +72,14 @@ def run(
         output: Local path or fsspec URL.
         settings: Workers, attempts and reporting.
         identity: What determines the output.
+        inputs: Names of the input that is listed, the first is recorded; by default that of the
+            identity.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
 
     Raises:
         UserError: Something the user has to change; nothing that was committed is lost.
+        KeyClashError: Keys of the input are planned already, for something else.
         JobError: The job does not start in any worker.
         Interrupted: SIGINT or SIGTERM; the same call resumes.
     """
@@ -87,23 +94,37 @@ def run(
             check_room(storage, settings.min_free_bytes)
             if not ledger.is_new:  # else what is wrong with the input leaves nothing behind
                 ledger.begin()
-        plan, growth = extend_plan(storage, list_members(), settings, identity, reporter, ledger)
-        if growth.changed:
-            _log.warning(growth.sentence(labels.members))
-        processed = 0
+        plan, growth, changes = extend_plan(
+            storage, list_members(), settings, identity, reporter, ledger, inputs
+        )
+        tell(growth, settings, labels.members)
+        processed, mended = 0, Mended()
         left = np.flatnonzero(~ledger.heads.which(plan))
-        if len(left) or ledger.heads.stale():
+        lost = lost_parts(storage, ledger.heads)
+        is_changing = wants_change(growth, settings)
+        if len(left) or lost or is_changing or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
             ledger.begin_late()
-            merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
+        driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):
-            driver = Working(job, storage, identity, settings, ledger, reporter, signals)
             processed = _run_shards(driver, plan, left)
+            ledger.refresh()
+        if lost or is_changing:
+            mended = mend(driver, plan, lost, changes if is_changing else None)
+        if not mended.given_up:  # parts that were lost are there again
+            merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
 
         def summarise(heads: Heads) -> Summary:
-            status = finished(take_stock(storage, plan, heads))
-            seconds = round(time.monotonic() - began, 3)
-            return Summary(status, growth.members, processed, seconds, settings.max_failed_fraction)
+            status = take_stock(storage, plan, heads)
+            return Summary(
+                status if mended.given_up else finished(status),
+                growth.members,
+                processed + mended.processed,
+                round(time.monotonic() - began, 3),
+                settings.max_failed_fraction,
+                mended.dropped,
+                mended.given_up,
+            )
 
         if not ledger.epoch:
             summary = summarise(ledger.heads)
@@ -120,13 +141,17 @@ def extend_plan(
     identity: Identity,
     reporter: Reporter,
     ledger: Ledger,
-) -> tuple[Plan, Growth]:
+    inputs: Sequence[Origin] = (),
+) -> tuple[Plan, Growth, Changes]:
     """Stores a generation of what is new in the input, if anything is.
 
     Raises:
         UserError: The output is of another job, or has another run, or the input is empty.
+        KeyClashError: Keys of the input are planned already, for something else.
     """
-    plan = Plan(storage)
+    plan = Plan(storage, ledger.heads.revisions())
+    inputs = inputs or [Origin(identity.input)]
+    news = News(plan.planned, inputs, redo=settings.changed == "redo")
 
     def before_new_generation() -> int:
         check_room(storage, settings.min_free_bytes)
@@ -139,13 +164,19 @@ def extend_plan(
         reporter.listed(count)
 
     try:
-        growth = plan.extend(members, settings.shards, listed, before_new_generation, ledger.check)
+        growth = plan.extend(
+            members, settings.shards, listed, before_new_generation, ledger.check, news
+        )
     except LeaseLostError:  # perhaps just after the new generation has come to count
         show_ending(storage, Log(storage))
         raise
+    except KeyClashError:
+        if ledger.epoch:  # the output is as it was
+            ledger.end(lambda heads: after_change(storage, take_stock(storage, plan, heads)))
+        raise
     if not plan.generations:
         raise UserError(f"there is nothing in the input '{identity.input}': check the path")
-    return plan, growth
+    return plan, growth, news.changes
 
 
 def _run_shards(driver: Working, plan: Plan, left: npt.NDArray[np.intp]) -> int:

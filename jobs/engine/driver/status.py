@@ -77,8 +77,8 @@ def status(output: str, options: Mapping[str, Any] | None = None) -> Status:
     """
     storage = Storage(output, options)
     require_identity(storage)
-    plan = Plan(storage)
-    return take_stock(storage, plan, Heads.read(storage))
+    heads = Heads.read(storage)
+    return take_stock(storage, Plan(storage, heads.revisions()), heads)
 
 
 def take_stock(storage: Storage, plan: Plan, heads: Heads) -> Status:

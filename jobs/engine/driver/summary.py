@@ -28,6 +28,8 @@ class Summary:
         processed: Items of the shards this run committed.
         seconds: Time this run took.
         max_failed_fraction: Failed members the exit code tolerates.
+        dropped: Members this run left out, since they are gone.
+        given_up: Committed shards that this run was to process again, and could not.
     """
 
     status: Status
@@ -35,12 +37,14 @@ class Summary:
     processed: int
     seconds: float
     max_failed_fraction: float
+    dropped: int = 0
+    given_up: int = 0
 
     @property
     def exit_code(self) -> int:
-        """0, or 1 if shards are in quarantine or too many members failed."""
+        """0, or 1 if shards were given up or too many members failed."""
         too_many = self.status.failed_fraction > self.max_failed_fraction
-        return int(too_many or not self.status.complete)
+        return int(too_many or not self.status.complete or self.given_up > 0)
 
     def tells_of(self, record: Mapping[str, Any]) -> bool:
         """Whether what is stored counts the same shards and items."""

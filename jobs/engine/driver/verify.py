@@ -83,7 +83,7 @@ def verify(
         return check_schema(path, schema, identity) if identity else ()
 
     failed = failed_statuses.get(identity.job) if identity else None
-    commits = CommitsCheck(storage, entries, failed, problems.append)
+    commits = CommitsCheck(storage, plan, entries, failed, problems.append)
     with bar("verifying", "shards", len(plan)) as advance:
         parts = PartsCheck(storage, schema_problems, advance)
         planned = chain(plan.shards(problems.append), _of_unknown_plan(plan, done))

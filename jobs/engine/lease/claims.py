@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 
 from jobs.engine.lease.claim import Claim
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError
 from jobs.storage.patience import Patience
 from jobs.storage.storage import Storage
 
@@ -73,7 +73,7 @@ class Claims:
         _upheld.discard(name)
         self._storage.delete(f"{CLAIMS}/{name}")
 
-    def refused(self) -> UserError:
+    def refused(self) -> NotNowError:
         """What to say to a run that is not the first."""
         claims = [Claim.read(self._read(name) or b"") for name in self._storage.names(CLAIMS)]
         return self._refused(claims[0] if claims else None)
@@ -85,7 +85,7 @@ class Claims:
             here: A claim of this process.
 
         Raises:
-            UserError: One of them lives.
+            NotNowError: One of them lives.
         """
         for name in self._storage.names(CLAIMS):
             data = self._read(name)
@@ -101,7 +101,7 @@ class Claims:
         """Waits until a claim is gone, or has not changed for so long that its holder has stopped.
 
         Raises:
-            UserError: It has changed.
+            NotNowError: It has changed.
         """
         who = claim or "unknown"
         limit = self._periods.expiry_s + self._periods.renew_s
@@ -125,9 +125,9 @@ class Claims:
                     *(who, self._url, limit),
                 )
 
-    def _refused(self, claim: Claim | None) -> UserError:
+    def _refused(self, claim: Claim | None) -> NotNowError:
         who = f" ({claim})" if claim else ""
-        return UserError(
+        return NotNowError(
             f"another run{who} is writing to '{self._url}': wait for it or use another output"
         )
 

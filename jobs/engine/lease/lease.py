@@ -15,7 +15,7 @@ from jobs.engine.lease.claim import Claim
 from jobs.engine.lease.claims import CLAIMS, Claims, Periods, now
 from jobs.engine.lease.lock import FolderLock
 from jobs.engine.lease.log import Log, LogEntry
-from jobs.messages.errors import LeaseLostError, OutputError, UserError
+from jobs.messages.errors import LeaseLostError, NotNowError, OutputError
 from jobs.storage.storage import Storage
 
 PERIODS = Periods()
@@ -69,7 +69,7 @@ class Lease:
         """Locks the folder.
 
         Raises:
-            UserError: Another run has it.
+            NotNowError: Another run has it.
             OutputError: The folder cannot be made.
         """
         with self._storage.writing():
@@ -108,7 +108,7 @@ class Lease:
             after: The last entry of the log that this driver knows of, if it has gone by that.
 
         Raises:
-            UserError: Another run has it, or has had it since.
+            NotNowError: Another run has it, or has had it since.
             LeaseLostError: It was held and is lost.
         """
         if self._renewal is not None:
@@ -117,7 +117,7 @@ class Lease:
         for number in range(_TRIES):
             last = self._log.last()
             if after not in (None, last):
-                raise UserError(
+                raise NotNowError(
                     f"another run has written to '{self._url}' meanwhile: "
                     "run the same command again"
                 )
@@ -126,7 +126,7 @@ class Lease:
                 return
             # Others start just now as well: one of them has to be first.
             time.sleep(random.random() * self._periods.look_s * 2 ** min(number, 4) / 4)
-        raise UserError(f"several runs start on '{self._url}' at once: start only one of them")
+        raise NotNowError(f"several runs start on '{self._url}' at once: start only one of them")
 
     def append(self, kind: Literal["change", "end"], **content: Any) -> LogEntry:
         """Appends an entry to the log.

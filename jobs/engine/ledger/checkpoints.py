@@ -34,6 +34,15 @@ _PART = pa.struct(
         pa.field("stale_in", pa.string()),
     ]
 )
+_REVISION = pa.struct(
+    [
+        pa.field("file", pa.string()),
+        pa.field("row_group", pa.int32()),
+        pa.field("items", pa.int64()),
+        pa.field("bytes", pa.int64()),
+        pa.field("sha256", pa.string()),
+    ]
+)
 SCHEMA = pa.schema(
     [
         pa.field("generation", pa.int32()),
@@ -45,6 +54,7 @@ SCHEMA = pa.schema(
         pa.field("statuses", pa.map_(pa.string(), pa.int64())),
         pa.field("parts", pa.list_(_PART)),
         pa.field("verdicts", pa.map_(pa.string(), pa.string())),
+        pa.field("revision", _REVISION),
     ]
 )
 
@@ -72,6 +82,7 @@ def row_of(report: ShardReport, position: int | None = None) -> dict[str, Any]:
         "statuses": list(report.statuses.items()),
         "parts": [part_row(output, part) for output, part in report.parts.items()],
         "verdicts": list(report.verdicts.items()),
+        "revision": vars(report.revision) if report.revision else None,
     }
 
 
@@ -119,6 +130,8 @@ def read_checkpoints(storage: Storage) -> tuple[pa.Table, int] | None:
             # Not `read_table`, which loads what reads data sets of many files.
             table = pq.ParquetFile(io.BytesIO(data)).read()
             below.update(json.loads((table.schema.metadata or {})[_BELOW]))
+            if table.schema.names == SCHEMA.names[:-1]:  # of a version that revised nothing
+                table = table.append_column(SCHEMA[-1], pa.nulls(table.num_rows, _REVISION))
             tables.append(table.replace_schema_metadata(None).cast(SCHEMA))
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         _log.warning("A checkpoint cannot be used (%s); the records are read instead.", error)

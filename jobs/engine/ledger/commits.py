@@ -13,7 +13,7 @@ import numpy.typing as npt
 from jobs.engine.records import RecordError, parse_record, sealed, typed, unsealed, write_record
 from jobs.engine.reports import ShardFailure, ShardReport
 from jobs.messages.credentials import redacted
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError
 from jobs.storage.storage import Storage
 
 COMMITS = "_job/commits"
@@ -65,12 +65,13 @@ def read_commits(storage: Storage, shards: Iterable[str]) -> Iterator[ShardRepor
     """The commit records of some shards, in the order given.
 
     Raises:
-        UserError: One is damaged, or was removed meanwhile.
+        RecordError: One is damaged.
+        NotNowError: One was removed meanwhile.
     """
     try:
         yield from _read(storage, list(shards), commit_path, parse_commit)
     except FileNotFoundError as error:
-        raise UserError(
+        raise NotNowError(
             f"a commit record in '{storage.url}' was removed while they were read: "
             "run the command again"
         ) from error
@@ -115,7 +116,7 @@ def read_failures(storage: Storage, shards: Iterable[str]) -> Iterator[ShardFail
     """The quarantine records of some shards, in the order given.
 
     Raises:
-        UserError: One is damaged.
+        RecordError: One is damaged.
     """
     yield from _read(storage, list(shards), failure_path, parse_failure)
 

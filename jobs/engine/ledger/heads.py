@@ -15,7 +15,7 @@ from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.checkpoints import SCHEMA, part_row, read_checkpoints, row_of
 from jobs.engine.ledger.commits import committed_numbers, read_commits
 from jobs.engine.plans.plan import Plan
-from jobs.engine.reports import Merged, PartReport
+from jobs.engine.reports import Merged, PartReport, Revision
 from jobs.engine.shards import shard_name, shard_number
 from jobs.storage.storage import Storage
 
@@ -31,12 +31,14 @@ class Head:
         statuses: Status -> number of items.
         parts: Output -> the shard's rows.
         verdicts: Key -> status of the items that were not touched.
+        revision: Its members, if they are not those that were planned first.
     """
 
     shard: str
     statuses: Mapping[str, int]
     parts: Mapping[str, PartReport]
     verdicts: Mapping[str, str]
+    revision: Revision | None = None
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,32 @@ class Heads:
             shards[self._name(row)] = _part(part)
         return found
 
+    def revisions(self) -> dict[str, Revision]:
+        """Shard -> its members, of those whose members are not those that were planned first."""
+        column = self._table.column("revision").combine_chunks()
+        rows = np.flatnonzero(np.asarray(column.is_valid())).tolist()
+        some = column.drop_null().to_pylist()
+        return {self._name(row): Revision(**each) for row, each in zip(rows, some, strict=True)}
+
+    def with_files(self, paths: Collection[str]) -> list[str]:
+        """Shards that have rows in some files, or old rows that do not count, in plan order."""
+        parts, rows = self._flat_parts()
+        wanted = pa.array(sorted(paths), pa.string())
+        concerned = pc.or_(
+            pc.is_in(parts.field("path"), value_set=wanted),
+            pc.is_in(parts.field("stale_in"), value_set=wanted),
+        )
+        return [self._name(row) for row in np.unique(rows[np.asarray(concerned)]).tolist()]
+
+    def files(self) -> Iterator[tuple[str, int | None]]:
+        """Yields path and bytes of all files with rows that count; None if those are not known.
+
+        Those that are to give way to others are among them: they have rows of other shards.
+        """
+        parts, _ = self._flat_parts()
+        columns = (parts.field(name).to_pylist() for name in ("path", "bytes"))
+        yield from dict(zip(*columns, strict=True)).items()
+
     def paths(self) -> pa.Array:
         """Paths of all parts with rows that count, each once or more often."""
         return self._flat_parts()[0].field("path")
@@ -319,6 +347,7 @@ def _head(row: Mapping[str, Any]) -> Head:
         statuses=dict(row["statuses"]),
         parts={part["output"]: _part(part) for part in row["parts"]},
         verdicts=dict(row["verdicts"]),
+        revision=None if row["revision"] is None else Revision(**row["revision"]),
     )
 
 

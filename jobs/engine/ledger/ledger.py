@@ -26,6 +26,7 @@ from jobs.engine.ledger.ending import SUCCESS, show_ending
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
+from jobs.engine.plans.revisions import is_revision
 from jobs.engine.reports import Merged, ShardReport
 from jobs.storage.storage import Storage
 
@@ -129,6 +130,11 @@ class Ledger:
         if len(self._commits) >= _CHECKPOINT_SHARDS:
             self._store()
 
+    def refresh(self) -> None:
+        """Reads the heads again, after workers have committed shards."""
+        self.heads = Heads.read(self._storage)
+        self._commits = []  # they are among those that no checkpoint has
+
     def replace(self, retried: Sequence[ShardReport] = (), merged: Sequence[Merged] = ()) -> None:
         """Lets new parts take the place of others, all at once, and removes those.
 
@@ -179,7 +185,11 @@ class Ledger:
         self._commits = []
 
     def _remove_garbage(self) -> None:
-        """Removes parts that no shard has, of those shards that nobody will commit any more."""
+        """Removes parts that no shard has, of those shards that nobody will commit any more.
+
+        And files with members that no shard has.
+        """
+        revised = [f"{PLAN}/{name}" for name in self._storage.names(PLAN) if is_revision(name)]
         names = {output: self._storage.names(output) for output in self.outputs}
         self.heads = Heads.read(self._storage)
         kept = self.heads.paths()
@@ -189,5 +199,7 @@ class Ledger:
             for path in paths.filter(pc.invert(pc.is_in(paths, value_set=kept))).to_pylist():
                 if (shard := shard_of(posixpath.basename(path))) and self.heads.has(shard):
                     garbage.append(path)
+        used = {revision.file for revision in self.heads.revisions().values()}
+        garbage += [path for path in revised if path not in used]
         self.check()
         self._storage.delete(*garbage)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from jobs.engine.parts.stored import StoredRows
 from jobs.messages.errors import JobError
+from jobs.storage.temporary import temporary_file
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Choice:
     Args:
         keys: Keys of the rows there are, in order.
         again: Whether each of them is to be replaced.
+
+    Attributes:
+        replaced: The old row of each item that is processed again; None of one that is new.
     """
 
     def __init__(self, keys: Sequence[str], again: Sequence[bool]) -> None:
@@ -44,6 +47,7 @@ class Choice:
         self._again = again
         self._next = 0
         self._wanted = 0
+        self.replaced: list[int | None] = []
         self._stretches: list[Stretch] = []
 
     @property
@@ -55,15 +59,21 @@ class Choice:
         """Whether the next item, which has this key, is to be processed."""
         while self._next < len(self._keys) and self._keys[self._next] != key:
             if not self._again[self._next]:  # its item comes later; this one is new
-                return self._add(True, self._wanted)
-            self._next += 1  # what stood for a failure is gone
+                return self._add_new(None)
+            self._next += 1  # what stood for a failure, or for what is left out now, is gone
         if self._next == len(self._keys):
-            return self._add(True, self._wanted)
+            return self._add_new(None)
         old, self._next = self._next, self._next + 1
-        return self._add(True, self._wanted) if self._again[old] else self._add(False, old)
+        if self._again[old]:
+            return self._add_new(old)
+        _append(self._stretches, Stretch(False, old, 1))
+        return False
 
-    def stretches(self) -> list[Stretch]:
+    def stretches(self, kept: Sequence[int | None] = ()) -> list[Stretch]:
         """The items in their order, once all have been asked about.
+
+        Args:
+            kept: The old rows of items processed again that stay all the same; None of the others.
 
         Raises:
             JobError: A row that is to stay belongs to none of them.
@@ -73,16 +83,30 @@ class Choice:
                 raise JobError(
                     f"'{key}' is not found again, so the rows of its shard stay as they are"
                 )
-        return self._stretches
+        if not any(place is not None for place in kept):
+            return self._stretches
+        stretches: list[Stretch] = []
+        for each in self._stretches:
+            for index in range(each.first, each.first + each.count):
+                place = kept[index] if each.is_new else None
+                is_new, first = (each.is_new, index) if place is None else (False, place)
+                _append(stretches, Stretch(is_new, first, 1))
+        return stretches
 
-    def _add(self, is_new: bool, index: int) -> bool:
-        self._wanted += is_new
-        last = self._stretches[-1] if self._stretches else None
-        if last and last.is_new == is_new and last.first + last.count == index:
-            self._stretches[-1] = Stretch(is_new, last.first, last.count + 1)
-        else:
-            self._stretches.append(Stretch(is_new, index, 1))
-        return is_new
+    def _add_new(self, replaced: int | None) -> bool:
+        self.replaced.append(replaced)
+        _append(self._stretches, Stretch(True, self._wanted, 1))
+        self._wanted += 1
+        return True
+
+
+def _append(stretches: list[Stretch], one: Stretch) -> None:
+    """Adds an item, to the last stretch if it follows that."""
+    last = stretches[-1] if stretches else None
+    if last and last.is_new == one.is_new and last.first + last.count == one.first:
+        stretches[-1] = Stretch(one.is_new, last.first, last.count + 1)
+    else:
+        stretches.append(one)
 
 
 class NewRows:
@@ -94,7 +118,7 @@ class NewRows:
 
     def __init__(self, schema: pa.Schema) -> None:
         self.rows = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
+        self._file = temporary_file()
         self._writer = pa.ipc.new_stream(self._file, schema)
         self._batches: Iterator[pa.RecordBatch] | None = None
         self._rest: pa.RecordBatch | None = None
@@ -145,7 +169,14 @@ def splice(
         True: list(accumulate(new_counts, initial=0)),
         False: list(accumulate(old_counts, initial=0)),
     }
+    taken = 0
     for stretch in stretches:
         first = ends[stretch.is_new][stretch.first]
-        count = ends[stretch.is_new][stretch.first + stretch.count] - first
-        yield from new.take(count) if stretch.is_new else old.take(first_row + first, count)
+        stop = ends[stretch.is_new][stretch.first + stretch.count]
+        if stretch.is_new:
+            for _ in new.take(first - taken):  # of items whose old rows stay
+                pass
+            yield from new.take(stop - first)
+            taken = stop
+        else:
+            yield from old.take(first_row + first, stop - first)

@@ -20,7 +20,8 @@ class DamagedPartError(UserError):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"'{path}' is not as its commit says; verify the output and put that right first."
+            f"'{path}' is not as its commit says: delete it and run the job again, "
+            "which makes it anew"
         )
 
 

@@ -14,7 +14,7 @@ from jobs.engine.plans.index import PlanFile
 from jobs.engine.plans.members import SCHEMA, table_of
 from jobs.engine.settings import ShardSizes
 from jobs.engine.shards import ShardSpec, shard_name
-from jobs.members import Member
+from jobs.members import Member, Origin
 from jobs.storage.digest import digest
 from jobs.storage.storage import Storage
 
@@ -31,6 +31,7 @@ class Generation:
         starts: Index of the first shard in each file, and the number of shards; `(files + 1,)`.
         items: Items of each shard, -1 where only reading it tells; `(shards,)`.
         sizes: Sum of the known sizes in bytes of each shard's members; `(shards,)`.
+        origin: The input that they were listed in; None in plans of earlier versions.
     """
 
     number: int
@@ -38,9 +39,10 @@ class Generation:
     starts: npt.NDArray[np.int64]
     items: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
+    origin: Origin | None = None
 
     @classmethod
-    def of(cls, number: int, files: Sequence[PlanFile]) -> Generation:
+    def of(cls, number: int, files: Sequence[PlanFile], origin: Origin | None = None) -> Generation:
         """A generation of these files."""
         return cls(
             number,
@@ -48,6 +50,7 @@ class Generation:
             np.cumsum([0, *(len(file.items) for file in files)], dtype=np.int64),
             joined(np.array(file.items, np.int64) for file in files),
             joined(np.array(file.bytes, np.int64) for file in files),
+            origin,
         )
 
     def __len__(self) -> int:
@@ -64,6 +67,7 @@ class Generation:
             row_group=index - int(self.starts[file]),
             members=None if items < 0 else items,
             bytes=int(self.sizes[index]),
+            origin=self.origin,
         )
 
 

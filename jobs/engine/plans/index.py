@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from jobs.engine.records import read_record
+from jobs.members import Origin
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -45,6 +46,9 @@ class Index:
         members: Number of members.
         items: Items in them; None where only reading tells.
         bytes: Sum of their known sizes.
+        input: Path or URL of the input that they were listed in, see `Origin`; None in plans of
+            earlier versions.
+        prefix: What stands before the keys of that input.
     """
 
     files: list[PlanFile]
@@ -52,6 +56,13 @@ class Index:
     members: int | None = None
     items: int | None = None
     bytes: int | None = None
+    input: str | None = None
+    prefix: str = ""
+
+    @property
+    def origin(self) -> Origin | None:
+        """The input that the members were listed in; None in plans of earlier versions."""
+        return None if self.input is None else Origin(self.input, self.prefix)
 
 
 def index_path(number: int) -> str:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import chain, compress
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
+from jobs.engine.identity import read_identity
 from jobs.engine.plans.generation import Generation, cut_into_shards, joined, write_files
-from jobs.engine.plans.growth import Growth, News
+from jobs.engine.plans.growth import Growth, KeyClashError, News
 from jobs.engine.plans.index import PLAN, Index, PlanFile, index_path, read_indices
-from jobs.engine.plans.members import members_of, read_members
+from jobs.engine.plans.members import GroupReader, Planned, read_members
 from jobs.engine.records import create_record
+from jobs.engine.reports import Revision
 from jobs.engine.settings import ShardSizes
-from jobs.engine.shards import ShardSpec, shard_number
+from jobs.engine.shards import ShardSpec, shard_name, shard_number
 from jobs.keys import KeySet
-from jobs.members import Member
+from jobs.members import Member, Origin
 from jobs.messages.errors import LeaseLostError, UserError
 from jobs.storage.storage import Storage
 
@@ -37,16 +39,26 @@ class Plan:
 
     Args:
         storage: The output.
+        revisions: Shard -> its members, of those whose members are others now.
 
     Raises:
         UserError: A part of it is missing or damaged.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(
+        self, storage: Storage, revisions: Mapping[str, Revision] = MappingProxyType({})
+    ) -> None:
         """Reads the indices."""
         self._storage = storage
-        indices = enumerate(read_indices(storage))
-        self._generations = [Generation.of(number, index.files) for number, index in indices]
+        self._revisions = revisions
+        indices = read_indices(storage)
+        origins = [index.origin for index in indices]
+        if indices and origins[0] is None and (stored := read_identity(storage)):
+            origins[0] = Origin(stored.input)
+        self._generations = [
+            Generation.of(number, index.files, origin)
+            for number, (index, origin) in enumerate(zip(indices, origins, strict=True))
+        ]
 
     def __len__(self) -> int:
         """Number of shards."""
@@ -60,12 +72,18 @@ class Plan:
     @property
     def items(self) -> npt.NDArray[np.int64]:
         """Items of each shard, -1 where only reading it tells; shape `(shards,)`."""
-        return joined(generation.items for generation in self._generations)
+        items = joined(generation.items for generation in self._generations)
+        for shard, revision in self._revisions.items():
+            items[self._place(shard)] = revision.items
+        return items
 
     @property
     def sizes(self) -> npt.NDArray[np.int64]:
         """Sum of the known sizes in bytes of each shard's members, shape `(shards,)`."""
-        return joined(generation.sizes for generation in self._generations)
+        sizes = joined(generation.sizes for generation in self._generations)
+        for shard, revision in self._revisions.items():
+            sizes[self._place(shard)] = revision.bytes
+        return sizes
 
     def shards(self) -> Iterator[ShardSpec]:
         """All shards, in order."""
@@ -75,9 +93,45 @@ class Plan:
         """The shard with this index in plan order."""
         for generation in self._generations:
             if index < len(generation):
-                return generation.shard(index)
+                spec = generation.shard(index)
+                revision = self._revisions.get(spec.shard)
+                return spec.revised(revision) if revision else spec
             index -= len(generation)
         raise IndexError(index)
+
+    def origins(self) -> list[Origin]:
+        """The inputs that members were listed in, as far as that is recorded, each once."""
+        found = (generation.origin for generation in self._generations)
+        return list(dict.fromkeys(filter(None, found)))
+
+    def origin_of(self, shard: str) -> Origin | None:
+        """The input that the members of a shard were listed in; None if that is not recorded."""
+        generation, _ = shard_number(shard) or (0, 0)
+        return self._generations[generation].origin
+
+    def planned(self) -> Iterator[Planned]:
+        """Yields the members of all shards as they are now, in order.
+
+        Raises:
+            UserError: A file is missing or damaged.
+        """
+        revised = GroupReader(self._storage)
+        for generation in self._generations:
+            groups = (
+                members
+                for path in generation.files
+                for members in read_members(self._storage, path)
+            )
+            for index, members in enumerate(groups):
+                shard = shard_name(generation.number, index)
+                if revision := self._revisions.get(shard):
+                    members = revised.group(revision.file, revision.row_group)
+                yield Planned(shard, generation.origin, members)
+
+    def _place(self, shard: str) -> int:
+        """Index of a shard in plan order."""
+        number, index = shard_number(shard) or (0, 0)
+        return sum(map(len, self._generations[:number])) + index
 
     def which(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Tells which shards are among some names, shape `(shards,)`; others are passed over."""
@@ -102,6 +156,7 @@ class Plan:
         listed: Callable[[int], None] = lambda count: None,
         first: Callable[[], int] = lambda: 0,
         last: Callable[[], None] = lambda: None,
+        news: News | None = None,
     ) -> Growth:
         """Plans a generation of the members whose keys are not planned yet.
 
@@ -116,22 +171,30 @@ class Plan:
                 which the files are called by.
             last: Called before what is written counts, and before leftovers are removed; raises
                 if this driver must not any more.
+            news: Tells what is new; by default all members are of one input.
 
         Raises:
             UserError: Two members have the same key.
+            KeyClashError: A key is planned already, for something else.
         """
-        news = News(self._storage, self.files())
+        news = news or News(self.planned)
         shards = cut_into_shards(news.among(members, listed), sizes)
         first_shard = next(shards, None)
         if first_shard is None:
+            news.check()
             return news.growth(0)
         epoch = first()
         name = f"{PLAN}/generation-{self.generations:03d}" + f".{epoch}" * bool(epoch)
         files = list(write_files(self._storage, name, chain([first_shard], shards)))
         repeated = news.keys.repeated()
-        if len(repeated):
-            raise UserError(self._name_repeated(repeated, files))
-        generation = Generation.of(self.generations, files)
+        try:
+            if len(repeated):
+                raise UserError(self._name_repeated(repeated, files))
+            news.check()
+        except (UserError, KeyClashError):
+            self._storage.delete(*(file.path for file in files))
+            raise
+        generation = Generation.of(self.generations, files, news.origin)
         growth = news.growth(int(generation.items.clip(0).sum()))
         # Only the files are read again; the rest is for whoever looks at the plan.
         index = Index(
@@ -140,6 +203,8 @@ class Plan:
             members=growth.members,
             items=growth.items if (generation.items >= 0).all() else None,
             bytes=int(generation.sizes.sum()),
+            input=news.origin.input if news.origin else None,
+            prefix=news.origin.prefix if news.origin else "",
         )
         try:
             last()
@@ -183,18 +248,9 @@ class Plan:
         raise AssertionError("a key was planned twice and is not in the plan")
 
 
-class PlanReader:
-    """Reads the members of shards; keeps the last plan file open, whose footer is large."""
-
-    def __init__(self, storage: Storage) -> None:
-        """Opens nothing yet."""
-        self._storage = storage
-        self._path: str | None = None
-        self._file: pq.ParquetFile | None = None
+class PlanReader(GroupReader):
+    """Reads the members of shards."""
 
     def members(self, spec: ShardSpec) -> list[Member]:
         """The members of a shard, in order."""
-        if self._file is None or self._path != spec.plan_file:
-            self._file = pq.ParquetFile(self._storage.open(spec.plan_file))
-            self._path = spec.plan_file
-        return members_of(self._file.read_row_group(spec.row_group))
+        return self.group(spec.plan_file, spec.row_group, spec.origin)

@@ -19,7 +19,8 @@ from ray.exceptions import RayError
 
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.loopback import only_for_us
-from jobs.messages.errors import JobError, UserError
+from jobs.engine.workers.ray_folders import own_choice, ray_folders
+from jobs.messages.errors import NotNowError, UserError
 
 # Descriptors only pass through the object store; Ray asks for 75 MiB at least.
 _OBJECT_STORE_BYTES = 100 * 2**20
@@ -40,11 +41,11 @@ _IMPATIENT = {
 }
 
 
-class ClusterLostError(JobError):
+class ClusterLostError(NotNowError):
     """The head of the cluster does not answer, or is another one than before."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"Ray at '{address}' has gone; run the same command again to go on.")
+        super().__init__(f"Ray at '{address}' has gone: run the same command again to go on")
         self.address = address
 
 
@@ -173,6 +174,7 @@ def _start(settings: RunSettings) -> None:
             "num_cpus": settings.workers or usable_cpus(),
             "include_dashboard": False,
             "object_store_memory": _OBJECT_STORE_BYTES,
+            **ray_folders(),
         }
     else:
         arguments = {"address": address}
@@ -185,9 +187,14 @@ def _start(settings: RunSettings) -> None:
         if address == "local":
             raise
         raise _no_cluster(address) from error
-    except PermissionError as error:  # Ray keeps its token there
-        raise UserError(
-            f"cannot write '{error.filename}' for Ray: set HOME to a folder that you can write"
+    except OSError as error:
+        raise _cannot_write(error) from error
+    except Exception as error:
+        if type(error) is not Exception or address != "local":
+            raise
+        raise NotNowError(  # Ray has no class for it
+            f"the Ray of this machine does not start ({str(error).partition('. ')[0]}): see that "
+            "there is memory, and room for temporary files, and run the same command again"
         ) from error
 
 
@@ -220,8 +227,18 @@ def _ask(address: str) -> None:
         raise _no_cluster(address) from error
 
 
-def _no_cluster(address: str) -> UserError:
-    return UserError(
+def _cannot_write(error: OSError) -> NotNowError:
+    """What to say of a folder that Ray cannot use: that of its files, or that of its token."""
+    temporary = str(error.filename).startswith(own_choice())
+    variable = "RAY_TMPDIR" if temporary else "HOME"
+    return NotNowError(
+        f"cannot write '{error.filename}' for Ray ({error.strerror or error}): "
+        f"make room there, or set {variable} to a folder that you can write"
+    )
+
+
+def _no_cluster(address: str) -> NotNowError:
+    return NotNowError(
         f"there is no Ray cluster at '{address}': "
         "correct --ray-address or RAY_ADDRESS, or leave both out, or, if it asks for a token, set "
         "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"

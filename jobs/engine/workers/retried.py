@@ -34,12 +34,28 @@ class RetriedParts:
         job: Whose rows they are.
         spec: The shard.
         retry: Which of its items to process again, and the rows that it has.
+        before: The members that those rows are of.
+        planned: Its members as they are now: one that is another is processed again, one that is
+            not there any more loses its rows.
+
+    Attributes:
+        members: What is to be read: all, if one of them is a container, whose items are chosen
+            then.
+        choice: Tells which items are processed again.
 
     Raises:
         UserError: A part is damaged, or was written by another version.
     """
 
-    def __init__(self, storage: Storage, job: Job, spec: ShardSpec, retry: Retry) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        job: Job,
+        spec: ShardSpec,
+        retry: Retry,
+        before: Sequence[Member],
+        planned: Sequence[Member],
+    ) -> None:
         """Reads which rows there are."""
         self._storage = storage
         self._job = job
@@ -51,8 +67,16 @@ class RetriedParts:
             self._items = pa.Table.from_batches(batches, job.schemas[job.primary])
         self._keys: list[str] = self._items.column("key").to_pylist()
         self._statuses: list[str] = self._items.column("status").to_pylist()
-        self._again = [status in retry.statuses for status in self._statuses]
+        now = {member.key: member for member in planned}
+        self._others = {member.key for member in before if now.get(member.key) != member}
+        self._again = [
+            status in retry.statuses or key in self._others
+            for key, status in zip(self._keys, self._statuses, strict=True)
+        ]
         self.choice = Choice(self._keys, self._again)
+        is_container = any(member.is_container for member in planned)
+        self.members = [each for each in planned if is_container or self.choice.wants(each.key)]
+        self._new_items: list[tuple[str, str]] = []  # key and status
         self._new_counts: dict[str, list[int]] = {
             name: [] for name in job.schemas if name != job.primary
         }
@@ -68,16 +92,12 @@ class RetriedParts:
     def __exit__(self, *failure: object) -> None:
         self._opened.close()
 
-    def members(self, planned: Sequence[Member]) -> list[Member]:
-        """What is to be read: all, if one of them is a container, whose items are chosen then."""
-        if any(member.is_container for member in planned):
-            return list(planned)
-        return [member for member in planned if self.choice.wants(member.key)]
-
     def write(self, output: str, batch: pa.RecordBatch) -> None:
         """Takes new rows."""
         self._new[output].write(batch)
         if output == self._job.primary:
+            keys, statuses = (batch.column(name).to_pylist() for name in ("key", "status"))
+            self._new_items += zip(keys, statuses, strict=True)
             for name, counts in self._new_counts.items():
                 counts += batch.column(count_column(name)).to_pylist()
 
@@ -92,20 +112,38 @@ class RetriedParts:
 
     def whole(self, report: ShardReport) -> ShardReport:
         """What is to be recorded of the shard, given a report of the items processed again."""
-        stays = {key for key, again in zip(self._keys, self._again, strict=True) if not again}
-        statuses = Counter(report.statuses)
-        statuses.update(
-            status for status, again in zip(self._statuses, self._again, strict=True) if not again
-        )
+        kept = {place for place in self._kept() if place is not None}
+        old = {*kept, *(place for place, again in enumerate(self._again) if not again)}
+        came = {key for key, _ in self._new_items} - {self._keys[place] for place in kept}
+        statuses = Counter(self._statuses[place] for place in old)
+        statuses.update(status for key, status in self._new_items if key in came)
+        stays = {self._keys[place] for place in old}
         verdicts = {key: status for key, status in self._retry.verdicts.items() if key in stays}
+        verdicts |= {key: status for key, status in report.verdicts.items() if key in came}
         return replace(
             report,
             members=statuses.total(),
             statuses=dict(sorted(statuses.items())),
             failed=sum(statuses[status] for status in self._job.failed_statuses),
-            verdicts={**verdicts, **report.verdicts},
+            verdicts=verdicts,
             retried=report.members,
         )
+
+    def _kept(self) -> list[int | None]:
+        """Of each item that was processed again the old row, if that stays: it knows more.
+
+        That is where an item had not failed, and has now, although the member is the same.
+        """
+        failed = self._job.failed_statuses
+        return [
+            old
+            if old is not None
+            and status in failed
+            and self._statuses[old] not in failed
+            and key not in self._others
+            else None
+            for old, (key, status) in zip(self.choice.replaced, self._new_items, strict=True)
+        ]
 
     def _publish(self, name: str) -> PartReport:
         job, part, new = self._job, self._retry.parts[name], self._new[name]
@@ -126,12 +164,15 @@ class RetriedParts:
             PartWriter(self._storage, names, schema, job.row_group_bytes, options) as writer,
         ):
             for batch in splice(
-                self.choice.stretches(), old, part.first_row, old_counts, new, new_counts
+                self.choice.stretches(self._kept()),
+                old,
+                part.first_row,
+                old_counts,
+                new,
+                new_counts,
             ):
                 writer.write(batch)
-            # Where other shards have rows in the file, the old ones of this shard stay in it.
-            stale_in = part.stale_in if part.own_bytes is None else part.path
-            return replace(writer.publish(), stale_in=stale_in)
+            return replace(writer.publish(), stale_in=self._retry.stale_in(name))
 
     @contextlib.contextmanager
     def _stored(self, name: str) -> Generator[StoredRows, None, None]:

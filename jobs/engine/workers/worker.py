@@ -138,11 +138,13 @@ class Worker:
         members = self._plan.members(spec)
         parts: _NewParts | RetriedParts
         with self._storage.writing():
-            if spec.retry:
-                parts = RetriedParts(self._storage, self._job, spec, spec.retry)
-                attempt.expect(parts.members(members), parts.choice.wants)
+            if spec.retry and not spec.retry.whole:
+                before = spec.retry.before
+                old = self._plan.group(*before) if before else members
+                parts = RetriedParts(self._storage, self._job, spec, spec.retry, old, members)
+                attempt.expect(parts.members, parts.choice.wants)
             else:
-                parts = _NewParts(self._storage, self._job, spec.shard)
+                parts = _NewParts(self._storage, self._job, spec)
                 attempt.expect(members)
             statuses = self._write_parts(attempt, parts, published)
         report = ShardReport(
@@ -162,8 +164,9 @@ class Worker:
             host=socket.gethostname(),
             worker_bytes=resident_bytes(),
             epoch=spec.epoch,
+            revision=spec.revision,
         )
-        return parts.whole(report) if isinstance(parts, RetriedParts) else report
+        return parts.whole(report)
 
     def _committed(self, shard: str) -> ShardReport:
         [report] = read_commits(self._storage, [shard])
@@ -227,15 +230,17 @@ class _AlreadyCommittedError(Exception):
 
 
 class _NewParts:
-    """The parts of a shard that has none yet."""
+    """The parts of a shard that has none yet, or of one of which all is processed again."""
 
-    def __init__(self, storage: Storage, job: Job, shard: str) -> None:
+    def __init__(self, storage: Storage, job: Job, spec: ShardSpec) -> None:
+        self._retry = spec.retry
+        epoch = spec.epoch if spec.retry else 0
         with contextlib.ExitStack() as stack:
             self._writers = {
                 name: stack.enter_context(
                     PartWriter(
                         storage,
-                        part_names(name, shard),
+                        part_names(name, spec.shard, epoch),
                         schema,
                         job.row_group_bytes,
                         job.writer_options(name),
@@ -255,7 +260,13 @@ class _NewParts:
         self._writers[output].write(batch)
 
     def publish(self) -> Iterator[tuple[str, PartReport]]:
-        return ((name, writer.publish()) for name, writer in self._writers.items())
+        for name, writer in self._writers.items():
+            stale_in = self._retry.stale_in(name) if self._retry else None
+            yield name, replace(writer.publish(), stale_in=stale_in)
+
+    def whole(self, report: ShardReport) -> ShardReport:
+        """What is to be recorded of the shard."""
+        return replace(report, retried=report.members) if self._retry else report
 
 
 def resident_bytes() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -9,10 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from jobs.storage.local import durable, spool
+from jobs.storage.output_fault import output_error
 
 
 class LocalFolder:
     """Files below a folder of this machine; errors are the operating system's.
+
+    But a file that is there and cannot be read raises `OutputError`: it must not count as damaged.
 
     Args:
         root: The folder; it need not be there.
@@ -52,7 +56,8 @@ class LocalFolder:
 
     def read(self, path: str) -> bytes:
         """The content of a file."""
-        return (self._root / path).read_bytes()
+        with self._reading():
+            return (self._root / path).read_bytes()
 
     def read_many(self, paths: Iterable[str]) -> Iterator[bytes]:
         """The contents of files, in order."""
@@ -60,15 +65,26 @@ class LocalFolder:
 
     def open(self, path: str) -> BinaryIO:
         """A file to read from, seekable."""
-        return (self._root / path).open("rb")
+        with self._reading():
+            return (self._root / path).open("rb")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return (self._root / path).exists()
+        with self._reading():
+            return (self._root / path).exists()
 
     def names(self, folder: str) -> list[str]:
         """Names of the files in a folder, which need not be there."""
         return [entry.name for entry in self._entries(folder) if not entry.is_dir()]
+
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the files in a folder, which need not be there."""
+        found: dict[str, int | None] = {}
+        for entry in self._entries(folder):
+            with contextlib.suppress(FileNotFoundError):  # removed just now, or a link to nothing
+                if entry.is_file():
+                    found[entry.name] = entry.stat().st_size
+        return found
 
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, which need not be there."""
@@ -84,7 +100,16 @@ class LocalFolder:
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:
-            with os.scandir(self._root / folder) as entries:
+            with self._reading(), os.scandir(self._root / folder) as entries:
                 return list(entries)
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise
+        except OSError as error:
+            raise output_error("read", str(self._root), error, local=True) from error

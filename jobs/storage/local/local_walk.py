@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from jobs.messages.errors import UserError
+from jobs.storage.faults import user_error
 from jobs.storage.names.file_name import text_of
 from jobs.storage.names.pattern import Pattern
 
@@ -125,4 +126,4 @@ def _identity(folder: str) -> _Identity | None:
 
 def _unlisted(folder: str, error: OSError) -> UserError:
     where, why = text_of(folder.rstrip("/")), os.strerror(error.errno or 0).lower()
-    return UserError(f"cannot list the folder '{where}' ({why}): make it readable")
+    return user_error(f"cannot list the folder '{where}' ({why}): make it readable", error)

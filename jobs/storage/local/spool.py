@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from jobs.storage.local.durable import make_folder
+from jobs.storage.temporary import temporary_folder
 
 _OPEN_FILES = Path("/proc/self/fd")
 
@@ -37,7 +38,7 @@ def unnamed() -> Iterator[Path]:
     Where a system cannot open a file that has no name, it has one, and outlives such a process.
     """
     kind = tempfile.TemporaryFile if _OPEN_FILES.is_dir() else tempfile.NamedTemporaryFile
-    with kind(prefix="mtcnn-ray-") as file:
+    with kind(prefix="mtcnn-ray-", dir=temporary_folder()) as file:
         yield Path(name_of(file))
 
 

@@ -15,8 +15,9 @@ from typing import Any, BinaryIO, cast
 from fsspec import AbstractFileSystem
 
 from jobs.messages.errors import OutputError
-from jobs.storage.faults import CutOffError, is_absent, is_denied, said
+from jobs.storage.faults import CutOffError, is_absent
 from jobs.storage.local.spool import name_of, unnamed
+from jobs.storage.output_fault import output_error
 from jobs.storage.patience import Patience, ask, retrying
 from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath, size_of
@@ -161,6 +162,12 @@ class RemoteFolder:
         files = [entry["name"] for entry in entries if entry["type"] != "directory"]
         return [posixpath.basename(name) for name in files]
 
+    def sizes(self, folder: str) -> dict[str, int | None]:
+        """Name -> bytes of the files in a folder, those that either of two listings has."""
+        entries = [*self._entries(folder), *self._entries(folder)]
+        files = (entry for entry in entries if entry["type"] != "directory")
+        return {posixpath.basename(entry["name"]): size_of(entry) for entry in files}
+
     def folders(self, folder: str) -> list[str]:
         """Names of the folders in a folder, which need not be there."""
         entries = self._entries(folder)
@@ -225,11 +232,7 @@ class RemoteFolder:
         except Exception as error:  # each file system has its own classes
             if isinstance(error, FileNotFoundError) and is_absent(error):
                 raise
-            wrong = "its storage options" if is_denied(error) else "that"
-            raise OutputError(
-                f"cannot reach the output '{self._url}' ({said(error)}): "
-                f"correct {wrong} and run the same command again"
-            ) from error
+            raise output_error("reach", self._url, error, local=False) from error
 
 
 def _protocols(filesystem: Any) -> set[str]:

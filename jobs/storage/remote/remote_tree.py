@@ -9,7 +9,7 @@ from typing import Any
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
 from jobs.storage.entry import Entry
-from jobs.storage.faults import is_absent, is_denied, said
+from jobs.storage.faults import is_absent, is_denied, said, user_error
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
@@ -109,7 +109,7 @@ class RemoteTree:
         except Exception as error:  # each file system has its own classes
             if is_absent(error):
                 raise UserError(f"there is no {what} '{shown}': check the address") from None
-            raise UserError(f"cannot open '{shown}': {said(error)}") from error
+            raise user_error(f"cannot open '{shown}': {said(error)}", error) from error
 
     def named(self, key: str) -> Entry:
         """The file that somebody has named by its key.
@@ -194,7 +194,7 @@ class RemoteTree:
         shown = self.fs.unstrip_protocol(path)
         if is_absent(error):
             return UserError(f"there is no folder '{shown}': check the address")
-        return UserError(f"cannot list '{shown}': {said(error)}")
+        return user_error(f"cannot list '{shown}': {said(error)}", error)
 
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""

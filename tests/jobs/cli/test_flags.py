@@ -101,6 +101,8 @@ def test_nothing_said_is_nothing_given() -> None:
         ("precision", "f32", "f32"),
         ("detector", "mtcnn", "mtcnn"),
         ("weights", "mine", "mine"),
+        ("changed", "redo", "redo"),
+        ("gone", "drop", "drop"),
     ],
 )
 def test_a_flag_stands_for_its_setting(name: str, word: str, value: object) -> None:

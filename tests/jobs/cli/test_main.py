@@ -135,7 +135,7 @@ def test_the_demo_without_its_pictures_names_the_extra(tmp_path: Path) -> None:
 
 def test_a_cluster_that_is_not_there_is_refused(folder: Path) -> None:
     done = mtcnn_ray("extract", folder / "in", folder / "out", "--ray-address", "127.0.0.1:1")
-    assert "no Ray cluster at '127.0.0.1:1'" in _refused(done)
+    assert "no Ray cluster at '127.0.0.1:1'" in _refused(done, code=3)
 
 
 @pytest.mark.parametrize("name", ["photo.jpg", "notes.txt", "small.png"])

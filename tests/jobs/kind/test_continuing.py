@@ -118,6 +118,8 @@ def test_a_setting_that_means_something_else_is_refused_in_a_sentence() -> None:
     with pytest.raises(UserError, match=r"meant something else \(turns were counted clockwise\):"):
         continued(kind, stored(Config()), Config(), URL)
     assert continued(kind, stored(Config(), meanings={"detect.turns": 2}), Config(), URL)
+    always = replace(kind, meanings={"detect.turns": replace(meanings["detect.turns"], unless=[])})
+    assert continued(always, stored(Config()), Config(), URL)
 
 
 def test_credentials_stay_with_settings_that_are_kept() -> None:

@@ -25,7 +25,7 @@ from jobs.extract.kind import EXTRACT
 from jobs.kind.continuing import begun
 from jobs.kind.job_kind import Opened
 from jobs.kind.retry import retry
-from jobs.kind.run import identity_of
+from jobs.kind.run import identity_of, run_job
 from jobs.messages.errors import UserError
 from jobs.sources.demo import demo_folder
 from jobs.storage.storage import Storage
@@ -216,3 +216,62 @@ def test_input_that_was_moved(
     assert retry(EXTRACT, str(incomplete), source_url=str(folder.parent / "moved")).exit_code == 0
     assert statuses(incomplete)["a.jpg"] == "ok"
     assert f"The input was '{folder}'" in caplog.text
+
+
+@pytest.fixture
+def two_inputs(folder: Path) -> tuple[Path, Path, Path]:
+    """Two folders with other photos under the same names, and an output of both."""
+    other = folder.parent / "other"
+    other.mkdir()
+    shutil.copy(folder / "c.jpg", other / "b.jpg")
+    shutil.copy(folder / "a.jpg", other / "e.jpg")
+    output = folder.parent / "out"
+    run_job(EXTRACT, str(folder), str(output), load_config(None, sets=SETS))
+    prefixed = load_config(None, sets=[*SETS, "input.key_prefix=other"])
+    run_job(EXTRACT, str(other), str(output), prefixed)
+    return folder, other, output
+
+
+def test_photos_are_looked_for_where_they_were_planned_from(
+    two_inputs: tuple[Path, Path, Path],
+) -> None:
+    *_, output = two_inputs
+    before = part_digests(output)
+    done = retry(EXTRACT, str(output), "ok,no_face,undecodable")
+    assert (done.summary.processed, done.exit_code) == (7, 0)
+    assert part_digests(output) == before
+
+
+def test_an_input_that_is_gone_is_told_and_no_row_is_replaced(
+    two_inputs: tuple[Path, Path, Path],
+) -> None:
+    _, other, output = two_inputs
+    before = part_digests(output)
+    other.rename(other.with_name("away"))
+    with pytest.raises(UserError, match=rf"'{other}': check the path; or say with --input"):
+        retry(EXTRACT, str(output), "ok")
+    assert part_digests(output) == before
+
+
+def test_which_of_several_inputs_is_elsewhere_has_to_be_said(
+    two_inputs: tuple[Path, Path, Path],
+) -> None:
+    folder, other, output = two_inputs
+    before = part_digests(output)
+    moved = str(other.rename(other.with_name("moved")))
+    with pytest.raises(UserError, match=rf"rows from several inputs, '{folder}', '{other}'"):
+        retry(EXTRACT, str(output), "ok", moved)
+    done = retry(EXTRACT, str(output), "ok", moved, sets=[f"input.moved_from={other}"])
+    assert done.exit_code == 0
+    assert part_digests(output) == before
+
+
+def test_a_row_is_not_replaced_by_one_that_knows_less(incomplete: Path, folder: Path) -> None:
+    retry(EXTRACT, str(incomplete))
+    before = part_digests(incomplete)
+    (folder / "a.jpg").unlink()
+    (folder / "b.jpg").unlink()
+    retry(EXTRACT, str(incomplete), "ok,no_face")
+    assert (statuses(incomplete)["a.jpg"], statuses(incomplete)["b.jpg"]) == ("ok", "no_face")
+    assert part_digests(incomplete) == before
+    assert verify(str(incomplete)) == []

@@ -14,7 +14,7 @@ BOX = [20.0, 15, 40, 25]
 
 
 def found(box: list[float] = BOX) -> Candidates:
-    return Candidates(np.array([box], np.float32), np.array([1.5], np.float32))
+    return Candidates(np.array([box], np.float32), np.array([1.5], np.float32), np.array([0]))
 
 
 def marked(width: int, height: int, x: int, y: int) -> Pixels:
@@ -45,7 +45,7 @@ def test_a_mirrored_box_keeps_its_size_and_changes_sides() -> None:
     np.testing.assert_allclose(seen.to_photo(found()).boxes, [[60, 15, 80, 25]], atol=1e-4)
 
 
-@pytest.mark.parametrize("degrees", [-20, 20, 75, 90, 180])
+@pytest.mark.parametrize("degrees", [-20, 20, 75, 90, 180, 270])
 @pytest.mark.parametrize("size", [(90, 60), (61, 88)])
 def test_what_is_seen_in_a_turned_photo_lies_where_it_is(
     degrees: float, size: tuple[int, int]
@@ -55,6 +55,17 @@ def test_what_is_seen_in_a_turned_photo_lies_where_it_is(
     there = seen.to_photo(found([x - 9, y - 4, x + 9, y + 4]))
     # A tenth of a pixel: the light is resampled.
     np.testing.assert_allclose(there.boxes, [[2.5, 39.5, 20.5, 47.5]], atol=0.1)
+
+
+@pytest.mark.parametrize("degrees", [-20, 90, 180, 270])
+def test_points_and_boxes_go_to_the_view_and_back(degrees: float) -> None:
+    seen = View(20, degrees=degrees).of(marked(90, 60, 70, 43), (90, 60))
+    [box] = seen.boxes_of(np.array([[61.5, 39.5, 79.5, 47.5]], np.float32))
+    # The light lies in the middle of the box, which is as large as it was.
+    np.testing.assert_allclose((box[:2] + box[2:]) / 2, brightest(seen.pixels), atol=0.1)
+    np.testing.assert_allclose(box[2:] - box[:2], [18, 8], atol=1e-4)
+    there = seen.points_to_photo(np.array([[brightest(seen.pixels)]]))
+    np.testing.assert_allclose(there, [[[70.5, 43.5]]], atol=0.1)
 
 
 def test_degrees_turn_clockwise() -> None:

@@ -93,6 +93,15 @@ def gif_with(blocks: bytes) -> bytes:
     return plain[:at] + blocks + plain[at:]
 
 
+def gif_of_a_frame(width: int, height: int) -> bytes:
+    """One that is followed by its background, so that Pillow makes it when it opens the file."""
+    data = gif_with(b"!\xf9\4\x08\0\0\0\0")
+    frame = b"\x2c\0\0\0\0"
+    return data.replace(
+        frame + struct.pack("<HH", 56, 40), frame + struct.pack("<HH", width, height)
+    )
+
+
 def tiff(width: int, height: int, *more: tuple[int, int, int], count: int = 1) -> bytes:
     """A grey TIFF of strips of one row, or of what `more` says (tag, count, value)."""
     after = 8 + 2 + 12 * (7 + len(more)) + 4
@@ -154,6 +163,7 @@ def attacks() -> dict[str, dict[str, bytes]]:
         "PNG of profiles": png_with(png_chunk(b"iCCP", b"a\0\0" + megabyte) * 2_000),
         "PNG of text without keys": png_with(png_chunk(b"zTXt", b"\0\0" + megabyte) * 2_000),
         "GIF of 65535x65535": b"GIF89a" + b"\xff" * 4 + encode(scene(), "GIF")[10:],
+        "GIF of a frame of 14904x10240": gif_of_a_frame(14904, 10240),
         "GIF of one-byte comments": gif_with(b"!\xfe" + b"\1x" * 1_000_000 + b"\0"),
         "TIFF of 4294967295x4294967295": tiff(0xFFFFFFFF, 0xFFFFFFFF),
         "TIFF of one huge tile": tiff(56, 40, (322, 1, 40000), (323, 1, 40000), (324, 1, 8)),

@@ -41,6 +41,7 @@ def known(astronaut: Pixels) -> Faces:
 def _detector(folder: Path, *rows: Row, ssd: Any = None, **settings: Any) -> SsdDetector:
     model = write_onnx(folder / "small.onnx", [*rows, END])
     given = SsdSettings(**(ssd or {}))
+    settings = {"faint": False, **settings}
     return SsdDetector(DetectorSettings(detector=str(model), ssd=given, **settings))
 
 
@@ -269,3 +270,12 @@ def test_its_stages_are_timed(tmp_path: Path, astronaut: Pixels) -> None:
 
 def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
+
+
+def test_a_faint_face_is_found_with_a_second_look(tmp_path: Path, astronaut: Pixels) -> None:
+    seen: list[int] = []
+    detector = _detector(tmp_path, faint=True)
+    find = detector._find_in
+    detector._find_in = lambda image, size: (seen.append(int(image.max())), find(image, size))[1]  # type: ignore[method-assign]
+    detector.detect((astronaut // 16).astype(np.uint8))
+    assert seen == [15, 255]

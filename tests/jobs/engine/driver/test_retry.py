@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.engine.driver import retry as retry_module
+from jobs.engine.driver import again as again_module
 from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.retry import retry_items
@@ -342,7 +342,7 @@ def test_every_row_is_there_once_wherever_an_object_store_fails(
     mortal: str, whole: Path, compacted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_module, "_LEAST_SHARDS", 1)
-    monkeypatch.setattr(retry_module, "_REPLACE_EVERY_S", 0)  # shard by shard
+    monkeypatch.setattr(again_module, "_REPLACE_EVERY_S", 0)  # shard by shard
     if compacted:
         pack(mortal)
         pack(whole)

@@ -167,7 +167,7 @@ def test_container_counts_as_many_items_as_its_bytes_hold(storage: Storage) -> N
 def test_parts_of_a_known_container_are_not_new_wherever_they_are_cut(storage: Storage) -> None:
     Plan(storage).extend([container("a.tar"), container("a.tar#5", start=5)], ShardSizes())
     grown = [container("a.tar", version="w"), container("a.tar#7", version="w", start=7)]
-    expected = Growth(changed=1, example="a.tar")
+    expected = Growth(changed=1, changed_keys=("a.tar",))
     assert Plan(storage).extend(grown, ShardSizes()) == expected
 
 
@@ -184,7 +184,7 @@ def test_changed_member_is_told_and_not_planned_again(
     Plan(storage).extend(members(3), ShardSizes())
     first, second, third = members(3)
     listing = [first, replace(second, **change), third]
-    assert Plan(storage).extend(listing, ShardSizes()) == Growth(changed=1, example="k1")
+    assert Plan(storage).extend(listing, ShardSizes()) == Growth(changed=1, changed_keys=("k1",))
 
 
 def test_which_shards_are_named(storage: Storage) -> None:
