@@ -61,12 +61,11 @@ def _local(path: str) -> NamedFiles:
 
 def _remote(place: Place) -> NamedFiles:
     root, pattern = split_glob(place.path.rstrip("/"), place.wildcards)
-    below = place.tree(root)
+    below = RemoteTree(place.fs, root, place.inner, place.timeout_s)
     whole = NamedFiles(below, pattern)
     if pattern is not None or root == "" or place.path.endswith("/"):
         return whole
-    objects = below.objects if isinstance(below, RemoteTree) else None
-    if objects is not None and place.is_folder:
+    if place.is_folder and below.objects is not None:
         return whole
     folder, _, name = root.rpartition("/")
     tree = RemoteTree(place.fs, folder, place.inner, place.timeout_s)
@@ -76,7 +75,7 @@ def _remote(place: Place) -> NamedFiles:
         return whole
     file = entry_of(name, info)
     # Of an object store, both can have the name.
-    if objects is None or not objects.is_any():
+    if not below.is_folder_of_objects():
         return NamedFiles(tree, single=file)
     if file.size == 0:  # the marker of a folder
         return whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -44,6 +44,8 @@ class Sample:
     A side file belongs to the photos of its own name, up to the last `.`: keys may have dots. Where
     a photo has none, one whose name is a beginning of its own is for it (`a.cls` for `a.left.jpg`),
     or, if it is called like the sample, any that is no other photo's (`a.meta.json` for `a.jpg`).
+    Side files of one name that is no photo's are for all, where there are no others
+    (`a.meta.json` for `a.left.jpg`).
 
     Attributes:
         stem: What their names share; None for a gap.
@@ -58,6 +60,7 @@ class Sample:
     _bytes: int = 0
     # Kind -> label that a file called like the sample gave before.
     _shared: dict[str, str] = field(default_factory=dict)
+    _is_rest: bool = False
 
     def add(self, file: SampleFile) -> None:
         """Adds a file."""
@@ -83,25 +86,33 @@ class Sample:
         """An empty sample for the files of this one that it does not take any more."""
         labels, _ = self._labels(self._sides())
         shared = {**labels.get(self.stem or "", {}), **self._shared}
-        return Sample(self.stem, self.label_field, self.max_bytes, _shared=shared)
+        return Sample(self.stem, self.label_field, self.max_bytes, _shared=shared, _is_rest=True)
 
     def items(self) -> Iterator[tuple[SampleFile, str | None]]:
         """Yields the files that are items, with the label that files beside them give.
 
         Files beside photos are not items, unless nothing can be learned from them because they
-        cannot be read. Without a photo all are items: no file vanishes.
+        cannot be read, or because none of the photos is theirs: no file vanishes.
         """
         sides = self._sides()
         labels, wrong = self._labels(sides)
-        swallowed = {file.offset for file in sides}
-        photos = {_stem(file.name) for file in self._files if file.offset not in swallowed}
+        beside = {file.offset for file in sides}
+        photos = {_stem(file.name) for file in self._files if file.offset not in beside}
+        stems = {_stem(file.name) for file in sides}
+        # The sample's, whatever it is called, or else of photos that are not here.
+        is_alone = len(stems) == 1 and not (stems & photos or self._is_rest)
+        alone = stems if is_alone else set()
         free = {stem: said for stem, said in labels.items() if stem not in photos - {self.stem}}
         for file in self._files:
+            stem = _stem(file.name)
             if file.offset in wrong:
                 yield SampleFile(file.name, file.offset, wrong[file.offset]), None
-            elif file.offset not in swallowed:
-                said = self._said_of(_stem(file.name), labels, free)
+            elif file.offset not in beside:
+                is_for_all = stem == self.stem or alone
+                said = self._said_of(stem, labels, free if is_for_all else {})
                 yield file, said.get("cls", said.get("json"))
+            elif stem not in alone and self.stem not in photos and not _is_of(stem, photos):
+                yield file, None
 
     def _sides(self) -> list[SampleFile]:
         sides = [file for file in self._files if _kind(file) is not None]
@@ -116,7 +127,7 @@ class Sample:
         begun = [stem for stem in labels if photo.startswith(f"{stem}.")]
         if begun:
             return labels[max(begun, key=len)]
-        if photo == self.stem and free:  # the first of each kind counts
+        if free:  # the first of each kind counts
             return {
                 kind: label for said in list(free.values())[::-1] for kind, label in said.items()
             }
@@ -153,11 +164,22 @@ class Sample:
 
     def _json_label(self, data: bytes) -> str:
         value = json.loads(data)
-        label = value.get(self.label_field) if isinstance(value, dict) else None
+        label = self._field(value) if isinstance(value, dict) else None
         if isinstance(label, bool) or not isinstance(label, (str, int, float)):
             return ""
         # JSON can spell halves of characters, which are no text.
         return str(label).encode(errors="replace").decode()
+
+    def _field(self, value: Mapping[str, object]) -> object:
+        """What is in the label's field, or else in the only one that is spelled otherwise."""
+        wanted = self.label_field.strip().casefold()
+        alike = [name for name in value if name.strip().casefold() == wanted]
+        return value.get(alike[0] if len(alike) == 1 else self.label_field)
+
+
+def _is_of(side: str, photos: Iterable[str]) -> bool:
+    """Whether a side file is that of a photo, by their stems."""
+    return any(photo == side or photo.startswith(f"{side}.") for photo in photos)
 
 
 def _stem(name: str | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.messages.credentials import public_url
 from jobs.messages.errors import UserError
 from jobs.storage.entry import Entry
-from jobs.storage.faults import is_absent, said, user_error
+from jobs.storage.faults import is_absent, is_denied, said, user_error
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
@@ -46,6 +46,20 @@ class RemoteTree:
     def objects(self) -> Objects | None:
         """The objects below the path, if it is one of an object store."""
         return Objects.below(self.fs, self.root, timeout_s=self.timeout_s, patience=self.patience)
+
+    def is_folder_of_objects(self) -> bool:
+        """Whether an object store has objects below the path that may be listed.
+
+        Raises:
+            UserError: The storage does not say.
+        """
+        objects = self.objects
+        try:
+            return objects is not None and objects.is_any()
+        except Exception as error:  # each file system has its own classes
+            if is_denied(error) or is_absent(error):
+                return False
+            raise self._refusal(self.root, error) from error
 
     def uri(self, key: str) -> str:
         """The URL that fsspec opens, given the credentials that are left out of it."""

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import pickle
@@ -251,6 +252,12 @@ def test_the_label_column_names_the_json_value(archive: Archive) -> None:
     assert labels(path, label_column="name") == {"a.jpg": "x"}
 
 
+@pytest.mark.parametrize("name", ["Label", " LABEL "])
+def test_the_json_value_is_found_however_it_is_spelled(archive: Archive, name: str) -> None:
+    side = ("a.json", json.dumps({name: "x", "other": 1}).encode())
+    assert labels(archive(tar_of(("a.jpg", b""), side))) == {"a.jpg": "x"}
+
+
 def test_cls_goes_before_json_and_captions_give_nothing(archive: Archive) -> None:
     sides = [("a.json", b'{"label": 1}'), ("a.cls", b"2"), ("a.txt", b"a caption")]
     assert labels(archive(tar_of(*sides, ("a.jpg", b"")))) == {"a.jpg": "2"}
@@ -290,6 +297,24 @@ def test_keys_with_dots_have_their_own_labels(archive: Archive, endings: tuple[s
 def test_a_label_is_not_taken_from_another_photo(archive: Archive) -> None:
     path = archive(tar_of(("d/a.1.jpg", b""), ("d/a.2.cls", b"2"), ("d/a.2.jpg", b"")))
     assert labels(path) == {"d/a.1.jpg": "d", "d/a.2.jpg": "2"}
+
+
+def test_a_side_file_of_no_photo_is_an_item(archive: Archive) -> None:
+    files = [("a.1.jpg", b""), ("a.1.cls", b"1"), ("a.2.cls", b"2"), ("a.3.jpg", b"")]
+    assert labels(archive(tar_of(*files))) == {"a.1.jpg": "1", "a.2.cls": None, "a.3.jpg": None}
+
+
+def test_the_only_side_file_is_for_all_photos_of_its_sample(archive: Archive) -> None:
+    files = [("a.left.jpg", b""), ("a.meta.json", b'{"label": 1}'), ("a.right.jpg", b"")]
+    assert labels(archive(tar_of(*files))) == {"a.left.jpg": "1", "a.right.jpg": "1"}
+
+
+def test_the_only_side_file_of_a_rest_is_not_for_all(archive: Archive) -> None:
+    photos = [(f"a.{i}.jpg", b"") for i in range(70)]
+    assert labels(archive(tar_of(*photos, ("a.0.cls", b"1")))) == {
+        **{name: None for name, _ in photos},
+        "a.0.cls": None,
+    }
 
 
 def test_the_nearest_of_shared_labels_counts(archive: Archive) -> None:

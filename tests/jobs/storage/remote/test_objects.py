@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -131,3 +133,23 @@ def test_blobs_that_stand_for_folders_are_no_photos(azure: ObjectStore) -> None:
 
     sync(filesystem.loop, mark)
     assert read(azure, f"{url}/") == {"a/b.jpg": b"b"}
+
+
+def test_an_object_is_read_by_who_may_not_list(s3: ObjectStore) -> None:
+    boto3 = pytest.importorskip("boto3")
+    url = put(s3, {"a.jpg": b"a"})
+    iam = boto3.client(
+        "iam",
+        endpoint_url=s3.options["endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id=s3.options["key"],
+        aws_secret_access_key=s3.options["secret"],
+    )
+    allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.create_user(UserName="reader")
+    iam.put_user_policy(UserName="reader", PolicyName="reads", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="reader")["AccessKey"]
+    secrets = {"key": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    reader = replace(s3, options={**s3.options, **secrets})
+    assert read(reader, f"{url}/a.jpg") == {"a.jpg": b"a"}
