@@ -21,6 +21,7 @@ from jobs.engine.driver.run import run
 from jobs.engine.driver.status import status
 from jobs.engine.driver.summary import Summary
 from jobs.engine.driver.verify import verify
+from jobs.engine.identity import FORMAT
 from jobs.engine.records import SEAL, sealed
 from jobs.engine.settings import RunSettings
 from jobs.messages.errors import UserError
@@ -114,7 +115,7 @@ def test_one_whose_driver_was_killed_is_continued_to_the_same_bytes(old: Path) -
 def test_the_earlier_version_is_kept_away_from_what_it_would_misread(old: Path) -> None:
     compact("plain")
     # It refuses a record with a field that it does not know.
-    assert json.loads(Path("plain/_job/job.json").read_text())["format"] == 2
+    assert json.loads(Path("plain/_job/job.json").read_text())["format"] == FORMAT
 
 
 @pytest.mark.parametrize("record", ["redo.json", "compaction.json", "redo/000-000000.json"])
@@ -169,7 +170,7 @@ def found(output: Path) -> list[tuple[object, ...]]:
 def newer(output: str) -> None:
     """Makes an output one of a version to come: other records, of which a field is unknown."""
     path = Path(output, "_job/job.json")
-    record = {**json.loads(path.read_text()), "format": 3, "shelf": "new"}
+    record = {**json.loads(path.read_text()), "format": FORMAT + 1, "shelf": "new"}
     path.write_bytes(sealed({name: each for name, each in record.items() if name != SEAL}))
 
 
@@ -188,7 +189,8 @@ def test_one_of_a_newer_version_is_refused_and_not_called_damaged(
     old: Path, command: Callable[[str], object]
 ) -> None:
     newer("plain")
-    with pytest.raises(UserError, match=r"newer mtcnn-ray \(format 3, this one knows 2\): update"):
+    versions = rf"newer mtcnn-ray \(format {FORMAT + 1}, this one knows {FORMAT}\): update"
+    with pytest.raises(UserError, match=versions):
         command("plain")
 
 

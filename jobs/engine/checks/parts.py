@@ -62,7 +62,7 @@ def check_part(storage: Storage, output: str, reports: Sequence[ShardReport]) ->
                 )
             return _check_content(file, output, reports, parts)
     except FileNotFoundError:
-        return PartCheck([f"{path} is missing."])
+        return PartCheck([f"{path} is missing; run the job again."])
     except OSError as error:
         return PartCheck([f"{path} cannot be read ({error})."])
 

@@ -111,6 +111,8 @@ def mend(driver: Working, plan: Plan, lost: Sequence[str], changes: Changes | No
             whole = each.whole or each.shard in chosen
             count = revision.items if whole else each.changed
             chosen[each.shard] = Again(None if count < 0 else count, revision=revision, whole=whole)
+    if not chosen:
+        return Mended()
     processed, given_up = Processing(driver, plan, frozenset(lost)).run(chosen)
     return Mended(processed, dropped, given_up)
 

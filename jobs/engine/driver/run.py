@@ -118,8 +118,8 @@ def run(
         driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):
             processed = _run_shards(driver, plan, left)
-            ledger.refresh()
         if lost or is_changing:
+            ledger.refresh()
             mended = mend(driver, plan, lost, changes if is_changing else None)
         if not mended.given_up:  # parts that were lost are there again
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)

@@ -80,10 +80,13 @@ class News:
         for each in planned():
             self._known.add(member.key for member in each.members)
             self._states.add(map(_state, each.members))
-            self._places.add(map(_place, each.members))
             cut.add(member.file_key for member in each.members if member.start)
-            if not inputs or each.origin in inputs:
+            is_here = not inputs or each.origin in inputs
+            if is_here:
                 self._here.add(member.key for member in each.members if not member.start)
+            # Where a member is matters only where it is not known by its time.
+            untold = [one for one in each.members if not (is_here and one.version)]
+            self._places.add(map(_place, untold))
         self.changes = Changes(self._here, cut)
         self._moved = self._clashes = 0
         self._clashing: list[tuple[str, str]] = []
@@ -99,7 +102,6 @@ class News:
             known = self._known.contains(member.key for member in together)
             here = self.changes.see(together)
             same = self._states.contains(map(_state, together))
-            stays = self._places.contains(map(_place, together))
             new = []
             for place, member in enumerate(together):
                 # The parts of a container share the fate of its first: where it is cut depends on
@@ -108,7 +110,7 @@ class News:
                 if not is_known:
                     new.append(member)
                 elif member.start == 0:
-                    self._compare(member, bool(here[place]), bool(same[place]), bool(stays[place]))
+                    self._compare(member, bool(here[place]), bool(same[place]))
             self.keys.add(member.key for member in new)
             yield from new
 
@@ -144,13 +146,16 @@ class News:
             self._moved,
         )
 
-    def _compare(self, member: Member, here: bool, same: bool, stays: bool) -> None:
+    def _compare(self, member: Member, here: bool, same: bool) -> None:
         """Takes note of a member with a key that is planned."""
-        is_same = same and (stays or self._is_moved or member.version != "")
+        is_told = same and (member.version != "" or self._is_moved)
+        if here and is_told:
+            return
+        stays = bool(self._places.contains([_place(member)])[0])
         if here or stays:
-            if not is_same:
+            if not (is_told or (same and stays)):
                 self.changes.add(member)
-        elif is_same:
+        elif is_told:
             self._moved += 1
         else:
             self._clashes += 1

@@ -160,7 +160,7 @@ class Plan:
     ) -> Growth:
         """Plans a generation of the members whose keys are not planned yet.
 
-        Streams: at no time are all members in memory, of each only 32 bytes. Without new members
+        Streams: at no time are all members in memory, of each only 49 bytes. Without new members
         nothing is written.
 
         Args:

@@ -163,9 +163,8 @@ class RemoteFolder:
         return [posixpath.basename(name) for name in files]
 
     def sizes(self, folder: str) -> dict[str, int | None]:
-        """Name -> bytes of the files in a folder, those that either of two listings has."""
-        entries = [*self._entries(folder), *self._entries(folder)]
-        files = (entry for entry in entries if entry["type"] != "directory")
+        """Name -> bytes of the files in a folder, which need not be there."""
+        files = (entry for entry in self._entries(folder) if entry["type"] != "directory")
         return {posixpath.basename(entry["name"]): size_of(entry) for entry in files}
 
     def folders(self, folder: str) -> list[str]:

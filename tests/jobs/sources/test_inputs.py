@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from jobs.members import Member, Origin
@@ -154,3 +156,29 @@ def test_a_key_that_begins_with_a_slash_keeps_it() -> None:
     assert NamedInput("s3://b", "", InputSettings()).inside(member).key == "/a.jpg"
     named = NamedInput("s3://b", "day", InputSettings())
     assert named.inside(named.outside(member)) == member
+
+
+def test_remote_inputs_know_what_is_theirs() -> None:
+    name = uuid.uuid4().hex
+    files = fsspec.filesystem("memory")
+    for day in ("a", "b"):
+        files.pipe(f"/{name}/{day}/x", f"x of {day}".encode())
+    a, b = (f"memory://{name}/{day}" for day in ("a", "b"))
+    settings = InputSettings()
+    [member] = open_inputs(b, settings).list()
+    for url in (b, f"{b}/", f"{b}/*", f"{b}/x"):
+        assert open_inputs(url, settings).holds(member)
+    assert not open_inputs(a, settings).holds(member)
+    source = open_inputs(a, settings, [Origin(a), Origin(b)])
+    assert read(source, [member]) == {"x": b"x of b"}
+
+
+def test_an_archive_is_read_under_the_keys_that_it_was_planned_with(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "1.tar", "w") as tar:
+        tar.add(__file__, "x")
+    alone, all_of_them = Origin(str(tmp_path / "1.tar")), Origin(str(tmp_path / "*.tar"))
+    [member] = opened(tmp_path / "1.tar").list()
+    for url in ("1.tar", "*.tar"):
+        source = opened(tmp_path / url, alone, all_of_them)
+        assert [*read(source, [replace(member, origin=alone)])] == ["x"]
+        assert [*read(source, [replace(member, origin=all_of_them)])] == ["1.tar/x"]

@@ -147,6 +147,30 @@ def test_a_retry_afterwards_goes_by_the_new_state(output: str, folder: Path) -> 
     assert planned(output) == list(list_folder(folder))
 
 
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [(Path.unlink, "is missing"), (lambda path: path.write_bytes(b"x"), "damaged")],
+)
+def test_verify_looks_at_the_new_members_too(
+    output: str, folder: Path, damage: Callable[[Path], Any], said: str
+) -> None:
+    change(folder, "00001.txt", "00007.txt")
+    extract(output, folder, changed="redo")
+    [revision] = Path(output, "_job/plan").glob("revision-*")
+    damage(revision)
+    [problem] = verify(output)
+    assert f"'_job/plan/{revision.name}'" in problem and said in problem
+
+
+def test_a_revision_that_never_came_to_count_is_removed(output: str, folder: Path) -> None:
+    left = Path(output, "_job/plan/revision-7-00000.parquet")
+    left.write_bytes(b"of a driver that was killed")
+    assert verify(output) != []
+    extract(output, folder)
+    assert not left.exists()
+    assert verify(output) == []
+
+
 # --- what is gone
 
 

@@ -103,3 +103,11 @@ def test_other_files_are_left_alone(storage: Storage, three: pa.Table) -> None:
     assert read_checkpoints(storage) == (three, 5)
     delete_checkpoints(storage)
     assert names(storage) == ["notes.txt"]
+
+
+def test_checkpoint_of_a_version_that_revised_nothing_is_read(
+    storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_checkpoint(storage, rows(0, 1).drop_columns("revision"), 3, epoch=2)
+    assert read_checkpoints(storage) == (rows(0, 1), 3)
+    assert caplog.text == ""
