@@ -35,8 +35,14 @@ _PLACES = frozenset(
     }
 )
 _SECRET_NAME = re.compile("key|secret|token|pass|sig|cred|auth", re.IGNORECASE)
-# Shorter values would be found in any text.
-_SHORTEST = 4
+# Values of options that may also hold a secret, and say how to get one, or that there is none.
+_MODES = frozenset(
+    {"anon", "anonymous", "browser", "cache", "cloud", "default", "google_default", "none"}
+)
+# Of an option with any other name than those above, they say how; secrets are no words.
+_WORDS = re.compile(r"[A-Za-z]*([ _-][A-Za-z]+)*")
+# Shorter values would be found in any text; those that are short only count as words of their own.
+_SHORTEST, _SHORT = 4, 8
 
 _USERINFO = re.compile(r"(?<=://)[^/\s:@'\"]*:[^/\s'\"]*@")
 _SIGNATURE = re.compile(
@@ -61,7 +67,11 @@ def remember(options: Mapping[str, Any]) -> None:
 def redacted(text: str) -> str:
     """A text without user names and passwords, signatures, and the secrets remembered."""
     for secret in sorted(_known, key=len, reverse=True):
-        text = text.replace(secret, HIDDEN)
+        if len(secret) < _SHORT:
+            alone = rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])"
+            text = re.sub(alone, HIDDEN, text)
+        else:
+            text = text.replace(secret, HIDDEN)
     text = _USERINFO.sub(f"{HIDDEN}@", text)
     return _SIGNATURE.sub(rf"\g<before>\g<name>={HIDDEN}", text)
 
@@ -113,7 +123,12 @@ def _secrets(value: object, name: str) -> Iterator[str]:
     elif isinstance(value, bytes):
         yield from _secrets(value.decode("latin-1"), name)
     elif isinstance(value, str) and name not in _PLACES:
-        yield from (text for text in (value, *_parts(value)) if len(text) >= _SHORTEST)
+        for text in (value, *_parts(value)):
+            is_mode = text.lower() in _MODES or not (
+                _SECRET_NAME.search(name) or _WORDS.fullmatch(text) is None
+            )
+            if len(text) >= _SHORTEST and not is_mode:
+                yield text
     elif isinstance(value, int) and _SECRET_NAME.search(name) and len(str(value)) >= _SHORTEST:
         yield str(value)
 

@@ -13,7 +13,9 @@ from jobs.sources.tables.manifest_file import read_rows
 from jobs.sources.tables.manifest_rows import Row
 from jobs.sources.tables.uris import (
     folder_of,
+    guard_of,
     is_same_store,
+    is_web,
     path_of,
     refusal,
     resolved,
@@ -128,6 +130,9 @@ class ManifestSource:
         # A manifest on the web must not have the credentials for its host sent to another.
         if scheme_of(place):
             url, options = (self.url, options) if is_same_store(uri, place) else (url, {})
+            if is_web(uri):
+                guard = guard_of(uri, place, self.settings.private_networks)
+                options = guard.options(options)
         fs, _ = open_filesystem(url, options)
         return RemoteTree(fs, "", timeout_s=self.settings.timeout_s)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.sources.kinds import NAMES
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 else:  # so that another name is refused with the list of all
     KindName = Literal[_KINDS]
 
-# Settings that change how fast it is read, and nothing else.
-PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
+# Settings that change how fast it is read, or what can be reached, but no row of what was read.
+PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s", "private_networks"})
 # Settings of one input of an output, which may have several.
 NAMES_INPUT = frozenset({"key_prefix", "moved_from"})
 
@@ -42,6 +43,8 @@ class InputSettings(BaseModel):
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.
         timeout_s: Seconds after which one request to remote storage is given up and tried again.
+        private_networks: Networks without public addresses, such as "10.0.0.0/8", that a manifest
+            on a server or in a bucket may name web pages of.
         storage_options: Passed to fsspec as they are; never shown, dumped or digested.
     """
 
@@ -59,4 +62,10 @@ class InputSettings(BaseModel):
     threads: int = Field(default=4, ge=1, le=256)
     read_ahead_bytes: int = Field(default=64 << 20, ge=1)
     timeout_s: float = Field(default=60.0, gt=0.0)
+    private_networks: tuple[str, ...] = ()
     storage_options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
+
+    @field_validator("private_networks")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(network, strict=False)) for network in networks)

@@ -68,6 +68,10 @@ class NoRangesError(OSError):
     """Storage gives all of a file where a part was asked for."""
 
 
+class PrivateAddressError(OSError):
+    """A file that somebody else has named is where only this machine or its network reaches."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether asking the storage again may help: an allow-list, so that nothing else is retried."""
     return _passes(_actual(error))
@@ -89,6 +93,11 @@ def is_denied(error: BaseException) -> bool:
     """Whether the credentials are not good enough."""
     actual = _actual(error)
     return isinstance(actual, PermissionError) or http_status(actual) in (401, 403)
+
+
+def is_private(error: BaseException) -> bool:
+    """Whether a guard has refused the address."""
+    return isinstance(_actual(error), PrivateAddressError)
 
 
 def user_error(message: str, error: BaseException) -> UserError:
@@ -114,8 +123,10 @@ def said(error: BaseException) -> str:
 
 
 def _actual(error: BaseException) -> BaseException:
-    """What went wrong, where fsspec's web client says "not found" of it, or adlfs wraps it."""
+    """What went wrong, where a web client says "not found" of it, or adlfs wraps it."""
     cause = error.__cause__
+    if isinstance(cause, PrivateAddressError):
+        return cause
     if type(error) not in (FileNotFoundError, RuntimeError) or cause is None:
         return error
     return cause if http_status(cause) is not None or _passes(cause) else error

@@ -14,6 +14,8 @@ from jobs.storage.filesystem import open_filesystem
 from jobs.storage.local.local_tree import LocalTree
 from jobs.storage.local.regular_file import open_regular
 from jobs.storage.names.file_name import text_of
+from jobs.storage.patience import PATIENCE
+from jobs.storage.remote.bucket import missing_bucket
 from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath
 from jobs.storage.remote.remote_tree import RemoteTree
@@ -87,8 +89,9 @@ class Place:
                 return method(*arguments)
             except Exception as error:  # each file system has its own classes
                 if is_absent(error):
-                    sentence = f"there is no file '{self.shown}': check the address"
-                    raise UserError(sentence) from error
+                    missing = missing_bucket(self.fs, self.path, self.timeout_s, PATIENCE)
+                    missing = missing or f"file '{self.shown}'"
+                    raise UserError(f"there is no {missing}: check the address") from error
                 raise user_error(f"cannot read '{self.shown}': {said(error)}", error) from error
 
         return open_remote(RemotePath(self.fs, self.path, self.timeout_s), call)

@@ -4,7 +4,13 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.storage.faults import ContradictionError, CutOffError, NoRangesError, is_denied
+from jobs.storage.faults import (
+    ContradictionError,
+    CutOffError,
+    NoRangesError,
+    is_denied,
+    is_private,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ def reason(error: Exception) -> str:
         return "the storage says another size of the file each time"
     if isinstance(error, NoRangesError):
         return "the storage cannot read parts of a file"
+    if is_private(error):
+        return "the address leads into a private network that input.private_networks does not name"
     if is_denied(error):
         return "the storage denied permission to read the file"
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:

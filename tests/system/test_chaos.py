@@ -79,7 +79,7 @@ def test_the_undisturbed_run_leaves_what_the_contract_names(
 ) -> None:
     shard = r"000-0000\d\d"
     named = re.compile(
-        rf"_SUCCESS|_job/(job|summary)\.json|_job/(plan|log)/[^/]+|_job/commits/{shard}\.json"
+        rf"_SUCCESS|README\.md|_job/(job|summary)\.json|_job/(plan|log)/[^/]+|_job/commits/{shard}\.json"
         rf"|(images|faces)/part-{shard}\.parquet"
     )
     assert [file for file in files(undisturbed) if not named.fullmatch(file)] == []

@@ -80,7 +80,10 @@ def test_the_folder_is_laid_out_as_the_contract_says(
     out = demo_job.output
     (commit,) = commits(out)
     shard = commit["shard"]
-    assert {path.name for path in out.iterdir()} == {"images", "faces", "_job", "_SUCCESS"}
+    assert {path.name for path in out.iterdir()} == {
+        *("images", "faces", "_job", "_SUCCESS"),
+        "README.md",
+    }
     for name in ("images", "faces"):
         assert [path.name for path in (out / name).iterdir()] == [f"part-{shard}.parquet"]
         assert len(commit["parts"][name]["sha256"]) == 64

@@ -94,6 +94,17 @@ def test_hugging_face_datasets_reads_images_too(dataset: Path, tmp_path: Path) -
     assert sorted(set(images["status"])) == ["no_face", "ok", "undecodable"]
 
 
+@pytest.mark.parametrize("table", [None, "faces", "images"])
+def test_hugging_face_datasets_takes_the_whole_folder(
+    demo_job: Finished, tmp_path: Path, table: str | None
+) -> None:
+    datasets = pytest.importorskip("datasets")
+
+    loaded = datasets.load_dataset(str(demo_job.output), table, cache_dir=str(tmp_path))
+    assert list(loaded) == ["train"]
+    assert loaded["train"]["key"] == [row["key"] for row in demo_job.rows(table or "faces")]
+
+
 def test_ray_data(dataset: Path, expected: list[dict[str, Any]]) -> None:
     # In a process of its own: Ray stays where it was started.
     code = f"""

@@ -24,6 +24,7 @@ from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
 from jobs.engine.lease.lease import Lease
 from jobs.engine.lease.log import Log
+from jobs.engine.ledger.card import write_card
 from jobs.engine.ledger.commits import committed_numbers
 from jobs.engine.ledger.ending import is_finished, show_ending, stored_summary
 from jobs.engine.ledger.heads import Heads
@@ -141,6 +142,8 @@ def run(
             if summary.tells_of(stored_summary(storage)):
                 return summary  # nothing was to be done
             ledger.begin_late()  # a driver that was taken for dead has done something since
+        ledger.check()
+        write_card(storage, list(job.schemas))
         return ledger.end(summarise)
 
 

@@ -1,19 +1,19 @@
 """The addresses in a manifest: what they are relative to, and which may be read."""
 
-import ipaddress
 import os
 import posixpath
 import re
-import socket
-import unicodedata
+from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from jobs.storage.names.addresses import Reach, address_of, is_own_host, reach_of
+from jobs.storage.remote.guard import Guard
 
 REMOTE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "http", "https"})
 # One account, with one set of credentials, wherever in them a file is.
 _ONE_STORE = frozenset({"s3", "s3a", "gs", "gcs", "memory"})
 _WEB = frozenset({"http", "https"})
 _LOCAL = frozenset({"file", "local"})
-_OWN_NAMES = frozenset({"", "localhost", "metadata.google.internal"})
 
 _NAME = r"[A-Za-z][A-Za-z0-9+.-]*"
 _SCHEME = re.compile(rf"((?:{_NAME}::)*{_NAME})://")
@@ -99,23 +99,34 @@ def refusal(uri: str, manifest: str) -> str | None:
     return None
 
 
+def is_web(uri: str) -> bool:
+    """Whether a web server has it."""
+    return scheme_of(uri) in _WEB
+
+
 def is_private(url: str) -> bool:
     """Whether the host of a web page can only be the machine that asks, or is no host at all."""
     try:
-        host = urlsplit(url).hostname or ""
+        return is_own_host(urlsplit(url).hostname or "")
     except ValueError:
         return True
-    # As those who connect do it; the second is the full stop of Chinese and Japanese.
-    host = unicodedata.normalize("NFKC", host.partition("%")[0]).replace("\u3002", ".").rstrip(".")
-    if host in _OWN_NAMES or host.endswith(".localhost"):
-        return True
-    try:
-        # Also such as 127.1 and 0xa9fea9fe, which are addresses to those who connect.
-        address = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
-    except (OSError, ValueError):
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_link_local or address.is_unspecified
+
+
+def guard_of(uri: str, manifest: str, networks: Sequence[str]) -> Guard:
+    """Which addresses may be connected to for a web page that a remote manifest names.
+
+    Of the host that has the manifest also those of a private network, if that host is a name, as
+    the user has named it; and as near as the manifest is, if an address says how near that is.
+    """
+    host = urlsplit(manifest).hostname or "" if scheme_of(manifest) in _WEB else ""
+    address = address_of(host) if host else None
+    if host and is_own_host(host):
+        reach = Reach.MACHINE
+    elif address is not None:
+        reach = reach_of(address)
+    else:
+        reach = Reach.NETWORK if host and is_same_store(uri, manifest) else Reach.PUBLIC
+    return Guard(reach, tuple(networks))
 
 
 def store_of(uri: str) -> str:

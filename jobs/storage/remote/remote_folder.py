@@ -19,6 +19,7 @@ from jobs.storage.faults import CutOffError, is_absent
 from jobs.storage.local.spool import name_of, unnamed
 from jobs.storage.output_fault import output_error
 from jobs.storage.patience import Patience, ask, retrying
+from jobs.storage.remote.bucket import missing_bucket, protocols_of
 from jobs.storage.remote.remote_file import open_remote
 from jobs.storage.remote.remote_path import RemotePath, size_of
 
@@ -58,7 +59,7 @@ class RemoteFolder:
         self._url = url
         self._deadline_s = deadline_s
         self._patience = patience
-        self.fenced = not _EXCLUSIVE.isdisjoint(_protocols(filesystem))
+        self.fenced = not _EXCLUSIVE.isdisjoint(protocols_of(filesystem))
 
     def spool(self, path: str) -> AbstractContextManager[Path]:
         """A name to write a file to that `put` is given afterwards."""
@@ -211,7 +212,17 @@ class RemoteFolder:
 
     def _send(self, method: Callable[..., None], *given: object, size: int, **how: Any) -> None:
         deadline_s = self._deadline_s + size / _SLOWEST_BYTES_A_S
-        self._call(ask, method, *given, timeout_s=deadline_s, patience=self._patience, **how)
+        try:
+            self._call(ask, method, *given, timeout_s=deadline_s, patience=self._patience, **how)
+        except FileNotFoundError as error:
+            fs, root = self._filesystem, self._root
+            missing = missing_bucket(fs, root, self._deadline_s, self._patience)
+            if missing is None:
+                raise
+            raise OutputError(
+                f"cannot write the output '{self._url}' (there is no {missing}): "
+                "make it, or correct the address, and run the same command again"
+            ) from error
 
     def _has_size(self, path: str, size: int) -> bool:
         with contextlib.suppress(FileNotFoundError):
@@ -232,11 +243,6 @@ class RemoteFolder:
             if isinstance(error, FileNotFoundError) and is_absent(error):
                 raise
             raise output_error("reach", self._url, error, local=False) from error
-
-
-def _protocols(filesystem: Any) -> set[str]:
-    protocol = filesystem.protocol
-    return {protocol} if isinstance(protocol, str) else set(protocol)
 
 
 def _uploads_files(filesystem: Any) -> bool:

@@ -13,6 +13,7 @@ from jobs.storage.faults import is_absent, is_denied, said, user_error
 from jobs.storage.names.pattern import Pattern
 from jobs.storage.patience import PATIENCE, Patience
 from jobs.storage.read_error import ReadError, changed, over_limit, reason
+from jobs.storage.remote.bucket import missing_bucket
 from jobs.storage.remote.objects import Objects
 from jobs.storage.remote.remote_path import RemotePath, is_other, size_of, version_of
 from jobs.storage.remote.remote_stream import remote_stream
@@ -108,7 +109,8 @@ class RemoteTree:
             return self._path(key).info()
         except Exception as error:  # each file system has its own classes
             if is_absent(error):
-                raise UserError(f"there is no {what} '{shown}': check the address") from None
+                missing = self._missing_bucket(key) or f"{what} '{shown}'"
+                raise UserError(f"there is no {missing}: check the address") from None
             raise user_error(f"cannot open '{shown}': {said(error)}", error) from error
 
     def named(self, key: str) -> Entry:
@@ -193,8 +195,12 @@ class RemoteTree:
     def _refusal(self, path: str, error: Exception) -> UserError:
         shown = self.fs.unstrip_protocol(path)
         if is_absent(error):
-            return UserError(f"there is no folder '{shown}': check the address")
+            missing = self._missing_bucket("") or f"folder '{shown}'"
+            return UserError(f"there is no {missing}: check the address")
         return user_error(f"cannot list '{shown}': {said(error)}", error)
+
+    def _missing_bucket(self, key: str) -> str | None:
+        return missing_bucket(self.fs, _joined(self.root, key), self.timeout_s, self.patience)
 
     def _children(self, folder: str) -> list[Entry]:
         """What lies directly in a folder, sorted; keys are names, those of folders end in `/`."""

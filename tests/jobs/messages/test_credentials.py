@@ -50,12 +50,18 @@ def test_a_secret_option_is_hidden(options: dict[str, object], secret: str) -> N
         {"account_name": "photos"},
         {"anon": True, "max_concurrency": 16000},
         {"mode": "r"},
+        {"token": "anon"},
+        {"token": "google_default"},
+        {"access": "read_only", "config_kwargs": {"retries": {"mode": "standard"}}},
+        {"password": "eac"},
+        {"password": "reach"},
     ],
     ids=str,
 )
-def test_where_a_storage_is_is_no_secret(options: dict[str, object]) -> None:
+def test_what_is_no_secret_stays(options: dict[str, object]) -> None:
     remember(options)
-    text = "cannot reach http://127.0.0.1:9000 in eu-west-1 for photos, True, 16000, r"
+    text = "cannot reachable http://127.0.0.1:9000 in eu-west-1 for photos, True, 16000, r"
+    text += "; anon, by google_default in a canonical way, read_only, standard"
     assert redacted(text) == text
 
 

@@ -5,11 +5,13 @@ import json
 import os
 import pickle
 import random
+import socket
 import threading
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -354,6 +356,7 @@ class Web(http.server.SimpleHTTPRequestHandler):
     failures: Counter[str]
     requests: Counter[str]
     allowed: set[str | None]
+    redirects: dict[str, str]
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args, directory=self.folder)  # type: ignore[arg-type]
@@ -364,6 +367,10 @@ class Web(http.server.SimpleHTTPRequestHandler):
         if self.failures[self.path] > 0:
             self.failures[self.path] -= 1
             self.send_error(503)
+        elif self.path in self.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.redirects[self.path])
+            self.end_headers()
         else:
             super().do_GET()
 
@@ -380,6 +387,7 @@ def webs(tmp_path: Path) -> Iterator[list[tuple[str, type[Web]]]]:
             "failures": Counter(),
             "requests": Counter(),
             "allowed": set(),
+            "redirects": {},
         }
         handler = type("Handler", (Web,), {"folder": str(tmp_path), **state})
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -447,3 +455,63 @@ def test_options_go_to_the_host_of_the_manifest_only(
     source = source_of(f"{own}/m.jsonl", storage_options=options)
     assert contents(source) == [b"a.jpg", b"a.jpg"]
     assert (own_handler.allowed, other_handler.allowed) == ({"Bearer secret"}, {None})
+
+
+PRIVATE = ReadError(
+    "unreadable",
+    "the address leads into a private network that input.private_networks does not name",
+)
+
+
+@pytest.fixture
+def remote_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[bytes | ReadError]]:
+    """Reads what a manifest in a bucket names; `photos.test` is a name of this machine."""
+    found = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **keywords: Any) -> Any:
+        return found("127.0.0.1" if host == "photos.test" else host, *arguments, **keywords)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    def read(*uris: str, **settings: Any) -> list[bytes | ReadError]:
+        bucket = fsspec.filesystem("memory")
+        bucket.pipe_file("/guarded/m.jsonl", Path(listing(tmp_path, *uris)).read_bytes())
+        return contents(source_of("memory://guarded/m.jsonl", **settings))
+
+    return read
+
+
+def test_a_name_that_leads_to_this_machine_is_not_read(
+    tmp_path: Path,
+    webs: list[tuple[str, type[Web]]],
+    remote_manifest: Callable[..., list[bytes | ReadError]],
+) -> None:
+    (url, handler), _ = webs
+    filled(tmp_path, "a.jpg")
+    named = url.replace("127.0.0.1", "photos.test") + "/a.jpg"
+    assert remote_manifest(named) == [PRIVATE]
+    assert not handler.requests
+    assert remote_manifest(named, private_networks=["127.0.0.1"]) == [b"a.jpg"]
+
+
+def test_a_redirect_to_this_machine_is_not_followed(
+    tmp_path: Path,
+    webs: list[tuple[str, type[Web]]],
+    remote_manifest: Callable[..., list[bytes | ReadError]],
+) -> None:
+    (url, redirecting), (_, handler) = webs
+    filled(tmp_path, "a.jpg")
+    named = url.replace("127.0.0.1", "photos.test") + "/a.jpg"
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.2", 0), handler)
+    except OSError:
+        pytest.skip("this system has only one address of its own")
+    with server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        redirecting.redirects = {"/a.jpg": f"http://127.0.0.2:{server.server_port}/a.jpg"}
+        assert remote_manifest(named, private_networks=["127.0.0.1"]) == [PRIVATE]
+        assert not handler.requests
+        assert remote_manifest(named, private_networks=["127.0.0.0/8"]) == [b"a.jpg"]
+        server.shutdown()

@@ -21,6 +21,7 @@ from jobs.engine.driver.status import STOPPED_RETRY
 from jobs.engine.driver.verify import verify
 from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger import ledger as ledger_module
+from jobs.engine.ledger.card import CARD
 from jobs.engine.ledger.checkpoints import CHECKPOINTS, SCHEMA, row_of, write_checkpoint
 from jobs.engine.ledger.commits import read_commits, write_failure
 from jobs.engine.ledger.heads import Heads
@@ -402,7 +403,8 @@ def test_damage_to_any_file_is_found(
     whole: Path, tmp_path: Path, rng: np.random.Generator, damage: Any
 ) -> None:
     unseen = []
-    for path, output in zip(sorted(files(whole)), damaged(whole, tmp_path), strict=False):
+    paths = sorted(files(whole) - {CARD})  # which may be edited
+    for path, output in zip(paths, damaged(whole, tmp_path), strict=False):
         done = damage(output, path, rng)
         if damage is remove and path.startswith(CHECKPOINTS):
             done = None  # the records say the same

@@ -4,6 +4,7 @@ import pytest
 
 from jobs.sources.tables.uris import (
     folder_of,
+    guard_of,
     is_same_store,
     path_of,
     refusal,
@@ -12,6 +13,8 @@ from jobs.sources.tables.uris import (
     store_of,
     without_dots,
 )
+from jobs.storage.names.addresses import Reach
+from jobs.storage.remote.guard import Guard
 
 REMOTE_AND_LOCAL = "the manifest is remote and may not name local files"
 
@@ -170,6 +173,11 @@ OWN = [
     "http://[::1]/a",
     "http://[::ffff:169.254.169.254]/a",
     "http://[fe80::1%25eth0]/a",
+    "http://[fd00:ec2::254]/a",
+    "http://[64:ff9b::a9fe:a9fe]/a",
+    "http://[2002:7f00:1::]/a",
+    "http://100.100.100.200/a",
+    "http://metadata/a",
     "http://[broken/a",
     "http:///a",
 ]
@@ -192,6 +200,22 @@ def test_manifests_of_this_machine_may(uri: str) -> None:
 @pytest.mark.parametrize("uri", ["http://10.0.0.1/a", "http://h.org/127.0.0.1", "http://1.2.3/a"])
 def test_other_addresses_are_anybodys(uri: str) -> None:
     assert refusal(uri, "http://h/m.csv") is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "manifest", "reach"),
+    [
+        ("http://h/a", "s3://b/m.csv", Reach.PUBLIC),
+        ("http://other/a", "http://h/m.csv", Reach.PUBLIC),
+        ("http://h/a", "http://h/m.csv", Reach.NETWORK),
+        ("http://8.8.8.8/a", "http://8.8.8.8/m.csv", Reach.PUBLIC),
+        ("http://other/a", "http://10.0.0.1/m.csv", Reach.NETWORK),
+        ("http://other/a", "http://127.0.0.1/m.csv", Reach.MACHINE),
+        ("http://other/a", "http://localhost/m.csv", Reach.MACHINE),
+    ],
+)
+def test_how_near_pages_may_be_goes_by_the_manifest(uri: str, manifest: str, reach: Reach) -> None:
+    assert guard_of(uri, manifest, ["10.1.0.0/16"]) == Guard(reach, ("10.1.0.0/16",))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_an_object_called_like_the_folder_that_is_read_is_told(
 
 def test_a_missing_bucket_is_one_sentence(any_store: ObjectStore) -> None:
     scheme = any_store.bucket.partition("://")[0]
-    with pytest.raises(UserError, match=r"there is no folder '.*nowhere-at-all"):
+    with pytest.raises(UserError, match=r"there is no (bucket|container) '.*nowhere-at-all"):
         read(any_store, f"{scheme}://nowhere-at-all/")
 
 
