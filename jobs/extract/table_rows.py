@@ -33,6 +33,7 @@ def image_row(found: Found) -> dict[str, Any]:
         "status": found.status,
         "error": failure.error if failure else None,
         "num_faces": len(found.faces),
+        "frames": header.frames if header else None,
     }
 
 
@@ -84,6 +85,8 @@ class FaceRows:
             "kept": kept_faces(faces, *photo.size, self._crop.keep).tolist(),
             "matrix": [matrices],
             "sharpness": focus,
+            "image_width": [photo.size[0]] * n,
+            "image_height": [photo.size[1]] * n,
             "crop": [{"bytes": file, "path": None} for file in stored] or [None] * n,
         }
         for name, column in self._columns.items():
