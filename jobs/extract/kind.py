@@ -15,7 +15,7 @@ EXTRACT = JobKind(
     config=Config,
     labels=Labels(members="photos", rows="faces"),
     tables=("images", "faces"),
-    schema_version=1,
+    schema_version=2,
     statuses=MEANINGS,
     failed_statuses=FAILED_STATUSES,
     # Whatever takes part in turning a photo into rows.

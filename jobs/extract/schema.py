@@ -13,7 +13,7 @@ from jobs.extract.kind import EXTRACT
 SCHEMA_VERSION = EXTRACT.schema_version
 # Column -> version that it came with, of those that were not there from the beginning. An output
 # goes on in the version it was begun with.
-ADDED: Mapping[str, int] = {}
+ADDED: Mapping[str, int] = {"frames": 2, "image_width": 2, "image_height": 2}
 
 # The Hugging Face `Image` layout: readers that know it show the bytes as a picture.
 CROP = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -36,6 +36,7 @@ _IMAGES = [
     pa.field("status", pa.dictionary(pa.int32(), pa.string()), nullable=False),
     pa.field("error", pa.string()),
     pa.field("num_faces", pa.int32(), nullable=False),
+    pa.field("frames", pa.int32()),
 ]
 
 _FACES = [
@@ -51,6 +52,8 @@ _FACES = [
     pa.field("sharpness", pa.float32(), nullable=False),
     # Nullable, since `datasets` takes the feature only where the field is as it would write it.
     pa.field("crop", CROP),
+    pa.field("image_width", pa.int32(), nullable=False),
+    pa.field("image_height", pa.int32(), nullable=False),
 ]
 
 

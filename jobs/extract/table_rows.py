@@ -35,6 +35,7 @@ def image_row(found: Found) -> dict[str, Any]:
         "status": found.status,
         "error": failure.error if failure else _left_out(len(found.faces)),
         "num_faces": min(len(found.faces), MOST_FACES),
+        "frames": header.frames if header else None,
     }
 
 
@@ -98,6 +99,8 @@ class FaceRows:
             "kept": kept_faces(faces, *photo.size, self._crop.keep).tolist(),
             "matrix": [matrices],
             "sharpness": focus,
+            "image_width": [photo.size[0]] * n,
+            "image_height": [photo.size[1]] * n,
             "crop": [{"bytes": file, "path": None} for file in stored] or [None] * n,
         }
         for name, column in self._columns.items():

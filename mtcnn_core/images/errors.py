@@ -13,12 +13,15 @@ class ImageHeader:
         width: Pixels, as displayed: after the orientation has been applied.
         height: Pixels, as displayed.
         orientation: EXIF value 1..8 (or XMP's, where EXIF has none); None when absent or invalid.
+        frames: Pictures in the file, see `mtcnn_core.images.frame_count`; None where it ends before
+            that is known.
     """
 
     format: str
     width: int
     height: int
     orientation: int | None
+    frames: int | None = 1
 
 
 class ImageError(ValueError):

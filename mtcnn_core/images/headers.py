@@ -10,7 +10,7 @@ from mtcnn_core.images.errors import ImageHeader
 _HEX_EXIF, _MOST_HEX = "Raw profile type exif", 1 << 20
 
 
-def read_header(image: ImageFile, file_format: str) -> ImageHeader:
+def read_header(image: ImageFile, file_format: str, frames: int | None) -> ImageHeader:
     """Reads the header without decoding a pixel.
 
     A PNG may hold its orientation after its pixels: ask again when they are loaded.
@@ -18,6 +18,7 @@ def read_header(image: ImageFile, file_format: str) -> ImageHeader:
     Args:
         image: As its reader opened it; the size is the file's, not that of a draft.
         file_format: See `mtcnn_core.images.formats.recognise`.
+        frames: See `mtcnn_core.images.frame_count.count_frames`.
     """
     width, height = image.size
     if isinstance(image, TiffImageFile):  # later Pillows have the displayed size in image.size
@@ -26,7 +27,7 @@ def read_header(image: ImageFile, file_format: str) -> ImageHeader:
     orientation = _orientation(image)
     if orientation is not None and orientation >= 5:
         width, height = height, width
-    return ImageHeader(file_format, width, height, orientation)
+    return ImageHeader(file_format, width, height, orientation, frames)
 
 
 def _orientation(image: ImageFile) -> int | None:

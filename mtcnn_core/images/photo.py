@@ -1,59 +1,13 @@
 """Image files as oriented RGB pixels: bytes in, a `Photo` or one typed error out."""
 
-import re
-from dataclasses import dataclass
-from io import BytesIO
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.ImageFile import ImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
-from mtcnn_core.images.colours import to_rgb
-from mtcnn_core.images.errors import (
-    ImageError,
-    ImageHeader,
-    ImageTooLarge,
-    UndecodableImage,
-    UnsupportedImage,
-)
-from mtcnn_core.images.formats import check_raw, reader, recognise
-from mtcnn_core.images.headers import read_header
-from mtcnn_core.images.limits import check_size, check_tile
-from mtcnn_core.images.pieces import check_pieces
-from mtcnn_core.images.pixels import rgb_pixels
-from mtcnn_core.images.quiet_pillow import quiet_pillow, silence_libtiff
-from mtcnn_core.images.tiff_pages import open_page, read_pages
+from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.frames import SHRINKS, Frames, Photo
 from mtcnn_core.settings.images import ImageLimits
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SHRINKS = (1, 2, 4, 8)
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A decoded picture.
-
-    Attributes:
-        pixels: `(h, w, 3)` uint8 RGB, C-contiguous, writable, upright (orientation applied). They
-            cover the picture exactly, edge to edge, however many they are.
-        header: Its size is the picture's in full: that of `pixels` unless it was read with
-            `shrink`.
-    """
-
-    pixels: NDArray[np.uint8]
-    header: ImageHeader
-
+__all__ = ["ImageError", "Photo", "decode", "largest_shrink", "read_photo"]
 
 _LIMITS = ImageLimits()
 _NO_MINIMUM = ImageLimits(min_side=1)
@@ -85,45 +39,7 @@ def read_photo(
         MemoryError: The picture is within the limits and does not fit into memory.
         ValueError: `shrink` is another number.
     """
-    if shrink not in _SHRINKS:
-        raise ValueError(f"shrink is one of {_SHRINKS}, not {shrink}")
-    if len(data) > limits.max_bytes:
-        raise ImageTooLarge(
-            f"the file has {len(data)} bytes; raise max_bytes ({limits.max_bytes}) or shrink it"
-        )
-    file_format = recognise(data, name)
-    open_file = reader(file_format, limits)
-    check_pieces(data, file_format)
-    header: ImageHeader | None = None
-    try:
-        with quiet_pillow:
-            file = open_file(_picture(data, file_format, name))
-            header = read_header(file, file_format)
-            check_size(header, limits)
-            if isinstance(file, TiffImageFile):
-                check_tile(file, header, limits)
-            image = _load(file, shrink)
-            if isinstance(file, PngImageFile):  # its EXIF may come after the pixels
-                header = read_header(file, file_format)
-            upright = to_rgb(image, header)
-            # Pillow turns a TIFF while loading it.
-            if header.orientation in _UPRIGHT and file_format != "TIFF":
-                upright = upright.transpose(_UPRIGHT[header.orientation])
-            return Photo(rgb_pixels(upright), header)
-    except (MemoryError, ImageError):
-        raise
-    except Image.DecompressionBombError as error:
-        raise ImageTooLarge(
-            f"this {file_format} has more pixels than Pillow's limit; scale it down", header
-        ) from error
-    # Broad because Pillow's readers trust their input: damaged bytes come out as whatever the
-    # parsing code tripped over (OSError, SyntaxError, struct.error, KeyError, zlib.error, ...).
-    except Exception as error:
-        raise UndecodableImage(
-            f"this {file_format} cannot be decoded ({_reason(error)});"
-            " fetch it again, convert it or leave it out",
-            header,
-        ) from error
+    return Frames(data, limits, name).read(shrink=shrink)
 
 
 def decode(data: bytes, *, limits: ImageLimits = _NO_MINIMUM) -> NDArray[np.uint8]:
@@ -148,43 +64,4 @@ def largest_shrink(min_face: float, needed: float) -> int:
     Returns:
         1, 2, 4 or 8, for `read_photo`; 1 also where the face is too small in the full photo.
     """
-    return max(shrink for shrink in _SHRINKS if shrink == 1 or min_face >= needed * shrink)
-
-
-def _picture(data: bytes, file_format: str, name: str) -> BytesIO:
-    """The file with its photo first: a TIFF may begin with a preview."""
-    if file_format != "TIFF":
-        return BytesIO(data)
-    silence_libtiff()
-    if data.startswith(b"MM\0+"):  # which Pillow takes for one with small offsets
-        raise UnsupportedImage("this is a big-endian BigTIFF, which is not read here; convert it")
-    pages = read_pages(data)
-    check_raw(pages, name)
-    return open_page(data, pages.photos[0]) if pages.photos else BytesIO(data)
-
-
-def _load(file: ImageFile, shrink: int) -> Image.Image:
-    """Decodes, a JPEG through its scaled inverse DCT: 12 megapixels in 68, 32, 23, 19 ms.
-
-    The last scaled column or row may lie partly outside the picture. What is inside is stretched
-    to the whole size, or every coordinate would be up to a pixel off: in 90 faces of WIDER at 1/4
-    the landmarks then were 0.007 to 0.012 of the face's width farther from those at full size.
-    """
-    if shrink == 1:
-        file.load()
-        return file
-    # Rounded down, as Pillow takes the strongest scale that leaves at least this size.
-    least = (max(1, file.width // shrink), max(1, file.height // shrink))
-    drafted = file.draft(None, least)  # does nothing in other formats
-    file.load()
-    if drafted is None:
-        return file
-    inside = drafted[1]
-    if inside[2:] == file.size:
-        return file
-    return file.resize(file.size, Image.Resampling.BICUBIC, box=inside)
-
-
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return re.sub(r" (object )?at 0x[0-9a-fA-F]+", "", text)[:200]
+    return max(shrink for shrink in SHRINKS if shrink == 1 or min_face >= needed * shrink)

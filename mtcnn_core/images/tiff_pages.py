@@ -36,6 +36,11 @@ class Pages:
     has_preview: bool
     is_whole: bool
 
+    @property
+    def count(self) -> int | None:
+        """How many photos there are; None where that is not known."""
+        return len(self.photos) if self.is_whole and self.photos else None
+
 
 def read_pages(data: bytes) -> Pages:
     """Reads the directories of a TIFF, without their pixels."""

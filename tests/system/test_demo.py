@@ -71,7 +71,7 @@ def test_files_have_the_schemas_of_the_contract(demo_job: Finished) -> None:
         for file in (demo_job.output / name).iterdir():
             schema = pq.read_schema(file)
             assert schema.equals(make({}))
-            assert schema.metadata[b"mtcnn_ray.schema_version"] == b"1"
+            assert schema.metadata[b"mtcnn_ray.schema_version"] == b"2"
 
 
 def test_the_folder_is_laid_out_as_the_contract_says(

@@ -25,6 +25,7 @@ _IMAGES = [
     ("status", "dictionary<values=string, indices=int32, ordered=0>", False),
     ("error", "string", True),
     ("num_faces", "int32", False),
+    ("frames", "int32", True),
 ]
 _FACES = [
     ("key", "string", False),
@@ -39,7 +40,10 @@ _FACES = [
     ("sharpness", "float", False),
     # May be null, because `datasets` writes it so and takes no other for its own.
     ("crop", pa.struct([("bytes", pa.binary()), ("path", pa.string())]), True),
+    ("image_width", "int32", False),
+    ("image_height", "int32", False),
 ]
+_LATER = {"frames", "image_width", "image_height"}
 
 
 def _fields(schema: pa.Schema) -> list[tuple[str, str, bool]]:
@@ -56,6 +60,13 @@ def _fields(schema: pa.Schema) -> list[tuple[str, str, bool]]:
 )
 def test_schema_is_the_contract(schema: pa.Schema, expected: list[tuple[str, Any, bool]]) -> None:
     assert _fields(schema) == [(name, str(kind), nullable) for name, kind, nullable in expected]
+
+
+@pytest.mark.parametrize(
+    ("make", "now"), [(tables.images_schema, _IMAGES), (tables.faces_schema, _FACES)]
+)
+def test_outputs_of_the_first_version_have_its_columns(make: Any, now: list[Any]) -> None:
+    assert make(_PROVENANCE, 1).names == [name for name, *_ in now if name not in _LATER]
 
 
 @pytest.mark.parametrize("make", [tables.images_schema, tables.faces_schema])
@@ -114,6 +125,8 @@ def test_crops_are_not_dictionary_encoded(tmp_path: Path) -> None:
         "matrix": [0.0] * 6,
         "sharpness": 1.0,
         "crop": {"bytes": b"1234", "path": None},
+        "image_width": 4,
+        "image_height": 3,
     }
     file = tmp_path / "faces.parquet"
     pq.write_table(

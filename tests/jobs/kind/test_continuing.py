@@ -132,18 +132,18 @@ def test_credentials_stay_with_settings_that_are_kept() -> None:
 
 
 def test_tables_of_a_newer_version_are_refused() -> None:
-    with pytest.raises(UserError, match=r"newer mtcnn-ray \(schema 9, this one knows 1\)"):
+    with pytest.raises(UserError, match=r"newer mtcnn-ray \(schema 9, this one knows 2\)"):
         continued(EXTRACT, stored(Config(), schema=9), Config(), URL)
 
 
 def test_an_output_goes_on_without_a_column_that_came_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kind = replace(EXTRACT, schema_version=2)
+    kind = replace(EXTRACT, schema_version=3)
     monkeypatch.setattr(tables, "_FACES", [*tables._FACES, pa.field("blur", pa.float32())])
-    monkeypatch.setattr(tables, "ADDED", {"blur": 2})
+    monkeypatch.setattr(tables, "ADDED", {"blur": 3})
     old, new = continued(kind, stored(Config()), Config(), URL), begun(kind, Config())
-    assert (old.schema, new.schema) == (1, 2)
+    assert (old.schema, new.schema) == (1, 3)
     names = [tables.faces_schema({}, going.schema).names for going in (old, new)]
     assert [("blur" in each) for each in names] == [False, True]
 
