@@ -51,7 +51,7 @@ class DetectorSettings:
         faint: Whether a photo in which no face was found is looked at again in grey, with its
             contrast stretched: for weakly exposed photos, and those in strange colours.
         upright: What is taken for granted of photos: "given", that they are upright; "auto", that
-            one in which no face was found may lie on a side or on its head.
+            one without a face with a score of .99 may lie on a side or on its head.
         min_score: Faces with a lower score are left out.
         detector: "mtcnn", the cascade; or an SSD model: the path of its `.xml` or `.onnx`, or its
             name in the models folder. O-Net then adds the landmarks, and the settings of the other

@@ -165,12 +165,12 @@ def test_agrees_with_other_settings(name: str, settings: Settings, oracle: Oracl
     _assert_agrees(faces, oracle, photo, settings)
 
 
-@pytest.mark.parametrize("roll", [30, 60, 90, 180, 270])
+@pytest.mark.parametrize("roll", [0, 30, 60, 90, 180, 270])
 def test_landmarks_of_turned_faces_are_those_of_the_upright_one(roll: int) -> None:
-    """Asked in the photo as it is, they were .03 of the eyes' distance off at 30, 1.2 at 180."""
+    """Asked in the photo as it is, they were .23 of the eyes' distance off at 60, 1.2 at 180."""
     photo, matrix = turn(_astronaut()[:360, 60:400].copy(), roll)
     [upright] = FaceDetector().detect(_astronaut()[:360, 60:400].copy())
-    settings = DetectorSettings(turns=tuple(range(30, 360, 30)), faint=False)
+    settings = DetectorSettings(turns=(90, 180, 270), faint=False)
     found = FaceDetector(settings).detect(photo)
     points = upright.landmarks[0] @ matrix[:2, :2].T + matrix[:2, 2]
     eyes = float(np.linalg.norm(points[0] - points[1]))

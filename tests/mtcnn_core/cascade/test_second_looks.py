@@ -161,8 +161,8 @@ def test_a_reduced_photo_on_its_head_gives_pixels_of_the_whole(astronaut: Pixels
 
 
 def test_the_surest_turn_is_taken() -> None:
-    """Of two turns that find something, all faces are those of one."""
-    scores = iter([[], [0.8], [0.9, 0.7], [0.75]])
+    """Of turns that find something, the photo as it is among them, all faces are those of one."""
+    scores = iter([[0.85], [0.8], [0.9, 0.7], [0.75]])
 
     def find(images: Sequence[Pixels], sizes: Sequence[tuple[int, int]]) -> list[Faces]:
         values = np.array(next(scores), np.float32)
@@ -172,3 +172,16 @@ def test_the_surest_turn_is_taken() -> None:
     settings = DetectorSettings(upright="auto", faint=False)
     [found] = find_with_second_looks(find, settings, [np.zeros((9, 9, 3), np.uint8)], [(9, 9)])
     np.testing.assert_array_equal(found.scores, np.array([0.9, 0.7], np.float32))
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_that_is_found_on_its_side_is_turned_too(quarters: int) -> None:
+    """Without a turn its landmarks were those of an upright face."""
+    photo = skimage.data.astronaut()[:250, 120:330]
+    photo = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    turned = _turned(photo.astype(np.uint8, copy=False), quarters)
+    assert len(FaceDetector().detect(turned)) == 1
+    detector = FaceDetector(DetectorSettings(upright="auto"))
+    upright = detector.detect(photo.astype(np.uint8, copy=False))
+    expected = _points_turned(upright.landmarks, quarters, (photo.shape[1], photo.shape[0]))
+    np.testing.assert_allclose(detector.detect(turned).landmarks, expected, atol=1e-3)
