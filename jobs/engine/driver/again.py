@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from jobs.engine.driver.working import Working
 from jobs.engine.ledger.heads import Head
 from jobs.engine.plans.plan import Plan
-from jobs.engine.reports import PartReport, Revision, ShardReport
+from jobs.engine.reports import Revision, ShardReport
 from jobs.engine.shards import Retry, ShardSpec
 
 # What was processed again is put in place as often as this, so that it is not lost with the driver.
@@ -44,12 +44,10 @@ class Processing:
     Attributes:
         driver: The driver.
         plan: The plan as it was before.
-        lost: Paths of parts that are missing or damaged.
     """
 
     driver: Working
     plan: Plan
-    lost: Collection[str] = ()
 
     def run(self, chosen: Mapping[str, Again]) -> tuple[int, int]:
         """Processes some shards again, and puts their rows in place.
@@ -103,17 +101,9 @@ class Processing:
         if again.revision:
             before = spec.plan_file, spec.row_group
             spec = spec.revised(again.revision)
-        parts = {name: self._still_there(part) for name, part in head.parts.items()}
-        retry = Retry(again.statuses, parts, head.verdicts, before, again.whole)
+        retry = Retry(again.statuses, head.parts, head.verdicts, before, again.whole)
         members = spec.members if again.whole else None
         return replace(spec, members=members, epoch=self.driver.ledger.epoch, retry=retry)
-
-    def _still_there(self, part: PartReport) -> PartReport:
-        """Rows that are there; a file that is lost need not be written anew for other shards."""
-        if part.path in self.lost or part.stale_in in self.lost:
-            own_bytes = None if part.path in self.lost else part.own_bytes
-            return replace(part, own_bytes=own_bytes, stale_in=None)
-        return part
 
     def _gain(self, old: Head, new: ShardReport, again: Again) -> ShardReport:
         """A report of the items that were processed again."""

@@ -113,7 +113,7 @@ def mend(driver: Working, plan: Plan, lost: Sequence[str], changes: Changes | No
             chosen[each.shard] = Again(None if count < 0 else count, revision=revision, whole=whole)
     if not chosen:
         return Mended()
-    processed, given_up = Processing(driver, plan, frozenset(lost)).run(chosen)
+    processed, given_up = Processing(driver, plan).run(chosen)
     return Mended(processed, dropped, given_up)
 
 
