@@ -188,39 +188,45 @@ def _is_up(settings: RunSettings, patient: bool) -> bool:
 
 
 def _start(settings: RunSettings) -> None:
-    cluster = None if is_local(settings) else located(address_of(settings))
-    if cluster is None:
-        arguments: dict[str, Any] = {
-            # By name: without it Ray joins whatever a stale file points to.
-            "address": "local",
-            "num_cpus": settings.workers or default_workers(),
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-        }
-    else:
-        arguments = {"address": cluster}
+    if not is_local(settings):
+        _join(located(address_of(settings)))
+        return
     try:
-        with _inherited_by_workers(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            ray.init(
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                job_config=_OwnImports(),
-                **arguments,
-            )
+        _connect(
+            # By name: without it Ray joins whatever a stale file points to.
+            address="local",
+            num_cpus=settings.workers or default_workers(),
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+        )
     except PermissionError as error:  # Ray keeps its token there
         raise NotNowError(
             f"cannot write '{error.filename}' for Ray: set HOME to a folder that you can write"
         ) from error
+
+
+def _join(address: str) -> None:
+    """Joins a cluster that answers; Ray may still not find this machine's node, or be another."""
+    try:
+        _connect(address=address)
     except (RuntimeError, OSError, ValueError, RayError) as error:
-        if cluster is None:
-            raise
         reason = str(error).partition("\n")[0].rstrip(".")
         kind = NotNowError if isinstance(error, (OSError, RayError)) else UserError
         raise kind(
-            f"cannot join Ray at '{cluster}' ({reason}): see that the node of this machine is up, "
+            f"cannot join Ray at '{address}' ({reason}): see that the node of this machine is up, "
             "and that the same Ray and Python are on all"
         ) from error
+
+
+def _connect(**arguments: Any) -> None:
+    with _inherited_by_workers(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        ray.init(
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            job_config=_OwnImports(),
+            **arguments,
+        )
 
 
 def _end_autoscaler() -> None:
