@@ -189,56 +189,53 @@ def _is_up(settings: RunSettings, patient: bool) -> bool:
 
 
 def _start(settings: RunSettings) -> None:
-    cluster = None if is_local(settings) else located(address_of(settings))
-    if cluster is None:
-        arguments: dict[str, Any] = {
-            # By name: without it Ray joins whatever a stale file points to.
-            "address": "local",
-            "num_cpus": settings.workers or default_workers(),
-            "include_dashboard": False,
-            "object_store_memory": _OBJECT_STORE_BYTES,
-            **ray_folders(),
-        }
-    else:
-        arguments = {"address": cluster}
+    if not is_local(settings):
+        _join(located(address_of(settings)))
+        return
     try:
-        with _inherited_by_workers(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            ray.init(
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                job_config=_OwnImports(),
-                **arguments,
-            )
+        _connect(
+            # By name: without it Ray joins whatever a stale file points to.
+            address="local",
+            num_cpus=settings.workers or default_workers(),
+            include_dashboard=False,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            **ray_folders(),
+        )
+    except OSError as error:
+        raise _cannot_write(error) from error
     except Exception as error:
-        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-            raise _cannot_write(error) from error
-        refused = _does_not_start(error) if cluster is None else _cannot_join(cluster, error)
-        if refused is None:
+        if type(error) is not Exception:
             raise
-        raise refused from error
+        raise NotNowError(  # Ray has no class for it
+            f"the Ray of this machine does not start ({str(error).partition('. ')[0]}): see that "
+            "there is memory, and room for temporary files, and run the same command again"
+        ) from error
 
 
-def _does_not_start(error: Exception) -> UserError | None:
-    """What to say of a Ray of this machine that does not start; None of what is no such thing."""
-    if type(error) is not Exception:  # Ray has no class for it
-        return None
-    return NotNowError(
-        f"the Ray of this machine does not start ({str(error).partition('. ')[0]}): see that "
-        "there is memory, and room for temporary files, and run the same command again"
-    )
+def _join(address: str) -> None:
+    """Joins a cluster that answers; Ray may still not find this machine's node, or be another."""
+    try:
+        _connect(address=address)
+    except PermissionError as error:  # Ray keeps its token there
+        raise _cannot_write(error) from error
+    except (RuntimeError, OSError, ValueError, RayError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        kind = NotNowError if isinstance(error, (OSError, RayError)) else UserError
+        raise kind(
+            f"cannot join Ray at '{address}' ({reason}): see that the node of this machine is up, "
+            "and that the same Ray and Python are on all"
+        ) from error
 
 
-def _cannot_join(cluster: str, error: Exception) -> UserError | None:
-    """What to say of a Ray that is there and cannot be joined; None of what is no such thing."""
-    if not isinstance(error, (RuntimeError, ConnectionError, ValueError, RayError)):
-        return None
-    reason = str(error).partition("\n")[0].rstrip(".")
-    kind = NotNowError if isinstance(error, (ConnectionError, RayError)) else UserError
-    return kind(
-        f"cannot join Ray at '{cluster}' ({reason}): see that the node of this machine is up, "
-        "and that the same Ray and Python are on all"
-    )
+def _connect(**arguments: Any) -> None:
+    with _inherited_by_workers(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        ray.init(
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            job_config=_OwnImports(),
+            **arguments,
+        )
 
 
 def _end_autoscaler() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from jobs.engine.driver import run as run_module
 from jobs.engine.driver.compact import compact
+from jobs.engine.driver.retry import retry_items
 from jobs.engine.driver.run import run
 from jobs.engine.driver.status import status
 from jobs.engine.driver.summary import Summary
@@ -134,6 +135,13 @@ def test_no_output_is_begun_where_no_cluster_answers(tmp_path: Path) -> None:
     with pytest.raises(NotNowError, match="no Ray cluster"):
         run_folder(tmp_path / "in", tmp_path / "out", NO_RAY)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_retry_begins_nothing_where_no_cluster_answers(base: Path) -> None:
+    before = snapshot(base / "out")
+    with pytest.raises(NotNowError, match="no Ray cluster"):
+        retry_items(ChecksumJob(), str(base / "out"), NO_RAY, IDENTITY, ("ok",))
+    assert snapshot(base / "out") == before
 
 
 def test_unfinished_job_is_not_marked_any_more(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import ray
 from ray import _raylet
 from ray._private import ray_constants, services
 from ray._private.worker import global_worker
+from ray.job_config import JobConfig
 
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.cluster import connect
@@ -68,3 +69,14 @@ def test_token_is_read_again_when_it_is_told_to() -> None:
         pytest.skip("this Ray knows no tokens (2.52 does)")
     _raylet.Config.initialize("")  # type: ignore[attr-defined]
     _raylet.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
+
+
+def test_ray_asks_this_of_a_job_before_it_adds_folders_to_the_path_of_workers() -> None:
+    assert JobConfig()._runtime_env_has_working_dir() is False
+
+
+def test_clusters_that_this_machine_knows_of() -> None:
+    with connect(RunSettings(workers=1)):
+        services.find_gcs_addresses.cache_clear()
+        address = global_worker.gcs_client.address
+        assert address in services.find_gcs_addresses()  # type: ignore[no-untyped-call]
