@@ -188,6 +188,8 @@ def _start(settings: RunSettings) -> None:
             raise
         raise _no_cluster(address) from error
     except OSError as error:
+        if error.filename is None:
+            raise
         raise _cannot_write(error) from error
     except Exception as error:
         if type(error) is not Exception or address != "local":
