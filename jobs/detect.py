@@ -14,6 +14,7 @@ from jobs.photos.decode import decode
 from jobs.photos.detect import Finder, Found
 from jobs.photos.read import read
 from jobs.sources.source import open_source
+from jobs.storage.faults import user_error
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.faces import LANDMARKS
 from mtcnn_core.pictures.drawing import draw_faces
@@ -79,7 +80,8 @@ def write_drawing(found: Found, file: Path) -> None:
         raise UserError(f"cannot write '{file}': end its name in .jpg or .png") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UserError(f"cannot write '{file}': {reason}") from error
+        sentence = f"cannot write '{file}' ({reason}): name a file that can be written"
+        raise user_error(sentence, error) from error
 
 
 def _rounded(values: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:

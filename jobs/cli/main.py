@@ -48,10 +48,7 @@ def main() -> None:
     except (WeightsError, DeviceError) as error:
         code = _fail(plain(str(error)), _code(error.__cause__))
     except OSError as error:  # of this machine, and nobody has known it for anything else
-        where = "" if error.filename is None else f" '{error.filename}'"
-        why = error.strerror or type(error).__name__
-        sentence = f"cannot go on with{where} ({why}): correct that and run the same command again"
-        code = _fail(plain(redacted(sentence)), _code(error))
+        code = _fail(plain(redacted(_of_system(error))), _code(error))
     except (JobError, ImageError) as error:
         code = _fail(str(error), 1)
     except (Interrupted, KeyboardInterrupt, typer.Abort):
@@ -75,6 +72,14 @@ def _code(error: BaseException | None) -> int:
 
     later = error is not None and (is_condition(error) or is_denied(error))
     return NotNowError.exit_code if later else UserError.exit_code
+
+
+def _of_system(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return "the working folder is gone: change to another one and run the same command again"
+    what = "go on" if error.filename is None else f"use '{error.filename}'"
+    why = error.strerror or str(error) or type(error).__name__
+    return f"cannot {what} ({why}): correct that and run the same command again"
 
 
 def _sentence(error: Exception) -> str:

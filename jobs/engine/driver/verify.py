@@ -26,7 +26,7 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
 from jobs.engine.shards import shard_number
 from jobs.messages.bar import bar
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.storage.storage import Storage
 
 
@@ -110,6 +110,8 @@ def _log(storage: Storage, problems: list[str]) -> list[LogEntry]:
     entries: list[LogEntry] = []
     try:
         entries.extend(Log(storage).after(0))
+    except NotNowError:  # no problem of the output
+        raise
     except UserError as error:
         problems.append(str(error))
     return entries

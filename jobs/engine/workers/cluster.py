@@ -202,6 +202,8 @@ def _start(settings: RunSettings) -> None:
             **ray_folders(),
         )
     except OSError as error:
+        if error.filename is None:
+            raise
         raise _cannot_write(error) from error
     except Exception as error:
         if type(error) is not Exception:

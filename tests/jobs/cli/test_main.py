@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from jobs.sources.demo import demo_folder
-from tests.command import blocking, environment, mtcnn_ray
+from tests.command import SCRIPT, blocking, environment, mtcnn_ray
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +182,56 @@ def test_no_command_is_wrong_usage_that_shows_the_help() -> None:
     assert done.returncode in (0, 2)
     assert "extract" in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def _in_full_device(*arguments: object) -> subprocess.CompletedProcess[str]:
+    with open("/dev/full", "w") as full:
+        return subprocess.run(
+            [SCRIPT, *map(str, arguments)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_under_what_is_printed_is_one_sentence() -> None:
+    done = _in_full_device("--help")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mtcnn-ray: cannot go on (No space left on device): ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("extract", "in", "file/out"), 2, "Not a directory"),
+        (("status", "x" * 300), 2, "File name too long"),
+        (("detect", "in/a.png", "--weights", "/" + "x" * 300), 2, "File name too long"),
+        (("detect", "in/a.png", "--weights", "~nobody-here/x.npz"), 2, "is no imported model"),
+        (("extract", "in", "out", "--config", "~nobody-here/x.yaml"), 2, "cannot read the config"),
+        (("detect", "http://127.0.0.1:1/a.jpg"), 3, "Cannot connect to host"),
+        (("detect", "in/a.png", "--draw", "/dev/full/a.jpg"), 2, "name a file that can be written"),
+    ],
+)
+def test_what_is_wrong_and_what_only_is_so_now(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "file").touch()
+    monkeypatch.setenv("RAY_ADDRESS", "")
+    assert said in _refused(mtcnn_ray(*arguments), code)
+
+
+def test_a_working_folder_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    done = subprocess.run(
+        ["sh", "-c", f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && exec {SCRIPT} status out"],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        check=False,
+    )
+    assert "the working folder is gone: change to another one" in _refused(done)
