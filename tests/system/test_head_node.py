@@ -109,6 +109,6 @@ def test_job_ends_when_it_stays_away(tmp_path: Path) -> None:
         wait_until(lambda: len(committed(output)) >= 2, process)
         _kill(head)
         _, errors = process.communicate(timeout=_HANG_S)
-    assert process.returncode == 3
+    assert process.returncode == 1  # of the tests' own driver
     assert "has gone: run the same command again to go on" in errors.splitlines()[-1]
     assert verify(str(output)) != []  # unfinished, and readable
