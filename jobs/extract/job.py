@@ -21,6 +21,7 @@ from jobs.extract.schema import (
 )
 from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
+from jobs.photos.frames import as_containers
 from jobs.sources.source import Source, open_source
 from mtcnn_core.detectors import make_detector
 from mtcnn_core.settings.models import SSD
@@ -67,7 +68,8 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         config_digest=going.digest,
         schema_version=going.schema,
     )
-    return Opened(job, source.list, settings, dict(detector.digests))
+    members = as_containers(source.list, config.input.frames)
+    return Opened(job, members, settings, dict(detector.digests))
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:
@@ -130,6 +132,7 @@ class ExtractJob(TablesJob):
             self.config.limits,
             self.schemas,
             time,
+            self.config.input.frames,
             threads=time is None,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     KindName = str
 else:  # so that another name is refused with the list of all
     KindName = Literal[_KINDS]
+
+FramesSetting: TypeAlias = Literal["first", "all"] | Annotated[int, Field(ge=1, strict=True)]
 
 # Settings that change how fast it is read, and nothing else.
 PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s"})
@@ -32,6 +34,8 @@ class InputSettings(BaseModel):
         key_column: The column of a Parquet file or manifest with the keys.
         label_column: The column of a Parquet file or manifest with the labels; of a tar, the key in
             the `.json` beside a photo.
+        frames: Which pictures of a file with several are items: the "first", "all", or so many of
+            its first.
         split_bytes: Larger containers are read in parts of about this size where they can be.
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.
@@ -47,6 +51,7 @@ class InputSettings(BaseModel):
     image_column: str | None = None
     key_column: str | None = None
     label_column: str | None = None
+    frames: FramesSetting = "first"
     split_bytes: int = Field(default=256 << 20, ge=1)
     threads: int = Field(default=4, ge=1, le=256)
     read_ahead_bytes: int = Field(default=64 << 20, ge=1)
