@@ -70,8 +70,9 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["forecast", "retry"],
     ],
     "jobs.photos": [
-        ["ahead", "read", "statuses"],
-        ["decode"],
+        ["ahead", "frames_file", "statuses"],
+        ["read"],
+        ["decode", "frames"],
         ["detect", "sample"],
     ],
     "jobs.extract": [

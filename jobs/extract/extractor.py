@@ -12,7 +12,9 @@ from jobs.members import Member
 from jobs.photos.ahead import work_ahead
 from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found
+from jobs.photos.frames import framed
 from jobs.photos.read import Read, read
+from jobs.sources.settings import FramesSetting
 from jobs.sources.source import Source
 from mtcnn_core.detectors import Detector
 from mtcnn_core.faces import Faces
@@ -46,6 +48,7 @@ class Extractor:
         limits: What is too large or too small to be decoded.
         schemas: Schemas of ``images`` and ``faces``.
         time: Told the time spent in ``read``, ``decode``, ``align`` and ``encode``.
+        frames: Which pictures of a file with several are looked at.
         threads: Whether decoding and detecting run ahead on threads; else one photo is done before
             the next is read.
     """
@@ -58,6 +61,7 @@ class Extractor:
         limits: ImageLimits,
         schemas: Mapping[str, pa.Schema],
         time: Stopwatch | None = None,
+        frames: FramesSetting = "first",
         threads: bool = True,
     ) -> None:
         self._source = source
@@ -66,6 +70,7 @@ class Extractor:
         self._limits = limits
         self._schemas = schemas
         self._time = time or Stopwatch()
+        self._frames = frames
         self._threads = threads
         # The smallest face wanted still fills O-Net's input and its own crop.
         needed = max(ONET.side, crop.box_pixels)
@@ -73,7 +78,8 @@ class Extractor:
 
     def read(self, members: Sequence[Member]) -> Iterator[Read]:
         """Yields the photos of a shard; see :class:`jobs.engine.job.Processor`."""
-        return read(self._source, members, self._limits)
+        photos = read(self._source, members, self._limits)
+        return framed(photos, self._frames, self._limits)
 
     def rows(self, items: Iterator[Read]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of photos; see :class:`jobs.engine.job.Processor`."""

@@ -21,6 +21,7 @@ from jobs.extract.schema import (
 )
 from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
+from jobs.photos.frames import as_containers
 from jobs.sources.inputs import Inputs, open_inputs
 from jobs.sources.source import Source
 from mtcnn_core.detectors import make_detector
@@ -69,7 +70,8 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         schema_version=going.schema,
     )
     check = source.check if isinstance(source, Inputs) else None
-    return Opened(job, source.list, settings, dict(detector.digests), check)
+    members = as_containers(source.list, config.input.frames)
+    return Opened(job, members, settings, dict(detector.digests), check)
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:
@@ -132,6 +134,7 @@ class ExtractJob(TablesJob):
             self.config.limits,
             self.schemas,
             time,
+            self.config.input.frames,
             threads=time is None,
         )
 

@@ -79,10 +79,14 @@ def decode(
     member, data = photo.member, photo.data
     if isinstance(data, ReadError):
         return Decoded(member, failure=Failure(data.kind, data.message))
-    digest, size = hashlib.sha256(data).hexdigest(), len(data)
+    file, size = photo.file, len(data)
+    digest = file.sha256 if file else hashlib.sha256(data).hexdigest()
     try:
         with (time or Stopwatch())("decode"):
-            found = read_photo(data, limits=limits, name=member.key, shrink=shrink)
+            if file:
+                found = file.frames.read(photo.frame, shrink)
+            else:
+                found = read_photo(data, limits=limits, name=member.key, shrink=shrink)
     except ImageError as error:
         # Without its traceback, whose frames would keep the file and its pixels in memory.
         cause = error.with_traceback(None)

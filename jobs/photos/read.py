@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.members import Member
+from jobs.photos.frames_file import FramesFile
 from jobs.sources.source import ReadError, Source
 from mtcnn_core.settings.images import ImageLimits
 
@@ -17,10 +18,14 @@ class Read:
     Attributes:
         member: The photo's place in the input.
         data: Its file, or why there is none.
+        file: What it shares with items that are other pictures in the file.
+        frame: Which of its pictures, from 0.
     """
 
     member: Member
     data: bytes | ReadError
+    file: FramesFile | None = None
+    frame: int = 0
 
 
 def read(source: Source, members: Sequence[Member], limits: ImageLimits) -> Iterator[Read]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     KindName = str
 else:  # so that another name is refused with the list of all
     KindName = Literal[_KINDS]
+
+FramesSetting: TypeAlias = Literal["first", "all"] | Annotated[int, Field(ge=1, strict=True)]
 
 # Settings that change how fast it is read, or what can be reached, but no row of what was read.
 PACE = frozenset({"threads", "read_ahead_bytes", "timeout_s", "private_networks"})
@@ -39,6 +41,8 @@ class InputSettings(BaseModel):
             from those of another input of the same output.
         moved_from: Where this input was when it was planned: what has the same key there is the
             same photo.
+        frames: Which pictures of a file with several are items: the "first", "all", or so many of
+            its first.
         split_bytes: Larger containers are read in parts of about this size where they can be.
         threads: Files read ahead at once by each worker.
         read_ahead_bytes: Most bytes of files not yet asked for that a worker holds.
@@ -58,6 +62,7 @@ class InputSettings(BaseModel):
     label_column: str | None = None
     key_prefix: str | None = Field(default=None, pattern=r"^[^/\x00]+(/[^/\x00]+)*$")
     moved_from: str | None = Field(default=None, min_length=1)
+    frames: FramesSetting = "first"
     split_bytes: int = Field(default=256 << 20, ge=1)
     threads: int = Field(default=4, ge=1, le=256)
     read_ahead_bytes: int = Field(default=64 << 20, ge=1)

@@ -132,12 +132,12 @@ class Frames:
             )
         file_format = self._format
         open_file = reader(file_format, limits)
-        check_pieces(data, file_format)
         header: ImageHeader | None = None
         try:
             with quiet_pillow:
                 file = self._file
                 if file is None or self._pages is not None or frame <= self._at:
+                    check_pieces(data, file_format)
                     file = open_file(self._picture(frame))
                     header = self._header(file)
                     self._file, self._at = file, 0

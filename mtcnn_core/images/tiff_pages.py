@@ -51,12 +51,26 @@ def open_page(data: bytes, page: int) -> BytesIO:
     """The file as it would be if a directory, given by its offset, were the first."""
     order = "<" if data[:1] == b"I" else ">"
     at, layout = (8, order + "Q") if 43 in data[2:4] else (4, order + "I")
-    file = BytesIO(data)
-    if struct.unpack_from(layout, data, at) != (page,):
-        file.seek(at)
-        file.write(struct.pack(layout, page))
-        file.seek(0)
-    return file
+    pointer = struct.pack(layout, page)
+    return BytesIO(data) if data.startswith(pointer, at) else _PageFile(data, at, pointer)
+
+
+class _PageFile(BytesIO):
+    """A file with other bytes in one place, and no copy of it for that: a TIFF has many pages."""
+
+    def __init__(self, data: bytes, at: int, pointer: bytes) -> None:
+        super().__init__(data)
+        self._place = at
+        self._pointer = pointer
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        begin = self.tell()
+        data = super().read(size)
+        at = self._place - begin
+        end = at + len(self._pointer)
+        if at < 0 or end > len(data):
+            return data
+        return data[:at] + self._pointer + data[end:]
 
 
 @dataclass

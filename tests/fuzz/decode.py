@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from mtcnn_core.images.errors import ImageError
+from mtcnn_core.images.frames import Frames
 from mtcnn_core.images.photo import read_photo
 from mtcnn_core.settings.images import ImageLimits
 from tests.fuzz.command import run
@@ -18,6 +19,7 @@ from tests.fuzz.images import samples
 from tests.fuzz.mutations import mutated
 from tests.fuzz.watch import Finding, Limits, watch
 
+_FRAMES = 4
 LIMITS = ImageLimits(max_pixels=1_000_000, max_bytes=4 << 20, min_side=1)
 _SENTENCE = re.compile(r"[^\n]{10,400}")
 
@@ -33,6 +35,21 @@ def check(data: bytes) -> str | None:
     header, pixels = photo.header, photo.pixels
     if pixels.shape != (header.height, header.width, 3) or not pixels.flags.c_contiguous:
         return f"{header} and pixels of {pixels.shape}"
+    return _further(data)
+
+
+def _further(data: bytes) -> str | None:
+    """The pictures after the first have to end as well."""
+    frames = Frames(data, LIMITS)
+    for frame in range(1, min(frames.count or 1, _FRAMES)):
+        try:
+            photo = frames.read(frame)
+        except ImageError as error:
+            if not _SENTENCE.fullmatch(str(error)) or " at 0x" in str(error):
+                return f"not a sentence: {error}"
+        else:
+            if photo.pixels.shape != (photo.header.height, photo.header.width, 3):
+                return f"{photo.header} and pixels of {photo.pixels.shape}"
     return None
 
 

@@ -106,9 +106,9 @@ def test_a_key_like_no_other_lists_those_of_its_section() -> None:
     assert refusal(None, {}, ("input.q=1",)) == (
         "unknown key 'input.q' in --set: known are "
         "input.kind, input.label, input.label_pattern, input.image_column, input.key_column, "
-        "input.label_column, input.key_prefix, input.moved_from, input.split_bytes, "
-        "input.threads, input.read_ahead_bytes, input.timeout_s, input.private_networks, "
-        "input.storage_options"
+        "input.label_column, input.key_prefix, input.moved_from, input.frames, "
+        "input.split_bytes, input.threads, input.read_ahead_bytes, input.timeout_s, "
+        "input.private_networks, input.storage_options"
     )
 
 
