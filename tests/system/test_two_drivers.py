@@ -90,7 +90,7 @@ def test_second_driver_on_a_disk_is_refused_and_changes_nothing(
             before = files(output)
             for second in (command, ("compact", output)):
                 done = mtcnn_ray(*second)
-                assert (done.returncode, done.stdout) == (2, "")
+                assert (done.returncode, done.stdout) == (3, "")
                 (line,) = done.stderr.splitlines()
                 assert f"another run (process {first.pid} on " in line
                 assert "wait for it or use another output" in line
