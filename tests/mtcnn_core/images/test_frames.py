@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image, features
 
 from mtcnn_core.images.errors import ImageError, ImageTooLarge, UndecodableImage
+from mtcnn_core.images.formats import reader
 from mtcnn_core.images.frames import Frames
 from mtcnn_core.settings.images import ImageLimits
 from tests.mtcnn_core.images.pictures import encode
@@ -117,3 +119,24 @@ def test_frames_are_those_of_pillow() -> None:
         for frame in range(4):
             image.seek(frame)
             np.testing.assert_array_equal(frames.read(frame).pixels, image.convert("RGB"))
+
+
+def test_what_comes_before_damage_is_not_decoded_again_for_each_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[str] = []
+
+    def counted(file_format: str, limits: ImageLimits) -> object:
+        opened.append(file_format)
+        return reader(file_format, limits)
+
+    monkeypatch.setattr("mtcnn_core.images.frames.reader", counted)
+    whole = _animation("GIF", 40)
+    frames = Frames(whole[: len(whole) // 4], _LIMITS)
+    good = 0
+    for frame in range(40):
+        with suppress(ImageError):
+            frames.read(frame)
+            good += 1
+    assert 1 < good < 20
+    assert len(opened) == good + 1  # asked for once a picture, and for the first damaged one
