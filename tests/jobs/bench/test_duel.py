@@ -88,7 +88,7 @@ def _busy(cpu_seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wait", "low", "high"), [(time.sleep, 0.0, 0.5), (_busy, 0.5, 1.2)], ids=["idle", "busy"]
+    ("wait", "low", "high"), [(time.sleep, 0.0, 0.09), (_busy, 0.1, 1.2)], ids=["idle", "busy"]
 )
 def test_cores_are_cpu_time_over_time(
     wait: Callable[[float], None], low: float, high: float
