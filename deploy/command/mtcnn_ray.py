@@ -5,6 +5,7 @@ name is nobody else's, puts the path in order before it imports anything but wha
 """
 
 import os
+import pkgutil
 import sys
 from collections.abc import Sequence
 
@@ -12,9 +13,7 @@ from collections.abc import Sequence
 def main() -> None:
     """Runs the command; also by `python -m mtcnn_ray`."""
     sys.path[:] = installed_first(sys.path)
-    from jobs.cli import main as command
-
-    command()
+    pkgutil.resolve_name("jobs.cli:main")()
 
 
 def installed_first(path: Sequence[str], users: Sequence[str] = ()) -> list[str]:
