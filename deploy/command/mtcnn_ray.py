@@ -5,7 +5,6 @@ name is nobody else's, puts the path in order before it imports anything but wha
 """
 
 import os
-import pkgutil
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +12,8 @@ from collections.abc import Sequence
 def main() -> None:
     """Runs the command; also by `python -m mtcnn_ray`."""
     sys.path[:] = installed_first(sys.path)
+    import pkgutil  # not before: it imports more than is imported already
+
     pkgutil.resolve_name("jobs.cli:main")()
 
 
