@@ -71,7 +71,7 @@ def test_a_machine_that_can_only_be_read(
     done = _apart(
         *("--user", "--map-root-user", "--mount", "sh", "-ec", keep + _READ_ONLY, "sh"),
         *(SCRIPT, *command),
-        env={"HOME": "/nowhere"},
+        env={"HOME": str(tmp_path / "nowhere")},
     )
     assert (done.returncode, done.stdout) == (3, "")
     assert cure in done.stderr and len(done.stderr.splitlines()) == 1

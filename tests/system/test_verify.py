@@ -64,7 +64,7 @@ def test_command_lists_what_is_wrong(copied: Path) -> None:
     done = mtcnn_ray("verify", copied)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
-        "images/part-000-000001.parquet is missing.",
+        "images/part-000-000001.parquet is missing; run the job again.",
         "faces/a\\nb belongs to no commit.",
     ]
     as_json = mtcnn_ray("verify", copied, "--json")

@@ -92,7 +92,7 @@ def restore(output: str, saved: dict[str, bytes]) -> None:
 
 def data_of(saved: dict[str, bytes]) -> dict[str, bytes]:
     """The parts, by output and first shard, whatever else is in their names."""
-    parts = [path for path in saved if not path.startswith("_")]
+    parts = [path for path in saved if path.endswith(".parquet") and path[0] != "_"]
     found = {place(path): saved[path] for path in parts}
     assert len(found) == len(parts), f"one too many of {parts}"
     return found

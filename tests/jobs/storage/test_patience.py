@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 from fsspec.asyn import get_loop, sync_wrapper
@@ -103,9 +104,9 @@ def test_a_call_that_cannot_be_cancelled_is_given_up() -> None:
     assert len(calls) == 3
 
 
-def test_what_a_synchronous_call_raises_is_raised_here() -> None:
+def test_what_a_synchronous_call_raises_is_raised_here(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        ask(open, "/nowhere", timeout_s=60.0)
+        ask(open, str(tmp_path / "nowhere"), timeout_s=60.0)
 
 
 class Disk(LocalFileSystem):  # type: ignore[misc]

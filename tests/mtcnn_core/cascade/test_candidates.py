@@ -9,6 +9,7 @@ def some(count: int, value: float) -> Candidates:
     return Candidates(
         np.full((count, 4), value, np.float32),
         np.full(count, value, np.float32),
+        np.full(count, int(value)),
     )
 
 
@@ -18,6 +19,7 @@ def test_views_are_joined_in_order() -> None:
     assert joined.boxes.shape == (3, 4)
     np.testing.assert_array_equal(joined.logits, [1, 1, 3])
     np.testing.assert_array_equal(joined.boxes[:, 0], [1, 1, 3])
+    np.testing.assert_array_equal(joined.views, [1, 1, 3])
 
 
 def test_one_view_is_not_copied() -> None:

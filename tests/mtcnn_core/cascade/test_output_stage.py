@@ -52,7 +52,7 @@ def stage(session: CropSession, mirror: Mirror, threshold: float = 1e-6) -> Outp
 
 
 def logits(session: CropSession, mirror: Mirror, boxes: Floats, threshold: float) -> Floats:
-    (found,) = stage(session, mirror, threshold).candidates(in_photo(boxes))
+    (found,) = stage(session, mirror, threshold).candidates(in_photo(boxes), 0)
     return found.logits
 
 
@@ -60,8 +60,8 @@ def test_asked_of_both_mirrors_it_says_the_same_of_a_photo_and_its_mirror(
     session: CropSession,
 ) -> None:
     boxes = around_the_face(20)
-    (found,) = stage(session, "crops").candidates(in_photo(boxes))
-    (mirrored,) = stage(session, "crops").candidates(in_photo(boxes, mirrored=True))
+    (found,) = stage(session, "crops").candidates(in_photo(boxes), 0)
+    (mirrored,) = stage(session, "crops").candidates(in_photo(boxes, mirrored=True), 0)
     assert len(found) == 20
     # The pyramid of the mirrored photo is not quite the mirror of its pyramid.
     np.testing.assert_allclose(mirrored.logits, found.logits, atol=0.1)
@@ -98,7 +98,7 @@ def test_with_a_threshold_of_a_half_it_is_always_sure(session: CropSession) -> N
 @pytest.mark.parametrize("mirror", ["none", "unsure", "crops"])
 def test_no_squares_no_candidates(session: CropSession, mirror: Mirror) -> None:
     nothing = np.empty((0, 4), np.float32)
-    (found,) = stage(session, mirror).candidates(in_photo(nothing))
+    (found,) = stage(session, mirror).candidates(in_photo(nothing), 0)
     assert found.boxes.shape == (0, 4)
     (points,) = stage(session, mirror).landmarks(in_photo(nothing))
     assert points.shape == (0, 5, 2)

@@ -525,7 +525,7 @@ def test_other_tables_are_merged_though_one_is_damaged(local: Path) -> None:
     with pytest.raises(UserError, match="lines/part-000-000002"):
         pack(local)
     assert len(parts(local, "files")) == 1  # done before
-    assert verify(str(local)) == ["lines/part-000-000002.parquet is missing."]
+    assert verify(str(local)) == ["lines/part-000-000002.parquet is missing; run the job again."]
 
 
 def test_complete_output_is_marked(local: Path) -> None:
