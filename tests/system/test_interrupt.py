@@ -155,9 +155,8 @@ def test_interrupted_while_planning(stuck: str, folder: Path, tmp_path: Path) ->
     with driving(folder, tmp_path / "out", stuck=stuck) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stuck\n"
-        family = descendants(process)
         process.terminate()
-        _ended(process, family)
+        _ended(process, [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
