@@ -297,3 +297,13 @@ def test_checker_is_content(arguments: list[str]) -> None:
         [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_else_lies_at_the_top() -> None:
+    command = ["git", "ls-tree", "--name-only", "HEAD"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("this is no checkout of git")
+    shown = {name for name in listed.stdout.split() if not name.startswith(".")}
+    folders = {"configs", "deploy", "jobs", "mtcnn_core", "tests"}
+    assert shown == folders | {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
