@@ -40,11 +40,12 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "mtcnn_core.embedding": [
         ["errors", "model"],
-        ["graph", "known", "normalise", "ports"],
+        ["graph", "known", "normalise", "places", "ports"],
         ["dlib_file", "feed"],
         ["dlib_graph"],
         ["files"],
         ["network"],
+        ["exactness"],
         ["embedder"],
     ],
     "jobs.storage": [

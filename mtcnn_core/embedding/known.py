@@ -26,6 +26,8 @@ KNOWN: tuple[Known, ...] = (
         "face-reidentification-retail-0095",
         "Apache-2.0",
         Feeding("reid128", None, 128, "own", 0.0, 1.0, "bgr", batch=8),
+        # Of Open Model Zoo's FP16 files.
+        frozenset({"822c5d428e75993089fb018d1a87277ed207c5edf26d73ae3b938e310b56b96a"}),
     ),
     Known(
         "facenet-pytorch",

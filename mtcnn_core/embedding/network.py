@@ -31,6 +31,7 @@ class EmbeddingNetwork:
 
     Attributes:
         model: What its vectors depend on.
+        batch: Crops that are computed at once.
 
     Raises:
         EmbeddingError: It cannot embed faces, or is to be fed otherwise than it wants.
@@ -43,6 +44,7 @@ class EmbeddingNetwork:
         try:
             self._started, image = _start(files, settings, known)
             self._feeding = feeding_of(files.name, known, settings, image)
+            self.batch = self._feeding.batch or 1
             self._dtype = image.dtype
             self._normaliser = Normaliser(self._feeding)
             # Seen to fail now rather than after hours of detection.
@@ -67,7 +69,7 @@ class EmbeddingNetwork:
             EmbeddingError: The model fails on the crops, or gives something else than a vector of
                 each.
         """
-        step = self._feeding.batch or 1
+        step = self.batch
         parts = []
         # No crops are shown one that is black, so that there are vectors of none.
         for start in range(0, max(len(crops), 1), step):
