@@ -14,9 +14,12 @@ from jobs.members import Member
 from jobs.photos.decode import Decoded, decode
 from jobs.photos.read import Read
 from mtcnn_core.crops.crops import cut
-from mtcnn_core.crops.recutting import recut, shrink_for
+from mtcnn_core.crops.recutting import photo_pixels, recut
+from mtcnn_core.images.photo import largest_shrink
 from mtcnn_core.settings.images import ImageLimits
 
+# Pixels of a photo that is shrunk on decoding, for one of the crop.
+_OVERSAMPLING = 2
 _GONE = "the photo is not in its input any more"
 _OTHER = (
     "the photo is not the one that the face was found in: run extract with --changed redo, then "
@@ -91,7 +94,8 @@ class OpenPhoto:
             return Lost("unreadable", _GONE)
         if isinstance(self._file, Lost):
             return self._file
-        photo = decode(self._file, self._limits, shrink_for(self._matrices))
+        shrink = largest_shrink(photo_pixels(self._matrices), _OVERSAMPLING)
+        photo = decode(self._file, self._limits, shrink)
         if photo.sha256 is not None and photo.sha256 != self.found.sha256:
             return Lost("changed", _OTHER)
         if photo.failure is not None:

@@ -8,10 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
-from mtcnn_core.embedding.embedder import Embedder
-from mtcnn_core.embedding.errors import EmbeddingError
-from mtcnn_core.embedding.files import EmbeddingFiles, carried
-from mtcnn_core.embedding.model import EmbeddingModel
 
 from jobs.embed.config import EmbedConfig
 from jobs.embed.found_faces import TABLE
@@ -24,7 +20,11 @@ from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.schemas import provenance
 from jobs.kind.tables_job import TablesJob
 from jobs.upstream import Upstream
-from mtcnn_core.crops.perceptual_hash import library
+from mtcnn_core.embedding.embedder import Embedder
+from mtcnn_core.embedding.errors import EmbeddingError
+from mtcnn_core.embedding.files import EmbeddingFiles, carried
+from mtcnn_core.embedding.model import EmbeddingModel
+from mtcnn_core.embedding.perceptual_hash import library
 
 MODEL = "mtcnn_ray.embedding_model"
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from jobs.engine.parts.row_names import named_by
 from jobs.kind.schemas import floats, with_features
-from mtcnn_core.crops.perceptual_hash import HASH_BYTES
+from mtcnn_core.embedding.perceptual_hash import HASH_BYTES
 
 _REPEATING = ["label", "status", "error"]
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from mtcnn_core.embedding.embedder import Embedder
-from mtcnn_core.embedding.quality import quality
 from numpy.typing import NDArray
 
 from jobs.embed.face_items import FaceItem, Lost
 from jobs.members import Member
-from mtcnn_core.crops.perceptual_hash import perceptual_hash
+from mtcnn_core.embedding.embedder import Embedder
+from mtcnn_core.embedding.perceptual_hash import perceptual_hash
+from mtcnn_core.embedding.quality import quality
 
 _CROPS = 64
 _ROWS = 512
@@ -84,7 +84,6 @@ class VectorRows:
                 row["norm"] = float(norms[number])
                 row["quality"] = quality(
                     float(norms[number]),
-                    self._crops[number],
                     faces.faces[item.place : item.place + 1],
                     float(faces.sharpness[item.place]),
                 )

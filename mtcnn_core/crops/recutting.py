@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.crops.crops import cut
-from mtcnn_core.images.frames import SHRINKS
 
 # A crop of the same matrix must hold itself, whatever the last bits of float32 say; in pixels.
 _SLACK = 1e-2
@@ -54,20 +53,16 @@ def _square(matrix: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.vstack([np.asarray(matrix, np.float64).reshape(2, 3), [0, 0, 1]])
 
 
-def _moved(points: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _moved(points: NDArray[np.float64], matrix: NDArray[np.floating]) -> NDArray[np.float64]:
     moved: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
     return moved
 
 
-def shrink_for(wanted: NDArray[np.floating]) -> int:
-    """Tells how far a photo can be shrunk for some crops of it.
+def photo_pixels(wanted: NDArray[np.floating]) -> float:
+    """Tells how many pixels of a photo a pixel of its crops is as wide as, at least.
 
     Args:
-        wanted: ``(n, 2, 3)``, photo -> crop.
-
-    Returns:
-        1, 2, 4 or 8, for :func:`mtcnn_core.images.photo.read_photo`: each crop still has two pixels
-        of the shrunk photo, or more, for one of its own.
+        wanted: ``(n, 2, 3)``, photo -> crop, of one crop or more.
     """
-    scales = [np.linalg.svd(each[:, :2], compute_uv=False).max() for each in wanted]
-    return max(shrink for shrink in SHRINKS if shrink == 1 or 2 * shrink * max(scales) <= 1)
+    scales = np.linalg.svd(np.asarray(wanted, np.float64)[:, :, :2], compute_uv=False)
+    return float(1 / scales.max())

@@ -83,9 +83,7 @@ def test_verify_finds_it_whole_and_then_broken(embedded: Finished, tmp_path: Pat
     assert mtcnn_ray("verify", copy).returncode == 1
 
 
-def test_two_workers_make_the_same_bytes(
-    embedded: Finished, faces: Path, tmp_path: Path
-) -> None:
+def test_two_workers_make_the_same_bytes(embedded: Finished, faces: Path, tmp_path: Path) -> None:
     done = mtcnn_ray("embed", faces, tmp_path / "out", "--workers", 2, *SHARDS[2:])
     assert done.returncode == 0, done.stderr
     assert contents(tmp_path / "out") == contents(embedded.output)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mtcnn_core.crops.crops import cut
-from mtcnn_core.crops.recutting import recut, shrink_for
+from mtcnn_core.crops.recutting import photo_pixels, recut
 
 Pixels = NDArray[np.uint8]
 PHOTO = (200, 160)
@@ -62,7 +62,6 @@ def test_photo_that_is_enlarged_needs_no_more_pixels_than_it_has(photo: Pixels) 
     assert recut(cut(photo, stored, 100), stored, _matrix(4, 60, 50), 100, PHOTO) is not None
 
 
-@pytest.mark.parametrize(("scale", "shrink"), [(1, 1), (0.26, 1), (0.25, 2), (0.1, 4), (0.01, 8)])
-def test_photo_is_shrunk_as_far_as_two_pixels_are_left_for_one(scale: float, shrink: int) -> None:
-    matrices = np.array([_matrix(scale, 0, 0), _matrix(scale / 9, 0, 0)])
-    assert shrink_for(matrices) == shrink
+def test_crop_that_shows_most_decides_how_fine_the_photo_must_be() -> None:
+    matrices = np.array([_matrix(0.25, 0, 0), _matrix(0.02, 0, 0)])
+    assert photo_pixels(matrices) == pytest.approx(4)

@@ -5,9 +5,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from mtcnn_core.embedding.errors import EmbeddingError
 
-from mtcnn_core.crops.perceptual_hash import HASH_BYTES, perceptual_hash
+from mtcnn_core.embedding.errors import EmbeddingError
+from mtcnn_core.embedding.perceptual_hash import HASH_BYTES, perceptual_hash
 
 
 def _smooth(rng: np.random.Generator) -> np.ndarray:
