@@ -24,8 +24,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset"],
-        ["jobs.extract"],  # the jobs, beside each other
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
+        ["jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -39,9 +39,9 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detectors", "embedding"],
     ],
     "mtcnn_core.embedding": [
-        ["errors", "model"],
-        ["graph", "known", "normalise", "places", "ports"],
-        ["dlib_file", "feed"],
+        ["errors", "model", "quality"],
+        ["graph", "known", "normalise", "perceptual_hash", "places", "ports"],
+        ["dlib_file", "feed", "inception"],
         ["dlib_graph"],
         ["files"],
         ["network"],
@@ -73,7 +73,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "layers"],
+        ["config", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
@@ -84,6 +84,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["read"],
         ["decode", "frames"],
         ["detect", "sample"],
+    ],
+    "jobs.embed": [
+        ["config", "found_faces", "statuses"],
+        ["face_items", "kind", "photos", "schema"],
+        ["vector_rows"],
+        ["vectorizer"],
+        ["job"],
     ],
     "jobs.extract": [
         ["config", "table_rows"],
@@ -121,6 +128,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.storage": ("mtcnn_core", "pyarrow", "ray"),
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
+    "jobs.embed": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }
