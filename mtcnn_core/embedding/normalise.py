@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,15 +51,19 @@ class Normaliser:
         Args:
             crops: uint8 ``(n, size, size, 3)`` RGB.
         """
-        planes = crops[..., :: self._turn].transpose(0, 3, 1, 2)
-        values = _prewhitened(planes) if self._tables is None else self._looked_up(planes)
+        if self._tables is None:
+            values = _prewhitened(crops[..., :: self._turn].transpose(0, 3, 1, 2))
+        else:
+            values = self._looked_up(crops, self._tables)
         return np.ascontiguousarray(values.transpose(0, 2, 3, 1)) if self._channels_last else values
 
-    def _looked_up(self, planes: NDArray[np.uint8]) -> Floats:
-        assert self._tables is not None
-        values = np.empty(planes.shape, np.float32)
-        for colour, table in enumerate(self._tables):
-            np.take(table, planes[:, colour], out=values[:, colour], mode="clip")
+    def _looked_up(self, crops: NDArray[np.uint8], tables: Floats) -> Floats:
+        values = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
+        for crop, planes in zip(crops, values, strict=True):
+            colours = cv2.split(np.ascontiguousarray(crop))[:: self._turn]
+            # 0.07 ms for 150 px, where arithmetic of NumPy takes 0.23.
+            for colour, table, plane in zip(colours, tables, planes, strict=True):
+                cv2.LUT(colour, table, dst=plane)
         return values
 
 

@@ -14,9 +14,9 @@ def quality(model: EmbeddingModel, norm: float, score: float) -> float:
 
     How well it ranks faces by the cosine to the centre of the person's other faces (Spearman), on
     692 photos of LFW, five of six made smaller, blurred, darker, noisier or coarser: MobileFaceNet
-    .85, face-reidentification-retail-0095 .67, dlib .41 (by its length .07). Sharpness ranks them
-    by .48, .25 and .25, the size of the face by .29, .29 and .28. On LFW as it is, where hardly a
-    face is bad: .60, .47 and none. `python -m tests.face_vectors DATA`, measured on 2026-12-01.
+    .84, face-reidentification-retail-0095 .69, dlib .43 (by its length .18). Sharpness ranks them
+    by .47, .23 and .25, the size of the face by .25, .26 and .26. `python -m tests.face_vectors
+    DATA`, measured on 2026-12-01.
 
     Args:
         model: The model.
