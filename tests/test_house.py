@@ -24,8 +24,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset"],
-        ["jobs.extract"],  # the jobs, beside each other
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
+        ["jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -33,10 +33,19 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["cache", "faces", "stopwatch", "weights"],
         ["evaluation", "kernels"],
         ["curation", "engines"],
-        ["embedding", "settings"],
+        ["settings"],
         ["cascade", "crops", "images"],
         ["importing", "pictures", "ssd"],
-        ["detectors"],
+        ["detectors", "embedding"],
+    ],
+    "mtcnn_core.embedding": [
+        ["errors", "model", "quality"],
+        ["graph", "known", "normalise", "perceptual_hash", "ports"],
+        ["dlib_file", "feed"],
+        ["dlib_graph"],
+        ["files"],
+        ["network"],
+        ["embedder"],
     ],
     "mtcnn_core.curation": [
         ["errors"],
@@ -74,7 +83,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "layers"],
+        ["config", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
@@ -85,6 +94,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["read"],
         ["decode", "frames"],
         ["detect", "sample"],
+    ],
+    "jobs.embed": [
+        ["config", "found_faces", "statuses"],
+        ["face_items", "kind", "photos", "schema"],
+        ["vector_rows"],
+        ["vectorizer"],
+        ["job"],
     ],
     "jobs.extract": [
         ["config", "table_rows"],
@@ -122,6 +138,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.storage": ("mtcnn_core", "pyarrow", "ray"),
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
+    "jobs.embed": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }

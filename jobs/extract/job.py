@@ -16,10 +16,10 @@ from jobs.extract.schema import (
     SCHEMA_VERSION,
     faces_schema,
     images_schema,
-    provenance,
     writer_options,
 )
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.schemas import provenance
 from jobs.kind.tables_job import TablesJob
 from jobs.photos.frames import as_containers
 from jobs.sources.inputs import Inputs, open_inputs
@@ -71,7 +71,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
     )
     check = source.check if isinstance(source, Inputs) else None
     members = as_containers(source.list, config.input.frames)
-    return Opened(job, members, settings, dict(detector.digests), check)
+    return Opened(job, members, settings, dict(detector.digests), check_input=check)
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:
