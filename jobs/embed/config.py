@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from mtcnn_core.settings.embedding import EmbeddingSettings
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.kind.config import JobConfig, RedoingRunSettings
+from mtcnn_core.settings.embedding import EmbeddingSettings
 from mtcnn_core.settings.models import name_of
 
 # In place of an input: no photo is read.
