@@ -26,6 +26,8 @@ _MOST = 20_000
 _STEPS = 25
 _SHARE = 0.05
 _TRIALS = 4
+# By which share of the way to equal vectors faces of one person must be more alike than of two.
+_LEAST_APART = 0.1
 # Verdicts that take faces away or join persons are to be right this often.
 _PRECISION = 0.98
 
@@ -141,9 +143,9 @@ class _Trial:
         within = (np.einsum("ij,ij->i", sums, sums) - sizes) / (sizes * (sizes - 1))
         self.own = float(np.median(within))
         self.other = float(np.median(np.einsum("ij,ij->i", vectors[pairs[0]], vectors[pairs[1]])))
-        if not self.own > self.other:
+        if self.own - self.other < _LEAST_APART * (1 - self.other):
             raise CurationError(
-                f"faces of one label are no more alike ({self.own:.3f}) than faces of two "
+                f"faces of one label are hardly more alike ({self.own:.3f}) than faces of two "
                 f"({self.other:.3f}): give photos whose labels are persons, or another model"
             )
         middle = (self.own + self.other) / 2

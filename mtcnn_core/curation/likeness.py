@@ -168,4 +168,5 @@ def suspicion(
     other = others(label, neighbours, group, threads)
     own = likeness(vectors, label, rows, label, group, threads)
     claim = likeness(vectors, label, rows, other.label, group, threads)
-    return Suspicion((other.cosine + claim) / 2 - own, own, other)
+    margin = ((other.cosine + claim) / 2 - own).astype(np.float32)
+    return Suspicion(margin, own, other)
