@@ -39,12 +39,14 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detectors", "embedding"],
     ],
     "mtcnn_core.embedding": [
-        ["errors", "model", "quality"],
-        ["graph", "known", "normalise", "perceptual_hash", "ports"],
-        ["dlib_file", "feed"],
+        ["errors", "model"],
+        ["quality", "record"],
+        ["graph", "known", "normalise", "perceptual_hash", "places", "ports"],
+        ["dlib_file", "feed", "inception"],
         ["dlib_graph"],
         ["files"],
         ["network"],
+        ["exactness", "store"],
         ["embedder"],
     ],
     "mtcnn_core.curation": [
@@ -118,8 +120,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["found_photos", "pictures", "plots", "results", "selection", "truth"],
         ["detection", "sheets", "submission"],
         ["landmarks", "mistakes", "pair_sheet"],
-        ["verification", "wider_scores"],
-        ["widerface"],
+        ["scored_pairs", "wider_scores"],
+        ["stored_vectors", "verification", "widerface"],
     ],
     "jobs.cli": [
         ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],
