@@ -49,7 +49,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.engine": [
         ["cgroups", "interrupts", "job", "records", "reports", "settings"],
-        ["identity", "lease", "shards", "usable"],
+        ["identity", "lease", "settled", "shards", "staged", "usable"],
         ["blame", "parts", "plans"],
         ["ledger"],
         ["checks", "workers"],
@@ -63,7 +63,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "layers"],
+        ["config", "figures", "layers"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],

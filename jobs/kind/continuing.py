@@ -36,7 +36,7 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     storage = Storage(output, config.output.storage_options)
     stored = read_identity(storage)
     if stored is None:
-        return begun(kind, config)
+        return replace(begun(kind, config), output=output)
     indices = read_indices(storage)
     found = [index.origin or Origin(stored.input) for index in indices[:1]]
     found += filter(None, (index.origin for index in indices[1:]))
@@ -44,6 +44,7 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
         continued(kind, stored, config, output),
         origins=tuple(dict.fromkeys(found or [Origin(stored.input)])),
         is_recorded=all(index.origin for index in indices[1:]),
+        output=output,
     )
 
 
