@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from jobs.engine.checks.shard_rows import ShardRows, shard_rows
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import shard_of
+from jobs.engine.parts.row_names import naming_columns
 from jobs.engine.reports import PartReport, ShardReport, rows_shared
 from jobs.engine.shards import shard_number
 from jobs.storage.local_copy import read_once
@@ -84,15 +85,17 @@ def _check_content(
             )
         if shard_of(path.rpartition("/")[2]) != reports[0].shard:
             return PartCheck([f"{path} has the rows of shard {reports[0].shard}."])
-        if "key" not in parquet.schema_arrow.names:
-            return PartCheck([f"{path} has no column 'key'."])
+        schema = Layout.of(parquet).schema
+        is_primary = output == reports[0].primary
+        named_by = naming_columns(schema) if is_primary else ()
+        for name in ("key", *named_by):
+            if name not in schema.names:
+                return PartCheck([f"{path} has no column '{name}'."])
         others = [
             {name: part.rows for name, part in report.parts.items() if output == report.primary}
             for report in reports
         ]
-        is_primary = output == reports[0].primary
-        found = shard_rows(parquet, [part.rows for part in parts], others, is_primary)
-        schema = Layout.of(parquet).schema
+        found = shard_rows(parquet, [part.rows for part in parts], others, named_by)
     except (OSError, pa.ArrowException) as error:
         return PartCheck([f"{path} is not a Parquet file ({error})."])
     if any(rows.rows != part.rows for rows, part in zip(found, parts, strict=True)):

@@ -7,6 +7,8 @@ from itertools import compress
 
 import pyarrow.parquet as pq
 
+from jobs.engine.parts.layout import Layout
+from jobs.engine.parts.row_names import naming_columns, row_names
 from jobs.keys import KeySet
 from jobs.storage.storage import Storage
 
@@ -38,6 +40,7 @@ def _keys(storage: Storage, paths: Set[str], wanted: KeySet) -> Iterator[str]:
     for path in sorted(paths):
         with storage.open(path) as file:
             parquet = pq.ParquetFile(file)
-            for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=["key"], use_threads=False):
-                keys = batch.column("key").to_pylist()
+            columns = naming_columns(Layout.of(parquet).schema)
+            for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=columns, use_threads=False):
+                keys = row_names(batch, columns)
                 yield from compress(keys, wanted.contains(keys))

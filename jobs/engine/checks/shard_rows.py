@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.engine.parts.row_names import row_names
 from jobs.keys import KeySet
 
 _BATCH_ROWS = 2**16
@@ -45,22 +46,22 @@ class ShardRows:
     Args:
         counted: Secondary output -> rows that the shard has in it, for those that have a column
             `num_<output>` in the part: it counts an item's rows there.
-        is_primary: Whether a key may come once only.
+        named_by: Columns that tell primary rows apart; empty for other rows.
 
     Attributes:
         rows: Number of rows.
         keys: Their keys.
-        unique: Their keys again, of primary rows, to be compared with those of other shards.
+        unique: The names of primary rows, to be compared with those of other shards.
         statuses: Status -> number of rows; empty if there is no such column.
         expected: Secondary output -> the keys its rows are to have: those of the items, each as
             often as the item counts; None where it counts more rows than there are.
     """
 
-    def __init__(self, counted: Mapping[str, int], is_primary: bool) -> None:
+    def __init__(self, counted: Mapping[str, int], named_by: Sequence[str]) -> None:
         """Starts with nothing."""
         self.rows = 0
         self.unique = KeySet()
-        self._is_primary = is_primary
+        self._named_by = named_by
         self.keys = KeySequence()
         self.statuses: Counter[str] = Counter()
         self.expected: dict[str, KeySequence | None] = {name: KeySequence() for name in counted}
@@ -71,8 +72,8 @@ class ShardRows:
         keys = batch.column("key")
         self.rows += batch.num_rows
         self.keys.add(keys)
-        if self._is_primary:
-            self.unique.add(key or "" for key in keys.to_pylist())
+        if self._named_by:
+            self.unique.add(name or "" for name in row_names(batch, self._named_by))
         if "status" in batch.schema.names:
             self.statuses.update(batch.column("status").to_pylist())
         for name, expected in self.expected.items():
@@ -89,7 +90,7 @@ def shard_rows(
     file: pq.ParquetFile,
     rows: Sequence[int],
     others: Sequence[Mapping[str, int]],
-    is_primary: bool,
+    named_by: Sequence[str],
 ) -> list[ShardRows]:
     """The rows of the shards that share a file, one after the other.
 
@@ -97,16 +98,15 @@ def shard_rows(
         file: Has a column `key`.
         rows: Rows of each shard.
         others: Rows of each shard in the outputs that may be counted here.
-        is_primary: Whether a key may come once only.
+        named_by: Columns that tell primary rows apart; empty for other rows.
     """
     names = [field.name for field in file.schema_arrow if pa.types.is_integer(field.type)]
     found = [
-        ShardRows(
-            {name: count for name, count in each.items() if _count(name) in names}, is_primary
-        )
+        ShardRows({name: count for name, count in each.items() if _count(name) in names}, named_by)
         for each in others
     ]
-    columns = {"key", "status", *(_count(name) for each in found for name in each.expected)}
+    counts = (_count(name) for each in found for name in each.expected)
+    columns = {"key", "status", *named_by, *counts}
     batches = file.iter_batches(
         _BATCH_ROWS,
         columns=sorted(columns.intersection(file.schema_arrow.names)),

@@ -55,6 +55,8 @@ SCHEMA = pa.schema(
         pa.field("parts", pa.list_(_PART)),
         pa.field("verdicts", pa.map_(pa.string(), pa.string())),
         pa.field("revision", _REVISION),
+        # As `position`, but not raised by a merge: rows are as they were made then.
+        pa.field("made", pa.int64()),
     ]
 )
 
@@ -73,16 +75,18 @@ def row_of(report: ShardReport, position: int | None = None) -> dict[str, Any]:
         position: Number of the entry of the log that says so; None for its commit record.
     """
     generation, index = shard_number(report.shard) or (0, 0)
+    made = report.epoch if position is None else position
     return {
         "generation": generation,
         "index": index,
-        "position": report.epoch if position is None else position,
+        "position": made,
         "members": report.members,
         "failed": report.failed,
         "statuses": list(report.statuses.items()),
         "parts": [part_row(output, part) for output, part in report.parts.items()],
         "verdicts": list(report.verdicts.items()),
         "revision": vars(report.revision) if report.revision else None,
+        "made": made,
     }
 
 
@@ -130,9 +134,8 @@ def read_checkpoints(storage: Storage) -> tuple[pa.Table, int] | None:
             # Not `read_table`, which loads what reads data sets of many files.
             table = pq.ParquetFile(io.BytesIO(data)).read()
             below.update(json.loads((table.schema.metadata or {})[_BELOW]))
-            if table.schema.names == SCHEMA.names[:-1]:  # of a version that revised nothing
-                table = table.append_column(SCHEMA[-1], pa.nulls(table.num_rows, _REVISION))
-            tables.append(table.replace_schema_metadata(None).cast(SCHEMA))
+            completed = _completed(table.replace_schema_metadata(None))
+            tables.append(completed.select(SCHEMA.names).cast(SCHEMA))
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         _log.warning("A checkpoint cannot be used (%s); the records are read instead.", error)
         return None
@@ -140,6 +143,15 @@ def read_checkpoints(storage: Storage) -> tuple[pa.Table, int] | None:
         _log.warning("A checkpoint is missing; the records are read instead.")
         return None
     return pa.concat_tables(tables), int(names[-1].partition("-")[0])
+
+
+def _completed(table: pa.Table) -> pa.Table:
+    """The rows of a checkpoint of any version, with the columns that came later."""
+    if "revision" not in table.schema.names:
+        table = table.append_column("revision", pa.nulls(table.num_rows, _REVISION))
+    if "made" not in table.schema.names:
+        table = table.append_column("made", table["position"])
+    return table
 
 
 def is_checkpoint(name: str) -> bool:

@@ -32,6 +32,8 @@ class Head:
         parts: Output -> the shard's rows.
         verdicts: Key -> status of the items that were not touched.
         revision: Its members, if they are not those that were planned first.
+        made: Number of the entry of the log by whose driver its rows were made, or with which they
+            were made anew; other files that they come to lie in do not count.
     """
 
     shard: str
@@ -39,6 +41,7 @@ class Head:
     parts: Mapping[str, PartReport]
     verdicts: Mapping[str, str]
     revision: Revision | None = None
+    made: int = 0
 
 
 @dataclass(frozen=True)
@@ -348,6 +351,7 @@ def _head(row: Mapping[str, Any]) -> Head:
         parts={part["output"]: _part(part) for part in row["parts"]},
         verdicts=dict(row["verdicts"]),
         revision=None if row["revision"] is None else Revision(**row["revision"]),
+        made=row["made"],
     )
 
 

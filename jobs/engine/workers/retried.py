@@ -13,6 +13,7 @@ from jobs.engine.job import Job, count_column
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
+from jobs.engine.parts.row_names import naming_columns, row_names
 from jobs.engine.parts.splice import Choice, NewRows, splice
 from jobs.engine.parts.stored import DamagedPartError, StoredRows, open_checked
 from jobs.engine.reports import PartReport, ShardReport
@@ -65,7 +66,8 @@ class RetriedParts:
             part = retry.parts[job.primary]
             batches = list(rows.take(part.first_row, part.rows))
             self._items = pa.Table.from_batches(batches, job.schemas[job.primary])
-        self._keys: list[str] = self._items.column("key").to_pylist()
+        self._named_by = naming_columns(job.schemas[job.primary])
+        self._keys = row_names(self._items, self._named_by)
         self._statuses: list[str] = self._items.column("status").to_pylist()
         now = {member.key: member for member in planned}
         self._others = {member.key for member in before if now.get(member.key) != member}
@@ -96,8 +98,8 @@ class RetriedParts:
         """Takes new rows."""
         self._new[output].write(batch)
         if output == self._job.primary:
-            keys, statuses = (batch.column(name).to_pylist() for name in ("key", "status"))
-            self._new_items += zip(keys, statuses, strict=True)
+            names = row_names(batch, self._named_by)
+            self._new_items += zip(names, batch.column("status").to_pylist(), strict=True)
             for name, counts in self._new_counts.items():
                 counts += batch.column(count_column(name)).to_pylist()
 

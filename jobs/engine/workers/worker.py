@@ -27,6 +27,7 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.merge import merge_parts
 from jobs.engine.parts.names import part_names
 from jobs.engine.parts.part_writer import PartWriter
+from jobs.engine.parts.row_names import naming_columns, row_names
 from jobs.engine.plans.plan import PlanReader
 from jobs.engine.reports import Merged, MergeReport, PartReport, ShardFailure, ShardReport
 from jobs.engine.shards import Merge, ShardSpec
@@ -200,6 +201,7 @@ class Worker:
         published: dict[str, PartReport],
     ) -> Counter[str]:
         job = self._job
+        names = naming_columns(job.schemas[job.primary])
         statuses: Counter[str] = Counter()
         with parts, contextlib.closing(self._process(attempt)) as rows:
             for name, batch in rows:
@@ -207,7 +209,7 @@ class Worker:
                     raise JobError(f"rows for '{name}', which is no output of the job")
                 parts.write(name, batch)
                 if name == job.primary:
-                    attempt.done(batch.column("key").to_pylist())
+                    attempt.done(row_names(batch, names))
                     statuses.update(batch.column("status").to_pylist())
             attempt.check_complete(job.primary)
             attempt.pause()

@@ -353,3 +353,19 @@ def test_checkpoint_that_knows_more_than_the_log_is_ignored(changed: Storage) ->
     assert list(heads.all()) == without_checkpoints(changed)
     assert not heads.has_checkpoints
     assert heads.position == 1
+
+
+def test_rows_are_made_anew_by_a_retry_and_not_by_a_merge(storage: Storage) -> None:
+    append(storage, merged=[MERGED])
+    append(storage, retried=[retried(SHARDS[1])])
+    append(storage, merged=[MERGED])
+    made = {head.shard: head.made for head in Heads.read(storage).all()}
+    assert made == {SHARDS[0]: 0, SHARDS[1]: 2, SHARDS[2]: 0, SHARDS[3]: 0}
+
+
+def test_checkpoint_without_the_making_of_rows_is_read(storage: Storage) -> None:
+    heads = Heads.read(storage)
+    write_checkpoint(storage, heads.fresh().drop_columns(["made"]), 0, 1)
+    found = Heads.read(storage)
+    assert found.has_checkpoints
+    assert [head.made for head in found.all()] == [0, 0, 0, 0]
