@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jobs.messages.errors import UserError
-from jobs.upstream import Upstream
+from jobs.curate.finished import Finished
 from mtcnn_core.crops.alignment import centrality
 
 Floats = NDArray[np.float32]
@@ -67,7 +67,7 @@ class Photos:
     content: Hashes
 
 
-def read_vectors(upstream: Upstream, advance: Advance = lambda rows: None) -> Vectors:
+def read_vectors(upstream: Finished, advance: Advance = lambda rows: None) -> Vectors:
     """Reads an output of `embed`; in memory is hardly more than what is returned.
 
     Args:
@@ -116,7 +116,7 @@ def read_vectors(upstream: Upstream, advance: Advance = lambda rows: None) -> Ve
 
 
 def read_photos(
-    upstream: Upstream, vectors: Vectors, advance: Advance = lambda rows: None
+    upstream: Finished, vectors: Vectors, advance: Advance = lambda rows: None
 ) -> Photos:
     """Reads of an output of `extract` what is needed besides the vectors of its faces.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from jobs.curate.kind import CURATE
+from jobs.engine.parts.row_names import named_by
 
 SCHEMA_VERSION = CURATE.schema_version
 
@@ -50,4 +51,4 @@ def verdicts_schema(
         "mtcnn_ray.config_digest": config_digest,
         "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
     }
-    return VERDICTS.with_metadata(metadata)
+    return named_by(VERDICTS.with_metadata(metadata), ("key", "face_index"))

@@ -1,4 +1,4 @@
-"""The output of another job as an input: whole, of the right job, and in which state."""
+"""A finished output of another job: what was made, and in which state it is."""
 
 from __future__ import annotations
 
@@ -11,46 +11,44 @@ from typing import Any
 
 from jobs.dataset import Dataset
 from jobs.engine.identity import Identity, read_identity
-from jobs.engine.lease.log import Log
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
+from jobs.upstream import Upstream
 
 
 @dataclass(frozen=True)
-class Upstream:
-    """A finished output of another job, as it was when it was opened.
+class Finished:
+    """An output as it was when it was opened.
 
     Attributes:
         address: Local path or fsspec URL.
         storage: Its folder.
-        identity: What it was made with.
+        upstream: The output as an input.
         heads: Its committed shards.
         dataset: Its rows.
     """
 
     address: str
     storage: Storage
-    identity: Identity
+    upstream: Upstream
     heads: Heads
     dataset: Dataset
 
+    @property
+    def identity(self) -> Identity:
+        """What it was made with."""
+        return self.upstream.identity
+
     @cached_property
     def versions(self) -> dict[str, str]:
-        """Shard -> a version, which changes when rows of the shard were made anew.
-
-        Merging leaves it as it is.
-        """
-        versions = {head.shard: "0" for head in self.heads.all()}
-        for entry in Log(self.storage).after(0):
-            for report in entry.retried:
-                versions[report.shard] = str(entry.number)
-        return versions
+        """Shard -> a version, which changes when its rows are made anew."""
+        return {head.shard: str(head.made) for head in self.heads.all()}
 
     @cached_property
-    def members(self) -> dict[str, str]:
-        """Key of each member of its input -> the version that was planned."""
+    def planned(self) -> dict[str, str]:
+        """Key of each member of its input -> the version of that as it was planned."""
         plan = Plan(self.storage, self.heads.revisions())
         return {member.key: member.version for each in plan.planned() for member in each.members}
 
@@ -60,14 +58,13 @@ class Upstream:
 
     @cached_property
     def state(self) -> str:
-        """Hexadecimal digest of what it was made with, and of the versions of its shards."""
-        of_identity = [self.identity.digest, dict(self.identity.models), self.identity.schema]
-        text = json.dumps([of_identity, sorted(self.versions.items())], sort_keys=True)
+        """Hexadecimal digest of what it is, and of the versions of its shards."""
+        text = json.dumps([self.upstream.digest, sorted(self.versions.items())])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def open_upstream(address: str, job: str, options: Mapping[str, Any] | None = None) -> Upstream:
-    """Opens an output as an input of another job.
+def open_finished(address: str, job: str, options: Mapping[str, Any]) -> Finished:
+    """Opens an output of another job, which has to be finished.
 
     Args:
         address: Local path or fsspec URL.
@@ -83,13 +80,11 @@ def open_upstream(address: str, job: str, options: Mapping[str, Any] | None = No
         raise UserError(f"there is no output of '{job}' in '{address}': check the path")
     if identity.job != job:
         raise UserError(
-            f"'{address}' is an output of '{identity.job}', and one of '{job}' is wanted here: "
+            f"'{address}' is an output of '{identity.job}', and one of '{job}' is wanted there: "
             "check the order of the arguments"
         )
     heads = Heads.read(storage)
     dataset = Dataset(storage, heads)
     if not dataset.is_finished:
-        raise UserError(
-            f"'{address}' is not finished: run 'mtcnn-ray {job}' on it again until it is"
-        )
-    return Upstream(address, storage, identity, heads, dataset)
+        raise UserError(f"'{address}' is not finished: run 'mtcnn-ray {job}' again until it is")
+    return Finished(address, storage, Upstream(address, options, job), heads, dataset)

@@ -1,0 +1,108 @@
+"""Thresholds: what was said, what calibration has chosen, or what is known of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from jobs.curate.config import CurateSettings
+from jobs.curate.judging import Judged, core_errors
+from jobs.curate.upstreams import Upstreams
+from jobs.engine.settled import Settled, read_settled, write_settled
+from jobs.kind.figures import Figures
+from jobs.kind.job_kind import Show
+from jobs.messages.errors import UserError
+from jobs.storage.storage import Storage
+from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
+
+
+def settle(
+    output: Storage,
+    digest: str,
+    upstreams: Upstreams,
+    settings: CurateSettings,
+    read: Callable[[], Judged],
+    show: Show,
+    store: bool,
+) -> Thresholds:
+    """The thresholds of an output: those that it was begun with, or else new ones.
+
+    Args:
+        output: The output.
+        digest: Digest of its config.
+        upstreams: What is judged.
+        settings: What was said.
+        read: Reads the faces, if they have to be looked at.
+        show: Given what calibration has found.
+        store: Whether new ones are stored.
+
+    Raises:
+        UserError: There are none for the model.
+    """
+    settled = read_settled(output)
+    if settled is not None and settled.digest == digest:
+        _check_width(output, settled, upstreams)
+        return Thresholds(**{name: settled.values[name] for name in _names()})
+    figures: dict[str, Any] = {}
+    if settings.calibrate:
+        thresholds, found = _calibrated(read(), upstreams.model, settings)
+        show(found)
+        figures[found.name] = found.as_record()
+    else:
+        thresholds = _known(upstreams.model, settings)
+    thresholds = replace(thresholds, **_said(settings))
+    values = {**asdict(thresholds), "dimensions": upstreams.dimensions}
+    if store:
+        write_settled(output, Settled(digest, values, figures))
+    return thresholds
+
+
+def calibration(output: Storage) -> Figures | None:
+    """What calibration has found when the output was begun; None if there was none."""
+    settled = read_settled(output)
+    found = settled.figures.get("calibration") if settled else None
+    return Figures.of(found) if found else None
+
+
+def _check_width(output: Storage, settled: Settled, upstreams: Upstreams) -> None:
+    if settled.values.get("dimensions") != upstreams.dimensions:
+        raise UserError(
+            f"'{output.url}' was begun with vectors of {settled.values.get('dimensions')} numbers, "
+            f"and these have {upstreams.dimensions}: use another output"
+        )
+
+
+def _known(model: str, settings: CurateSettings) -> Thresholds:
+    """Thresholds of a known model, or those that were said, if all were."""
+    if model in THRESHOLDS:
+        return THRESHOLDS[model]
+    said = _said(settings)
+    optional = {field.name for field in fields(Thresholds) if field.default is None}
+    missing = [name for name in _names() if name not in said and name not in optional]
+    if missing:
+        known = ", ".join(THRESHOLDS)
+        raise UserError(
+            f"no thresholds are known for vectors of '{model}', only for {known}: give "
+            f"--calibrate, or set curate.{missing[0]} and the like"
+        )
+    return Thresholds(**said)
+
+
+def _calibrated(
+    judged: Judged, model: str, settings: CurateSettings
+) -> tuple[Thresholds, Figures]:
+    from mtcnn_core.curation.calibration import calibrate
+
+    with core_errors():
+        found = calibrate(judged.columns, THRESHOLDS.get(model), seed=settings.seed)
+    raise NotImplementedError(found)
+
+
+def _said(settings: CurateSettings) -> Mapping[str, Any]:
+    found = ((name, getattr(settings, name)) for name in _names())
+    return {name: value for name, value in found if value is not None}
+
+
+def _names() -> list[str]:
+    return [field.name for field in fields(Thresholds)]

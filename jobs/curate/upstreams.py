@@ -1,0 +1,138 @@
+"""What `curate` reads: faces, their vectors, vectors of others, and whether they go together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.curate.config import CurateSettings
+from jobs.curate.faces import other_faces
+from jobs.curate.own import OwnVerdict, read_own
+from jobs.engine.identity import read_identity
+from jobs.messages.errors import UserError
+from jobs.sources.inputs import recorded
+from jobs.storage.storage import Storage
+from jobs.curate.finished import Finished, open_finished
+
+# To be raised when the same input comes to be judged otherwise.
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """All that verdicts are computed from.
+
+    Attributes:
+        faces: The dataset of faces.
+        vectors: Their vectors.
+        others: Address -> vectors of other faces, for the leak check.
+        own: Verdicts of one's own.
+        own_address: Where those are.
+    """
+
+    faces: Finished
+    vectors: Finished
+    others: Mapping[str, Finished]
+    own: Sequence[OwnVerdict] = ()
+    own_address: str = ""
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Model -> digest, of the vectors."""
+        return dict(self.vectors.identity.models)
+
+    @property
+    def model(self) -> str:
+        """Name of the model that made the vectors."""
+        return next(iter(self.models), "")
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of a vector."""
+        return _dimensions(self.vectors)
+
+    def state(self, values: Mapping[str, Any]) -> str:
+        """Hexadecimal digest of all that verdicts depend on.
+
+        Args:
+            values: What was settled besides, as JSON has it.
+        """
+        own = [(each.key, each.face_index, each.verdict, each.identity) for each in self.own]
+        others = [(address, other.state) for address, other in self.others.items()]
+        parts = [_VERSION, self.faces.state, self.vectors.state, others, own, dict(values)]
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_upstreams(
+    source_url: str, settings: CurateSettings, options: Mapping[str, Any]
+) -> Upstreams:
+    """Opens all that verdicts are computed from.
+
+    Args:
+        source_url: Where the vectors are.
+        settings: Where the rest is.
+        options: Keyword arguments of the fsspec file system.
+
+    Raises:
+        UserError: Something is not there, not finished, or does not go together.
+    """
+    if settings.faces is None:
+        raise UserError("the dataset of faces is not named: set curate.faces")
+    faces = open_finished(settings.faces, "extract", options)
+    vectors = open_finished(source_url, "embed", options)
+    _check_pair(faces, vectors)
+    others = {}
+    for address in settings.against:
+        other = open_finished(address, "embed", options)
+        _check_model(vectors, other)
+        others[recorded(address)] = other
+    own = read_own(settings.verdicts, options) if settings.verdicts else []
+    return Upstreams(faces, vectors, others, own, settings.verdicts or "")
+
+
+def check_begun(upstreams: Upstreams, output: Storage) -> None:
+    """Raises a `UserError` if an output was begun with vectors of another model."""
+    stored = read_identity(output)
+    if stored is not None and dict(stored.models) != upstreams.models:
+        raise UserError(
+            f"'{output.url}' was begun with vectors of {_named(stored.models)}, and these are of "
+            f"{_named(upstreams.models)}: use another output"
+        )
+
+
+def _check_pair(faces: Finished, vectors: Finished) -> None:
+    """Raises unless the vectors are those of the faces as they are now."""
+    there, made_of = faces.versions, vectors.planned
+    # A shard without faces may have been passed over.
+    needed = {shard for shard, rows in faces.rows_by_shard("faces") if rows} | made_of.keys()
+    if all(shard in there and there[shard] == made_of.get(shard) for shard in needed):
+        return
+    if vectors.identity.input != recorded(faces.address):
+        raise other_faces(faces.address)
+    raise UserError(
+        f"the faces in '{faces.address}' have changed since '{vectors.address}' was made of them: "
+        "run 'mtcnn-ray embed' again"
+    )
+
+
+def _check_model(vectors: Finished, other: Finished) -> None:
+    if dict(vectors.identity.models) != dict(other.identity.models) or (
+        _dimensions(vectors) != _dimensions(other)
+    ):
+        raise UserError(
+            f"the vectors in '{other.address}' are of {_named(other.identity.models)}, and those "
+            f"in '{vectors.address}' of {_named(vectors.identity.models)}: embed both with one "
+            "model"
+        )
+
+
+def _dimensions(vectors: Finished) -> int:
+    return int(vectors.dataset.schema("embeddings").field("embedding").type.list_size)
+
+
+def _named(models: Mapping[str, str]) -> str:
+    return ", ".join(f"'{name}' ({digest[:8]})" for name, digest in models.items()) or "no model"
