@@ -30,6 +30,7 @@ class Flag:
         type: Type of its value.
         help: One line.
         metavar: What to call its value; None is its type.
+        also: What it sets in jobs that have no such setting.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Flag:
     type: type
     help: str
     metavar: str | None = None
+    also: tuple[str, ...] = ()
 
 
 def _either(*names: str) -> str:
@@ -62,14 +64,22 @@ FLAGS = {
             "detect.device",
             str,
             f"What the networks run on: {_either(*DEVICE_NAMES)}.",
+            also=("embed.device",),
         ),
         Flag(
             "engine",
             "detect.engine",
             str,
             f"What computes the networks: {_either(*ENGINE_NAMES)}.",
+            also=("embed.engine",),
         ),
-        Flag("precision", "detect.precision", str, f"{EXACT}; {_FASTER}: faster."),
+        Flag(
+            "precision",
+            "detect.precision",
+            str,
+            f"{EXACT}; {_FASTER}: faster.",
+            also=("embed.precision",),
+        ),
         Flag(
             "detector",
             "detect.detector",
@@ -107,6 +117,17 @@ FLAGS = {
             "CSV",
         ),
         Flag("calibrate", "curate.calibrate", bool, "Choose the thresholds by planted errors."),
+        Flag(
+            "model",
+            "embed.model",
+            str,
+            "dlib, an imported model, or a file: .onnx, .xml.",
+            "NAME|FILE",
+        ),
+        Flag("dtype", "vectors.dtype", str, "Numbers of a vector.", "float32|float16"),
+        Flag(
+            "photos", "photos.input", str, "Where the photos are now, if they were moved.", "INPUT"
+        ),
     )
 }
 
@@ -143,7 +164,7 @@ class Given:
         from jobs.kind.loading import load
         from jobs.registry import sections_of_others
 
-        flags = {**(unless_said or {}), **_said(self.flags)}
+        flags = {**(unless_said or {}), **self.settings(kind.config)}
         others = sections_of_others(kind)
         return load(kind.config, self.file, flags, self.sets, others=others)
 
@@ -158,9 +179,15 @@ class Given:
 
         own = JobConfig.model_fields
         others = {section for kind in JOBS for section in kind.config.model_fields}
-        flags = {key: value for key, value in self.flags.items() if _section(key) in own}
+        settings = self.settings(JobConfig)
+        flags = {key: value for key, value in settings.items() if _section(key) in own}
         sets = [text for text in self.sets if _section(text.partition("=")[0]) in own]
         return load(JobConfig, self.file, flags, sets, others=others)
+
+    def settings(self, config: type[JobConfig]) -> dict[str, object]:
+        """Setting -> value, of the flags that were given to a job with these settings."""
+        said = {key: value for key, value in self.flags.items() if value is not None}
+        return {_own(key, config): value for key, value in said.items()}
 
     def output_options(self) -> dict[str, Any]:
         """Storage options of the output."""
@@ -210,12 +237,15 @@ def takes(
     return decorate
 
 
+def _own(setting: str, config: type[JobConfig]) -> str:
+    """What a flag of some setting sets in a job."""
+    also = (other for flag in FLAGS.values() if flag.setting == setting for other in flag.also)
+    own = (name for name in (setting, *also) if _section(name) in config.model_fields)
+    return next(own, setting)
+
+
 def _section(key: str) -> str:
     return key.partition(".")[0].strip()
-
-
-def _said(flags: Mapping[str, object]) -> dict[str, object]:
-    return {setting: value for setting, value in flags.items() if value is not None}
 
 
 def _parameter(flag: Flag) -> str:

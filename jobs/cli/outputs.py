@@ -82,7 +82,8 @@ def retry(
 
     kind = job_of(output, given.output_options())
     others = sections_of_others(kind)
-    done = retry(kind, output, status, source, given.file, given.flags, given.sets, others)
+    flags = given.settings(kind.config)
+    done = retry(kind, output, status, source, given.file, flags, given.sets, others)
     Console().print(retry_table(kind, done, output))
     return done.exit_code
 

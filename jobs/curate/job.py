@@ -48,9 +48,10 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         curation.members,
         config.run,
         models,
-        curation.check,
-        curation.prepare,
-        curation.conclude,
+        upstreams.digests,
+        check_input=curation.check,
+        prepare=curation.prepare,
+        conclude=curation.conclude,
     )
 
 

@@ -45,6 +45,12 @@ class Upstreams:
         return dict(self.vectors.identity.models)
 
     @property
+    def digests(self) -> dict[str, str]:
+        """What the verdicts are made from -> what identifies it."""
+        found = {"faces": self.faces, "vectors": self.vectors}
+        return {name: each.upstream.digest for name, each in found.items()}
+
+    @property
     def model(self) -> str:
         """Name of the model that made the vectors."""
         return next(iter(self.models), "")
@@ -106,17 +112,16 @@ def check_begun(upstreams: Upstreams, output: Storage) -> None:
 
 def _check_pair(faces: Finished, vectors: Finished) -> None:
     """Raises unless the vectors are those of the faces as they are now."""
+    if vectors.identity.upstream.get("faces") != faces.upstream.digest:
+        raise other_faces(faces.address)
     there, made_of = faces.versions, vectors.planned
     # A shard without faces may have been passed over.
     needed = {shard for shard, rows in faces.rows_by_shard("faces") if rows} | made_of.keys()
-    if all(shard in there and there[shard] == made_of.get(shard) for shard in needed):
-        return
-    if vectors.identity.input != recorded(faces.address):
-        raise other_faces(faces.address)
-    raise UserError(
-        f"the faces in '{faces.address}' have changed since '{vectors.address}' was made of them: "
-        "run 'mtcnn-ray embed' again"
-    )
+    if any(shard not in there or there[shard] != made_of.get(shard) for shard in needed):
+        raise UserError(
+            f"the faces in '{faces.address}' have changed since '{vectors.address}' was made of "
+            "them: run 'mtcnn-ray embed' again"
+        )
 
 
 def _check_model(vectors: Finished, other: Finished) -> None:

@@ -37,6 +37,7 @@ class Identity:
         schema: Version of the tables' schemas.
         defaults: What `config` would be if nothing had been said; None if that is not known.
         meanings: Setting -> version of its meaning, of those that once meant something else.
+        upstream: Name -> what identifies the outputs of other jobs that it was made from.
         format: Format of the records; see the README of this folder.
     """
 
@@ -49,6 +50,7 @@ class Identity:
     schema: int = 1
     defaults: Mapping[str, Any] | None = None
     meanings: Mapping[str, int] = field(default_factory=dict)
+    upstream: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -69,6 +71,11 @@ class Identity:
             return []
         if stored.job != self.job:
             raise another_job(storage.url, stored.job, self.job)
+        for name, digest in self.upstream.items():
+            if stored.upstream.get(name, digest) != digest:
+                raise UserError(
+                    f"'{storage.url}' was made from other {name}: name those, or use another output"
+                )
         # A digest that is the same although settings have come or gone was taken from the output.
         if (stored.digest, stored.models) != (self.digest, dict(self.models)):
             differing = [

@@ -101,7 +101,7 @@ def detect(
     folder, options = f"{output.rstrip('/')}/{DATASET}", config.output.storage_options
     going = going_on(EXTRACT, config, folder)
     opened = open_job(images, going)
-    identity = identity_of(EXTRACT, images, going, opened.models)
+    identity = identity_of(EXTRACT, images, going, opened)
     _check_input(Storage(folder, options), identity)
     selection = select(opened.list_members(), names, limit)
     if not selection.is_known:  # else nothing that is written there would be taken for a photo

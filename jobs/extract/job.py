@@ -71,7 +71,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
     )
     check = source.check if isinstance(source, Inputs) else None
     members = as_containers(source.list, config.input.frames)
-    return Opened(job, members, settings, dict(detector.digests), check)
+    return Opened(job, members, settings, dict(detector.digests), check_input=check)
 
 
 def carried(config: Config, weights: Weights) -> Weights | None:

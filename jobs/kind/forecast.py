@@ -74,7 +74,7 @@ def forecast(
         opened.list_members(),
         output,
         config.run,
-        identity_of(kind, source_url, going, opened.models),
+        identity_of(kind, source_url, going, opened),
         store=store,
         inputs=names_of(source_url, config),
         labels=kind.labels,

@@ -86,6 +86,7 @@ class Opened:
         list_members: Lists the whole input, each time in the same order.
         settings: How it is to be run.
         models: Model -> digest, of all that determine the rows.
+        upstream: What the rows were made from -> what identifies it, of outputs of other jobs.
         check_input: Raises a `UserError` if the input that a member was planned from is not there;
             by default looked for is the one that is listed.
         prepare: What the driver does before it lists the input, told where to show figures, and
@@ -97,6 +98,7 @@ class Opened:
     list_members: Callable[[], Iterable[Member]]
     settings: RunSettings
     models: Mapping[str, str] = field(default_factory=dict)
+    upstream: Mapping[str, str] = field(default_factory=dict)
     check_input: Callable[[Member], None] | None = None
     prepare: Callable[[Show, bool], None] | None = None
     conclude: Callable[[], Sequence[Figures]] = tuple

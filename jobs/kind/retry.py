@@ -73,7 +73,7 @@ def retry(
         opened.job,
         output,
         opened.settings,
-        identity_of(kind, made.input, going, opened.models),
+        identity_of(kind, made.input, going, opened),
         wanted,
         check_input=check_input,
         labels=kind.labels,

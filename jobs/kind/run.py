@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from jobs.engine.driver.run import run
@@ -11,7 +10,7 @@ from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, package_versions
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
-from jobs.kind.job_kind import Continued, JobKind, Show
+from jobs.kind.job_kind import Continued, JobKind, Opened, Show
 from jobs.members import Origin
 from jobs.sources.inputs import recorded
 from jobs.sources.overlap import check_apart
@@ -54,7 +53,7 @@ def run_job(
         opened.list_members,
         output,
         opened.settings,
-        identity_of(kind, source_url, going, opened.models),
+        identity_of(kind, source_url, going, opened),
         inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
@@ -80,7 +79,7 @@ def identity_of(
     kind: JobKind[AnyConfig],
     source_url: str,
     going: Continued[AnyConfig],
-    models: Mapping[str, str],
+    opened: Opened,
 ) -> Identity:
     """What determines the output of a job.
 
@@ -88,17 +87,18 @@ def identity_of(
         kind: The job.
         source_url: Where its input is.
         going: With what the output goes on.
-        models: Model -> digest, of all that determine the rows.
+        opened: The job on its input.
     """
     return Identity(
         config=going.recorded,
         digest=going.digest,
-        models=dict(models),
+        models=dict(opened.models),
         packages=package_versions(kind.packages),
         input=source_url,
         job=kind.name,
         schema=going.schema,
         defaults=kind.config().identity(),
+        upstream=dict(opened.upstream),
         meanings={name: meaning.version for name, meaning in kind.meanings.items()},
     )
 

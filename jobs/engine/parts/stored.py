@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -52,14 +52,23 @@ class StoredRows:
         file: The part.
         path: What to call it in errors.
         schema: To give them, which may differ from the file's in how dictionaries are indexed.
+        columns: Those wanted; None is all.
     """
 
-    def __init__(self, file: pq.ParquetFile, path: str, schema: pa.Schema) -> None:
+    def __init__(
+        self,
+        file: pq.ParquetFile,
+        path: str,
+        schema: pa.Schema,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         groups = range(file.num_row_groups)
         sizes = [file.metadata.row_group(group).num_rows for group in groups]
         self._file = file
         self._path = path
-        self._schema = schema
+        self._columns = None if columns is None else list(columns)
+        fields = schema if columns is None else map(schema.field, columns)
+        self._schema = pa.schema(fields, schema.metadata)
         self._starts = np.cumsum([0, *sizes])
         self._held: tuple[int, pa.Table] | None = None
 
@@ -80,7 +89,7 @@ class StoredRows:
         if self._held is None or self._held[0] != group:
             self._held = None  # before the next one is read
             try:
-                table = self._file.read_row_group(group, use_threads=False)
+                table = self._file.read_row_group(group, self._columns, use_threads=False)
                 self._held = group, table.cast(self._schema)
             except (OSError, pa.ArrowException) as error:
                 raise DamagedPartError(self._path) from error

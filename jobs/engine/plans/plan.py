@@ -99,6 +99,10 @@ class Plan:
             index -= len(generation)
         raise IndexError(index)
 
+    def named(self, shard: str) -> ShardSpec:
+        """The shard with this identifier."""
+        return self.shard(self._place(shard))
+
     def origins(self) -> list[Origin]:
         """The inputs that members were listed in, as far as that is recorded, each once."""
         found = (generation.origin for generation in self._generations)

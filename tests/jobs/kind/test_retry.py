@@ -69,7 +69,7 @@ def opened(source: Path) -> Opened:
 def plan(source: Path, output: Path) -> None:
     going, found = begun(EXTRACT, load_config(None, sets=SETS)), opened(source)
     storage = Storage(str(output))
-    identity_of(EXTRACT, str(source), going, found.models).write(storage)
+    identity_of(EXTRACT, str(source), going, found).write(storage)
     Plan(storage).extend(found.list_members(), found.settings.shards)
 
 
