@@ -20,9 +20,7 @@ def add_jobs(app: typer.Typer) -> None:
 
 
 def _command(kind: JobKind[Any]) -> Any:
-    with_flags = takes(
-        "workers", *kind.flags, "changed", "gone", "ray-address", inputs=kind.inputs
-    )
+    with_flags = takes("workers", *kind.flags, "changed", "gone", "ray-address", inputs=kind.inputs)
     source_argument = typer.Argument(metavar=kind.metavar, help=kind.input_help)
 
     @with_flags

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 
+from mtcnn_core.curation.thresholds import Thresholds
+
 from jobs.curate.config import Config
-from jobs.curate.judging import Judged, judge, read_faces, with_leaks
 from jobs.curate.figures import figures_of
+from jobs.curate.judging import Judged, judge, read_faces, with_leaks
 from jobs.curate.settling import settle
 from jobs.curate.upstreams import Upstreams
 from jobs.curate.verdict_rows import VerdictColumns
@@ -31,7 +33,6 @@ from jobs.members import Member
 from jobs.messages.bar import bar
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
-from mtcnn_core.curation.thresholds import Thresholds
 
 
 class Curation:

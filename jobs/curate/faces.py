@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.messages.errors import UserError
 from jobs.curate.finished import Finished
+from jobs.messages.errors import UserError
 from mtcnn_core.crops.alignment import centrality
 
 Floats = NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Verdicts on all faces: what is read becomes columns, the core judges, and one's own word counts."""
+"""Verdicts on all faces: what is read becomes columns, which the core judges."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ def _columns(
     )
 
 
-def _own_identities(
-    own: OwnRows, label: NDArray[np.int32], names: list[str]
-) -> NDArray[np.int32]:
+def _own_identities(own: OwnRows, label: NDArray[np.int32], names: list[str]) -> NDArray[np.int32]:
     """Number of the label that each face with a verdict of one's own bears by it."""
     places = {name: number for number, name in enumerate(names)}
     said = [-1 if name is None else places[name] for name in own.identities]
@@ -223,4 +221,3 @@ def core_errors() -> Generator[None, None, None]:
         yield
     except CurationError as error:
         raise UserError(str(error)) from error
-

@@ -93,7 +93,8 @@ def _check_columns(address: str, names: Iterable[str]) -> None:
     if unknown or missing:
         what = f"a column '{unknown[0]}'" if unknown else f"no column '{missing[0]}'"
         raise UserError(
-            f"'{address}' has {what}: give it key and verdict, and face_index and identity if wanted"
+            f"'{address}' has {what}: give it key and verdict, and if wanted face_index and "
+            "identity"
         )
 
 
@@ -156,6 +157,6 @@ def _check_known(
     if unknown:
         names = ", ".join(f"'{name}'" for name in unknown[:_EXAMPLES])
         raise UserError(
-            f"'{address}' has verdicts on faces that are not in the dataset ({len(unknown):,}, such "
-            f"as {names}): correct or remove those lines"
+            f"'{address}' has verdicts on faces that are not in the dataset ({len(unknown):,}, "
+            f"such as {names}): correct or remove those lines"
         )

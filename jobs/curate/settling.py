@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
+
 from jobs.curate.config import CurateSettings
 from jobs.curate.judging import Judged, core_errors
 from jobs.curate.upstreams import Upstreams
@@ -14,7 +16,6 @@ from jobs.kind.figures import Figures
 from jobs.kind.job_kind import Show
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
-from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
 
 
 def settle(
@@ -89,9 +90,7 @@ def _known(model: str, settings: CurateSettings) -> Thresholds:
     return Thresholds(**said)
 
 
-def _calibrated(
-    judged: Judged, model: str, settings: CurateSettings
-) -> tuple[Thresholds, Figures]:
+def _calibrated(judged: Judged, model: str, settings: CurateSettings) -> tuple[Thresholds, Figures]:
     from mtcnn_core.curation.calibration import calibrate
 
     with core_errors():

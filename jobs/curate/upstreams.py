@@ -10,12 +10,12 @@ from typing import Any
 
 from jobs.curate.config import CurateSettings
 from jobs.curate.faces import other_faces
+from jobs.curate.finished import Finished, open_finished
 from jobs.curate.own import OwnVerdict, read_own
 from jobs.engine.identity import read_identity
 from jobs.messages.errors import UserError
 from jobs.sources.inputs import recorded
 from jobs.storage.storage import Storage
-from jobs.curate.finished import Finished, open_finished
 
 # To be raised when the same input comes to be judged otherwise.
 _VERSION = 1
