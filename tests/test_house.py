@@ -30,13 +30,21 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.cli"],
     ],
     "mtcnn_core": [
-        ["cache", "faces", "stopwatch", "weights"],
+        ["cache", "curation", "faces", "stopwatch", "weights"],
         ["evaluation", "kernels"],
         ["engines"],
         ["embedding", "settings"],
         ["cascade", "crops", "images"],
         ["importing", "pictures", "ssd"],
         ["detectors"],
+    ],
+    "mtcnn_core.curation": [
+        ["errors"],
+        ["columns", "thresholds"],
+        ["neighbours", "verdicts"],
+        ["duplicates", "likeness", "linkage"],
+        ["identities"],
+        ["curate", "leaks"],
     ],
     "jobs.storage": [
         ["digest", "entry", "faults", "names", "temporary"],
