@@ -24,8 +24,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset"],
-        ["jobs.extract"],  # the jobs, beside each other
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
+        ["jobs.curate", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -83,6 +83,17 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["decode", "frames"],
         ["detect", "sample"],
     ],
+    "jobs.curate": [
+        ["config", "names"],
+        ["finished", "kind"],
+        ["faces", "schema"],
+        ["own", "verdict_rows"],
+        ["figures", "upstreams"],
+        ["judging"],
+        ["settling"],
+        ["curation"],
+        ["job"],
+    ],
     "jobs.extract": [
         ["config", "table_rows"],
         ["extractor", "kind"],
@@ -119,6 +130,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.storage": ("mtcnn_core", "pyarrow", "ray"),
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
+    "jobs.curate": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }

@@ -200,7 +200,8 @@ def _mixed(digests: Hashes, boxes: Floats, frames: NDArray[np.uint64]) -> Hashes
     low, high = np.ascontiguousarray(boxes, np.float32).view(np.uint64).T
     a, b, c = _SPREAD
     mixed = np.column_stack([low * a + high * b + frames * c, low * b + high * c + frames * a])
-    return digests ^ mixed ^ (mixed >> np.uint64(29))
+    result: Hashes = digests ^ mixed ^ (mixed >> np.uint64(29))
+    return result
 
 
 def _floats(column: pa.Array | pa.ChunkedArray) -> Floats:

@@ -11,11 +11,14 @@ from typing import Any
 
 from jobs.dataset import Dataset
 from jobs.engine.identity import Identity, read_identity
-from jobs.engine.ledger.heads import Heads
+from jobs.engine.ledger.heads import Head, Heads
 from jobs.engine.plans.plan import Plan
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from jobs.upstream import Upstream
+
+# Version of a shard as a member, and bytes of the part that its rows were first written to.
+Version = tuple[str, int | None]
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,15 @@ class Finished:
         """What it was made with."""
         return self.upstream.identity
 
-    @cached_property
-    def versions(self) -> dict[str, str]:
-        """Shard -> a version, which changes when its rows are made anew."""
-        return {head.shard: str(head.made) for head in self.heads.all()}
+    def shards(self, table: str) -> dict[str, Version]:
+        """Shard -> what tells that its rows in a table were made anew, or are others."""
+        return {head.shard: _version(head, table) for head in self.heads.all()}
 
-    @cached_property
-    def planned(self) -> dict[str, str]:
-        """Key of each member of its input -> the version of that as it was planned."""
+    def planned(self) -> dict[str, Version]:
+        """Key of each member of its input -> the same of that, as it was planned."""
         plan = Plan(self.storage, self.heads.revisions())
-        return {member.key: member.version for each in plan.planned() for member in each.members}
+        members = (member for each in plan.planned() for member in each.members)
+        return {member.key: (member.version, member.size) for member in members}
 
     def rows_by_shard(self, table: str) -> Iterator[tuple[str, int]]:
         """Each shard with the number of its rows in a table, in their order."""
@@ -58,9 +60,12 @@ class Finished:
 
     @cached_property
     def state(self) -> str:
-        """Hexadecimal digest of what it is, and of the versions of its shards."""
-        text = json.dumps([self.upstream.digest, sorted(self.versions.items())])
-        return hashlib.sha256(text.encode()).hexdigest()
+        """Hexadecimal digest of what it is, and of what tells its rows from others."""
+        digest = hashlib.sha256(self.upstream.digest.encode())
+        for head in self.heads.all():
+            parts = sorted((table, part.rows, part.size) for table, part in head.parts.items())
+            digest.update(json.dumps([head.shard, head.made, parts]).encode())
+        return digest.hexdigest()
 
 
 def open_finished(address: str, job: str, options: Mapping[str, Any]) -> Finished:
@@ -88,3 +93,7 @@ def open_finished(address: str, job: str, options: Mapping[str, Any]) -> Finishe
     if not dataset.is_finished:
         raise UserError(f"'{address}' is not finished: run 'mtcnn-ray {job}' again until it is")
     return Finished(address, storage, Upstream(address, options, job), heads, dataset)
+
+
+def _version(head: Head, table: str) -> Version:
+    return str(head.made), head.parts[table].size

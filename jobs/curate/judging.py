@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -198,20 +198,27 @@ def _others(vectors: Vectors) -> FaceColumns:
 @contextlib.contextmanager
 def telling() -> Generator[Progress, None, None]:
     """What the core tells how far it is, shown as a bar a stage."""
-    stage = ""
     with contextlib.ExitStack() as stack:
+        shown = _Shown(stack)
+        yield shown.tell
 
-        def progress(name: str, done: int, total: int) -> None:
-            nonlocal stage, advance, shown
-            if name != stage:
-                stack.pop_all().close()
-                advance, shown = stack.enter_context(bar(name, "steps", total)), 0
-                stage = name
-            advance(done - shown)
-            shown = done
 
-        advance, shown = (lambda count: None), 0
-        yield progress
+class _Shown:
+    """The bar of the stage that the core is in."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._stage = ""
+        self._done = 0
+        self._advance: Callable[[int], None] = lambda count: None
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._stack.close()
+            self._advance = self._stack.enter_context(bar(stage, "steps", total))
+            self._stage, self._done = stage, 0
+        self._advance(done - self._done)
+        self._done = done
 
 
 @contextlib.contextmanager

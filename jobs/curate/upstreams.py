@@ -112,16 +112,18 @@ def check_begun(upstreams: Upstreams, output: Storage) -> None:
 
 def _check_pair(faces: Finished, vectors: Finished) -> None:
     """Raises unless the vectors are those of the faces as they are now."""
-    if vectors.identity.upstream.get("faces") != faces.upstream.digest:
-        raise other_faces(faces.address)
-    there, made_of = faces.versions, vectors.planned
+    there, made_of = faces.shards("faces"), vectors.planned()
     # A shard without faces may have been passed over.
     needed = {shard for shard, rows in faces.rows_by_shard("faces") if rows} | made_of.keys()
-    if any(shard not in there or there[shard] != made_of.get(shard) for shard in needed):
-        raise UserError(
-            f"the faces in '{faces.address}' have changed since '{vectors.address}' was made of "
-            "them: run 'mtcnn-ray embed' again"
-        )
+    is_same = vectors.identity.upstream.get("faces") == faces.upstream.digest
+    if is_same and all(there.get(shard) == made_of.get(shard) for shard in needed):
+        return
+    if not is_same or vectors.identity.input != recorded(faces.address):
+        raise other_faces(faces.address)
+    raise UserError(
+        f"the faces in '{faces.address}' have changed since '{vectors.address}' was made of them: "
+        "run 'mtcnn-ray embed' again"
+    )
 
 
 def _check_model(vectors: Finished, other: Finished) -> None:

@@ -36,7 +36,7 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     storage = Storage(output, config.output.storage_options)
     stored = read_identity(storage)
     if stored is None:
-        return replace(begun(kind, config), output=output)
+        return begun(kind, config, output)
     indices = read_indices(storage)
     found = [index.origin or Origin(stored.input) for index in indices[:1]]
     found += filter(None, (index.origin for index in indices[1:]))
@@ -48,9 +48,10 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     )
 
 
-def begun(kind: JobKind[AnyConfig], config: AnyConfig) -> Continued[AnyConfig]:
+def begun(kind: JobKind[AnyConfig], config: AnyConfig, output: str = "") -> Continued[AnyConfig]:
     """With what a new output begins."""
-    return Continued(config, config.digest(), kind.schema_version, config.identity())
+    digest, recorded = config.digest(), config.identity()
+    return Continued(config, digest, kind.schema_version, recorded, output=output)
 
 
 def continued(

@@ -153,8 +153,8 @@ class Ledger:
     def sweep(self) -> None:
         """Removes what writers that were killed have left half written, and traces of attempts."""
         storage = self._storage
-        folders = ("", "_job", PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS)
-        folders += (STAGED,)
+        records = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS, STAGED)
+        folders = ("", "_job", *records)
         names = [path for folder in (*folders, *self.outputs) for path in storage.leftovers(folder)]
         names += [f"{ATTEMPTS}/{name}" for name in storage.names(ATTEMPTS)]
         if self._lease.held:

@@ -288,10 +288,12 @@ class Curated:
 
     Attributes:
         folder: What they lie in.
+        name: What the folder of the vectors is called.
         shown: The figures that the last run has shown, by name.
     """
 
     folder: Path
+    name: str = "vectors"
     shown: dict[str, Figures] = field(default_factory=dict)
 
     @property
@@ -300,7 +302,7 @@ class Curated:
 
     @property
     def vectors(self) -> Path:
-        return self.folder / "vectors"
+        return self.folder / self.name
 
     @property
     def output(self) -> Path:

@@ -18,7 +18,7 @@ from jobs.engine.staged import STAGED
 from jobs.kind.retry import retry
 from jobs.messages.errors import UserError
 from jobs.registry import FAILED_STATUSES
-from tests.jobs.curate.made_up import Curated, Face, Photo, make_faces, people
+from tests.jobs.curate.made_up import Curated, Face, Photo, make_faces, make_vectors, people
 from tests.jobs.engine.outputs import part_digests
 from tests.jobs.engine.retries import run_here
 
@@ -304,10 +304,9 @@ def test_new_faces_without_vectors(curated: Curated) -> None:
 
 
 def test_another_model_than_the_output_was_begun_with(curated: Curated) -> None:
-    other = curated.other("again", PHOTOS, model="dlib", digest="e" * 64)
-    said = {"faces": str(curated.folder / "again" / "faces")}
-    curated.__class__.vectors = property(lambda self: other)  # type: ignore[assignment]
-    assert "was begun with vectors of 'dlib' (dddddddd)" in refused(curated, **said)
+    make_vectors(curated.folder / "others", curated.faces, PHOTOS, digest="e" * 64)
+    curated.name = "others"
+    assert "was begun with vectors of 'dlib' (dddddddd)" in refused(curated)
 
 
 def test_other_vectors_of_another_model(curated: Curated) -> None:
@@ -316,7 +315,8 @@ def test_other_vectors_of_another_model(curated: Curated) -> None:
 
 
 def test_a_model_without_thresholds(made: Curated) -> None:
-    made.make(PHOTOS)
+    make_faces(made.faces, PHOTOS)
+    make_vectors(made.vectors, made.faces, PHOTOS, model="mine")
     assert "give --calibrate" in refused(made)
 
 
