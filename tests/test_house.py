@@ -25,7 +25,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.curate", "jobs.extract"],  # the jobs, beside each other
+        ["jobs.curate", "jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -33,10 +33,19 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["cache", "curation", "faces", "stopwatch", "weights"],
         ["evaluation", "kernels"],
         ["engines"],
-        ["embedding", "settings"],
+        ["settings"],
         ["cascade", "crops", "images"],
         ["importing", "pictures", "ssd"],
-        ["detectors"],
+        ["detectors", "embedding"],
+    ],
+    "mtcnn_core.embedding": [
+        ["errors", "model", "quality"],
+        ["graph", "known", "normalise", "perceptual_hash", "ports"],
+        ["dlib_file", "feed"],
+        ["dlib_graph"],
+        ["files"],
+        ["network"],
+        ["embedder"],
     ],
     "mtcnn_core.curation": [
         ["errors"],
@@ -71,7 +80,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "figures", "layers"],
+        ["config", "figures", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
@@ -92,6 +101,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["judging"],
         ["settling"],
         ["curation"],
+        ["job"],
+    ],
+    "jobs.embed": [
+        ["config", "found_faces", "statuses"],
+        ["face_items", "kind", "photos", "schema"],
+        ["vector_rows"],
+        ["vectorizer"],
         ["job"],
     ],
     "jobs.extract": [
@@ -131,6 +147,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
     "jobs.curate": ("ray",),
+    "jobs.embed": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }

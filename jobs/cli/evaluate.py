@@ -125,7 +125,11 @@ def verification(
     ],
     model: Annotated[
         str,
-        typer.Option("--model", metavar="FILE", help="Face recognition network as ONNX."),
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="Face recognition network: .onnx, .xml, or the name of an imported one.",
+        ),
     ],
     images: Annotated[
         str | None,
@@ -136,8 +140,15 @@ def verification(
         str,
         typer.Option("--keep", help="Which face of a photo is compared: center, largest or best."),
     ] = "center",
-    mean: Annotated[float, typer.Option("--mean", help="Taken from each value, 0 to 255.")] = 127.5,
-    scale: Annotated[float, typer.Option("--scale", help="By which it is divided then.")] = 128.0,
+    mean: Annotated[
+        float | None,
+        typer.Option(
+            "--mean", help="Taken from each value, 0 to 255: 127.5 unless the model is a known one."
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", help="By which it is divided then; likewise 128.")
+    ] = None,
     bgr: Annotated[bool, typer.Option("--bgr", help="The model wants blue first.")] = False,
     flip: Annotated[
         bool, typer.Option("--flip", help="Add the embedding of the mirrored crop.")
@@ -148,16 +159,14 @@ def verification(
 ) -> int:
     """How well a model tells people apart on the crops: 10-fold accuracy and ROC."""
     from jobs.cli.show_evaluation import verification_report
-    from jobs.evaluation.verification import evaluate_verification
-    from mtcnn_core.embedding import EmbeddingSettings
+    from jobs.evaluation.verification import embedding_settings, evaluate_verification
 
     found = evaluate_verification(
         pairs,
-        model,
         images,
         output,
         given.load(EXTRACT, {"crop.keep": keep}),
-        EmbeddingSettings(mean=mean, scale=scale, bgr=bgr, flip=flip),
+        embedding_settings(model, mean, scale, bgr=bgr, flip=flip),
     )
     return _show(found, verification_report(found), as_json)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobs.engine.settings import RunSettings
-from jobs.kind.config import JobConfig
+from jobs.kind.config import JobConfig, RedoingRunSettings
 
 
 class CurateSettings(BaseModel):
@@ -53,18 +52,11 @@ class CurateSettings(BaseModel):
     quality: float | None = None
 
 
-class CurateRunSettings(RunSettings):
-    """How a run goes about its work: verdicts that have changed are written anew."""
-
-    changed: Literal["report", "redo"] = "redo"
-    gone: Literal["report", "keep", "drop"] = "drop"
-
-
 class Config(JobConfig):
     """Everything `curate` can be told, one section a field.
 
     Attributes:
-        run: How the work is spread over workers.
+        run: How the work is spread over workers; verdicts that change are written anew.
         curate: What is judged, against what, and where verdicts begin.
     """
 
@@ -73,7 +65,7 @@ class Config(JobConfig):
         f"curate.{name}": lambda address: None for name in ("faces", "against", "verdicts")
     }
 
-    run: CurateRunSettings = Field(default_factory=CurateRunSettings)
+    run: RedoingRunSettings = Field(default_factory=RedoingRunSettings)
     curate: CurateSettings = Field(default_factory=CurateSettings)
 
     def identity(self) -> dict[str, Any]:

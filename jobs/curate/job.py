@@ -14,7 +14,8 @@ from jobs.curate.config import Config
 from jobs.curate.curation import Curation
 from jobs.curate.kind import CURATE
 from jobs.curate.schema import SCHEMA_VERSION, verdicts_schema
-from jobs.curate.upstreams import check_begun, open_upstreams
+from jobs.curate.settling import check_begun
+from jobs.curate.upstreams import open_upstreams
 from jobs.engine.parts.row_names import naming_columns, row_names
 from jobs.engine.staged import open_staged
 from jobs.kind.job_kind import Continued, Opened
@@ -38,7 +39,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
     config = going.config
     upstreams = open_upstreams(source_url, config.curate, config.input.storage_options)
     output = Storage(going.output, config.output.storage_options)
-    check_begun(upstreams, output)
+    check_begun(output, upstreams)
     curation = Curation(upstreams, going, output)
     models = upstreams.models
     url = os.path.abspath(going.output) if output.local else going.output

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import pyarrow as pa
 
 from jobs.curate.kind import CURATE
 from jobs.engine.parts.row_names import named_by
+from jobs.kind.schemas import provenance
 
 SCHEMA_VERSION = CURATE.schema_version
 
@@ -46,9 +46,5 @@ def verdicts_schema(
     config_digest: str, model_digests: Mapping[str, str], version: int = SCHEMA_VERSION
 ) -> pa.Schema:
     """The schema of `verdicts`, which says how its rows were made."""
-    metadata = {
-        "mtcnn_ray.schema_version": str(version),
-        "mtcnn_ray.config_digest": config_digest,
-        "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
-    }
+    metadata = provenance(config_digest, model_digests, version)
     return named_by(VERDICTS.with_metadata(metadata), ("key", "face_index"))

@@ -6,16 +6,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
-
 from jobs.curate.config import CurateSettings
 from jobs.curate.judging import Judged, core_errors
-from jobs.curate.upstreams import Upstreams
+from jobs.curate.upstreams import Upstreams, named
+from jobs.engine.identity import read_identity
 from jobs.engine.settled import Settled, read_settled, write_settled
 from jobs.kind.figures import Figures
 from jobs.kind.job_kind import Show
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
+from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
+
+
+def check_begun(output: Storage, upstreams: Upstreams) -> None:
+    """Raises a `UserError` if an output was begun with vectors of another model."""
+    settled = read_settled(output) if read_identity(output) else None
+    model = settled.values["model"] if settled else upstreams.model
+    if model != upstreams.model:
+        raise UserError(
+            f"'{output.url}' was begun with vectors of {named(model)}, and these are of "
+            f"{named(upstreams.model)}: use another output"
+        )
 
 
 def settle(
@@ -43,17 +54,16 @@ def settle(
     """
     settled = read_settled(output)
     if settled is not None and settled.digest == digest:
-        _check_width(output, settled, upstreams)
         return Thresholds(**{name: settled.values[name] for name in _names()})
     figures: dict[str, Any] = {}
     if settings.calibrate:
-        thresholds, found = _calibrated(read(), upstreams.model, settings)
+        thresholds, found = _calibrated(read(), upstreams.model["name"], settings)
         show(found)
         figures[found.name] = found.as_record()
     else:
-        thresholds = _known(upstreams.model, settings)
+        thresholds = _known(upstreams.model["name"], settings)
     thresholds = replace(thresholds, **_said(settings))
-    values = {**asdict(thresholds), "dimensions": upstreams.dimensions}
+    values = {**asdict(thresholds), "model": upstreams.model}
     if store:
         write_settled(output, Settled(digest, values, figures))
     return thresholds
@@ -64,14 +74,6 @@ def calibration(output: Storage) -> Figures | None:
     settled = read_settled(output)
     found = settled.figures.get("calibration") if settled else None
     return Figures.of(found) if found else None
-
-
-def _check_width(output: Storage, settled: Settled, upstreams: Upstreams) -> None:
-    if settled.values.get("dimensions") != upstreams.dimensions:
-        raise UserError(
-            f"'{output.url}' was begun with vectors of {settled.values.get('dimensions')} numbers, "
-            f"and these have {upstreams.dimensions}: use another output"
-        )
 
 
 def _known(model: str, settings: CurateSettings) -> Thresholds:

@@ -12,13 +12,15 @@ from jobs.curate.config import CurateSettings
 from jobs.curate.faces import other_faces
 from jobs.curate.finished import Finished, open_finished
 from jobs.curate.own import OwnVerdict, read_own
-from jobs.engine.identity import read_identity
+from jobs.kind.schemas import EMBEDDING_MODEL
 from jobs.messages.errors import UserError
 from jobs.sources.inputs import recorded
-from jobs.storage.storage import Storage
 
 # To be raised when the same input comes to be judged otherwise.
 _VERSION = 1
+# What is said of a model, and changes no vector.
+_SAID = frozenset({"licence", "thresholds"})
+_SHOWN = ("template",)
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,9 @@ class Upstreams:
         return {name: each.upstream.digest for name, each in found.items()}
 
     @property
-    def model(self) -> str:
-        """Name of the model that made the vectors."""
-        return next(iter(self.models), "")
-
-    @property
-    def dimensions(self) -> int:
-        """Numbers of a vector."""
-        return _dimensions(self.vectors)
+    def model(self) -> dict[str, Any]:
+        """What the vectors depend on: the model, and how faces were shown to it."""
+        return _model(self.vectors)
 
     def state(self, values: Mapping[str, Any]) -> str:
         """Hexadecimal digest of all that verdicts depend on.
@@ -100,16 +97,6 @@ def open_upstreams(
     return Upstreams(faces, vectors, others, own, settings.verdicts or "")
 
 
-def check_begun(upstreams: Upstreams, output: Storage) -> None:
-    """Raises a `UserError` if an output was begun with vectors of another model."""
-    stored = read_identity(output)
-    if stored is not None and dict(stored.models) != upstreams.models:
-        raise UserError(
-            f"'{output.url}' was begun with vectors of {_named(stored.models)}, and these are of "
-            f"{_named(upstreams.models)}: use another output"
-        )
-
-
 def _check_pair(faces: Finished, vectors: Finished) -> None:
     """Raises unless the vectors are those of the faces as they are now."""
     there, made_of = faces.shards("faces"), vectors.planned()
@@ -127,19 +114,28 @@ def _check_pair(faces: Finished, vectors: Finished) -> None:
 
 
 def _check_model(vectors: Finished, other: Finished) -> None:
-    if dict(vectors.identity.models) != dict(other.identity.models) or (
-        _dimensions(vectors) != _dimensions(other)
-    ):
+    there, here = _model(other), _model(vectors)
+    if there != here:
         raise UserError(
-            f"the vectors in '{other.address}' are of {_named(other.identity.models)}, and those "
-            f"in '{vectors.address}' of {_named(vectors.identity.models)}: embed both with one "
-            "model"
+            f"the vectors in '{other.address}' are of {named(there)}, and those in "
+            f"'{vectors.address}' of {named(here)}: embed both with one model, in one way"
         )
 
 
-def _dimensions(vectors: Finished) -> int:
-    return int(vectors.dataset.schema("embeddings").field("embedding").type.list_size)
+def named(model: Mapping[str, Any]) -> str:
+    """A model as a sentence has it."""
+    shown = [f"{model.get('width')} numbers", *map(str, filter(None, map(model.get, _SHOWN)))]
+    return f"'{model.get('name')}' ({', '.join(shown)}, {str(model.get('digest'))[:8]})"
 
 
-def _named(models: Mapping[str, str]) -> str:
-    return ", ".join(f"'{name}' ({digest[:8]})" for name, digest in models.items()) or "no model"
+def _model(vectors: Finished) -> dict[str, Any]:
+    """What vectors depend on, without what is only said of the model.
+
+    Raises:
+        UserError: They do not tell.
+    """
+    schema = vectors.dataset.schema("embeddings")
+    about = (schema.metadata or {}).get(EMBEDDING_MODEL.encode())
+    if about is None:
+        raise UserError(f"'{vectors.address}' does not tell its model: run 'mtcnn-ray embed' anew")
+    return {name: value for name, value in json.loads(about).items() if name not in _SAID}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.engine.records import read_record
@@ -98,3 +99,19 @@ def read_indices(storage: Storage) -> list[Index]:
             # The later ones would pass for others, and their shards with them.
             raise UserError(f"'{index_path(number)}' is missing: {FIX}")
     return [read_index(storage, number) for number in numbers]
+
+
+def origins_of(indices: Sequence[Index], first: str) -> tuple[tuple[Origin, ...], bool]:
+    """The inputs that generations were listed in, each once.
+
+    Args:
+        indices: Those of the generations.
+        first: The input of the first, whose index may not tell.
+
+    Returns:
+        Those that are known, and whether those are all.
+    """
+    found = [index.origin or Origin(first) for index in indices[:1]]
+    found += filter(None, (index.origin for index in indices[1:]))
+    is_all = all(index.origin for index in indices[1:])
+    return tuple(dict.fromkeys(found or [Origin(first)])), is_all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,36 +14,21 @@ import pyarrow as pa
 
 from jobs.curate.kind import CURATE
 from jobs.dataset import open_dataset
+from jobs.embed.schema import embeddings_schema
 from jobs.engine.driver.run import run
 from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity
-from jobs.engine.parts.row_names import named_by
 from jobs.engine.settings import RunSettings, ShardSizes
 from jobs.extract.schema import faces_schema, images_schema
 from jobs.kind.figures import Figures
 from jobs.kind.loading import load
 from jobs.kind.run import run_job
+from jobs.kind.schemas import EMBEDDING_MODEL
 from jobs.members import Member, Origin
 from jobs.sources.inputs import recorded
 from jobs.upstream import Upstream
 
 WIDTH = 32
-EMBEDDINGS = named_by(
-    pa.schema(
-        [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("face_index", pa.int16(), nullable=False),
-            pa.field("label", pa.string()),
-            pa.field("status", pa.dictionary(pa.int32(), pa.string()), nullable=False),
-            pa.field("error", pa.string()),
-            pa.field("embedding", pa.list_(pa.field("element", pa.float32()), WIDTH)),
-            pa.field("norm", pa.float32()),
-            pa.field("quality", pa.float32()),
-            pa.field("phash", pa.binary(32)),
-        ]
-    ),
-    ["key", "face_index"],
-)
 
 
 @dataclass(frozen=True)
@@ -190,7 +176,14 @@ class MadeUpVectors:
     primary: str = "embeddings"
     failed_statuses: frozenset[str] = frozenset({"crashed"})
     row_group_bytes: int = 4000
-    schemas: Mapping[str, pa.Schema] = field(default_factory=lambda: {"embeddings": EMBEDDINGS})
+    model: str = "dlib"
+    digest: str = "d" * 64
+
+    @property
+    def schemas(self) -> Mapping[str, pa.Schema]:
+        about = {"name": self.model, "digest": self.digest, "width": WIDTH, "template": "dlib150"}
+        metadata = {EMBEDDING_MODEL: json.dumps(about)}
+        return {"embeddings": embeddings_schema(WIDTH, "float32", metadata)}
 
     def writer_options(self, name: str) -> dict[str, Any]:
         return {"compression": "zstd"}
@@ -220,7 +213,7 @@ class MadeUpVectors:
                 "quality": face.side if is_ok else None,
                 "phash": face.phash if is_ok else None,
             }
-            yield "embeddings", pa.RecordBatch.from_pylist([row], schema=EMBEDDINGS)
+            yield "embeddings", pa.RecordBatch.from_pylist([row], schema=self.schemas["embeddings"])
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:
         raise AssertionError(member, status)
@@ -260,11 +253,12 @@ def make_vectors(
 ) -> None:
     """Commits the vectors of such an output, or what is new or changed of them."""
     upstream = Upstream(recorded(str(faces)), {}, "extract")
-    job = MadeUpVectors(upstream, {photo.key: photo for photo in photos})
+    by_key = {photo.key: photo for photo in photos}
+    job = MadeUpVectors(upstream, by_key, model=model, digest=digest)
     identity = Identity(
         {},
         "vectors",
-        {model: digest},
+        {"embedding": digest},
         input=recorded(str(faces)),
         job="embed",
         upstream={"faces": upstream.digest},

@@ -306,7 +306,7 @@ def test_new_faces_without_vectors(curated: Curated) -> None:
 def test_another_model_than_the_output_was_begun_with(curated: Curated) -> None:
     make_vectors(curated.folder / "others", curated.faces, PHOTOS, digest="e" * 64)
     curated.name = "others"
-    assert "was begun with vectors of 'dlib' (dddddddd)" in refused(curated)
+    assert "was begun with vectors of 'dlib' (32 numbers, dlib150, dddddddd)" in refused(curated)
 
 
 def test_other_vectors_of_another_model(curated: Curated) -> None:
