@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 
-from mtcnn_core.curation.thresholds import Thresholds
-
 from jobs.curate.config import Config
 from jobs.curate.figures import figures_of
 from jobs.curate.judging import Judged, judge, read_faces, with_leaks
@@ -33,6 +31,7 @@ from jobs.members import Member
 from jobs.messages.bar import bar
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
+from mtcnn_core.curation.thresholds import Thresholds
 
 
 class Curation:
@@ -49,6 +48,7 @@ class Curation:
         self._settings = going.config.curate
         self._digest = going.digest
         self._output = output
+        self._threads = going.config.curate.threads or usable_cpus()
         self._index: StagedIndex | None = None
 
     def prepare(self, show: Show, store: bool) -> None:
@@ -105,6 +105,7 @@ class Curation:
             lambda: self._judged,
             show,
             store,
+            self._threads,
         )
         state = self._upstreams.state(asdict(thresholds))
         index = read_index(self._output)
@@ -123,9 +124,8 @@ class Curation:
         return read_faces(self._upstreams)
 
     def _verdicts(self, thresholds: Thresholds) -> VerdictColumns:
-        threads = self._settings.threads or usable_cpus()
-        columns = judge(self._judged, thresholds, threads)
-        return with_leaks(columns, self._judged, self._upstreams, thresholds, threads)
+        columns = judge(self._judged, thresholds, self._threads)
+        return with_leaks(columns, self._judged, self._upstreams, thresholds, self._threads)
 
     def _staged(self, columns: VerdictColumns, state: str, store: bool) -> StagedIndex:
         output = self._output if store else None

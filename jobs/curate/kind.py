@@ -30,7 +30,7 @@ CURATE = JobKind(
     metavar="EMBEDDINGS",
     inputs=(FurtherInput("curate.faces", "FACES", "A dataset of `extract` (path or fsspec URL)."),),
     config=Config,
-    labels=Labels(members="faces"),
+    labels=Labels(members="faces", rows=""),
     tables=("verdicts",),
     statuses={**STATUSES, **LOST},
     failed_statuses=frozenset(LOST),

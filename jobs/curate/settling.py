@@ -7,7 +7,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from jobs.curate.config import CurateSettings
-from jobs.curate.judging import Judged, core_errors
+from jobs.curate.judging import Judged, core_errors, telling
 from jobs.curate.upstreams import Upstreams, named
 from jobs.engine.identity import read_identity
 from jobs.engine.settled import Settled, read_settled, write_settled
@@ -37,6 +37,7 @@ def settle(
     read: Callable[[], Judged],
     show: Show,
     store: bool,
+    threads: int,
 ) -> Thresholds:
     """The thresholds of an output: those that it was begun with, or else new ones.
 
@@ -48,16 +49,19 @@ def settle(
         read: Reads the faces, if they have to be looked at.
         show: Given what calibration has found.
         store: Whether new ones are stored.
+        threads: The result does not depend on it.
 
     Raises:
         UserError: There are none for the model.
     """
     settled = read_settled(output)
     if settled is not None and settled.digest == digest:
+        for record in settled.figures.values():
+            show(Figures.of(record))
         return Thresholds(**{name: settled.values[name] for name in _names()})
     figures: dict[str, Any] = {}
     if settings.calibrate:
-        thresholds, found = _calibrated(read(), upstreams.model["name"], settings)
+        thresholds, found = _calibrated(read(), settings, threads)
         show(found)
         figures[found.name] = found.as_record()
     else:
@@ -67,13 +71,6 @@ def settle(
     if store:
         write_settled(output, Settled(digest, values, figures))
     return thresholds
-
-
-def calibration(output: Storage) -> Figures | None:
-    """What calibration has found when the output was begun; None if there was none."""
-    settled = read_settled(output)
-    found = settled.figures.get("calibration") if settled else None
-    return Figures.of(found) if found else None
 
 
 def _known(model: str, settings: CurateSettings) -> Thresholds:
@@ -92,12 +89,38 @@ def _known(model: str, settings: CurateSettings) -> Thresholds:
     return Thresholds(**said)
 
 
-def _calibrated(judged: Judged, model: str, settings: CurateSettings) -> tuple[Thresholds, Figures]:
+def _calibrated(
+    judged: Judged, settings: CurateSettings, threads: int
+) -> tuple[Thresholds, Figures]:
+    """Thresholds that planted errors have chosen, and what each of those tried has found.
+
+    Raises:
+        UserError: There are too few labelled faces.
+    """
     from mtcnn_core.curation.calibration import calibrate
 
-    with core_errors():
-        found = calibrate(judged.columns, THRESHOLDS.get(model), seed=settings.seed)
-    raise NotImplementedError(found)
+    with telling() as progress, core_errors():
+        found = calibrate(
+            judged.columns, settings.quality, settings.seed, progress=progress, threads=threads
+        )
+    rows = [
+        (
+            sweep.reason,
+            sweep.threshold,
+            float(value),
+            sweep.planted,
+            float(agreement.precision),
+            float(agreement.recall),
+            "chosen" if place == sweep.chosen else "",
+        )
+        for sweep in found.sweeps
+        for place, (value, agreement) in enumerate(zip(sweep.values, sweep.agreements, strict=True))
+    ]
+    title = f"Errors planted among {found.faces:,} faces of {found.persons:,} persons"
+    columns = ("reason", "threshold", "value", "planted", "precision", "recall", "")
+    note = "A threshold that was set is used in place of the chosen one."
+    figures = Figures("calibration", title, columns, rows, [note] if _said(settings) else ())
+    return found.thresholds, figures
 
 
 def _said(settings: CurateSettings) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from tests.jobs.curate.made_up import Curated
 from tests.jobs.engine.retries import run_here
 
 
-@pytest.fixture(autouse=True)
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def here() -> Iterator[None]:
     """Shards run in this process."""
-    monkeypatch.setattr(working, "dispatched", run_here)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(working, "dispatched", run_here)
+        yield
 
 
 @pytest.fixture
@@ -22,4 +25,4 @@ def made(tmp_path: Path) -> Curated:
     """Folders for made-up faces, their vectors, and the verdicts on them."""
     for name in ("faiss", "scipy", "threadpoolctl"):
         pytest.importorskip(name)
-    return Curated(tmp_path)
+    return Curated(tmp_path, tmp_path / "out")

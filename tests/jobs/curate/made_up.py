@@ -281,12 +281,14 @@ class Curated:
     """Made-up faces and vectors, and the verdicts on them, each in a folder of its own.
 
     Attributes:
-        folder: What they lie in.
+        folder: What faces and vectors lie in.
+        output: Where the verdicts are.
         name: What the folder of the vectors is called.
         shown: The figures that the last run has shown, by name.
     """
 
     folder: Path
+    output: Path
     name: str = "vectors"
     shown: dict[str, Figures] = field(default_factory=dict)
 
@@ -297,10 +299,6 @@ class Curated:
     @property
     def vectors(self) -> Path:
         return self.folder / self.name
-
-    @property
-    def output(self) -> Path:
-        return self.folder / "out"
 
     def make(self, photos: Sequence[Photo]) -> None:
         """Makes faces and vectors, or what is new or changed of them."""

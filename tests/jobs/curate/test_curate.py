@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -34,9 +35,34 @@ PHOTOS = [
 FACES = sum(len(photo.faces) for photo in PHOTOS)
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    """Verdicts on faces of which some are not what their labels say; to be left as they are."""
+    for name in ("faiss", "scipy", "threadpoolctl"):
+        pytest.importorskip(name)
+    folder = tmp_path_factory.mktemp("curated")
+    calm = Curated(folder, folder / "out")
+    calm.make(PHOTOS)
+    calm.run()
+    return calm
+
+
 @pytest.fixture
-def curated(made: Curated) -> Curated:
-    """Verdicts on faces of which some are not what their labels say."""
+def fresh(calm: Curated, tmp_path: Path) -> Curated:
+    """The same faces and vectors, to be left as they are, without verdicts."""
+    return Curated(calm.folder, tmp_path / "out")
+
+
+@pytest.fixture
+def curated(calm: Curated, tmp_path: Path) -> Curated:
+    """The same again, with a copy of the verdicts."""
+    shutil.copytree(calm.output, tmp_path / "out")
+    return Curated(calm.folder, tmp_path / "out")
+
+
+@pytest.fixture
+def own(made: Curated) -> Curated:
+    """The same with faces and vectors of its own."""
     made.make(PHOTOS)
     made.run()
     return made
@@ -51,10 +77,10 @@ def is_whole(made: Curated) -> bool:
     return verify(str(made.output), failed_statuses=FAILED_STATUSES) == []
 
 
-def test_every_face_has_its_verdict(curated: Curated) -> None:
-    rows = curated.rows()
+def test_every_face_has_its_verdict(calm: Curated) -> None:
+    rows = calm.rows()
     assert len(rows) == FACES
-    found = curated.verdicts()
+    found = calm.verdicts()
     unnamed = {name: found.pop(name) for name in list(found) if name.startswith("u")}
     assert found == {
         "two.jpg#1": ("drop other_face", None),
@@ -66,58 +92,54 @@ def test_every_face_has_its_verdict(curated: Curated) -> None:
     assert len({identity for _, identity in unnamed.values()}) == 2
 
 
-def test_a_verdict_names_the_faces_that_speak_for_it(curated: Curated) -> None:
-    row = curated.rows()["flipped.jpg#0"]
+def test_a_verdict_names_the_faces_that_speak_for_it(calm: Curated) -> None:
+    row = calm.rows()["flipped.jpg#0"]
     assert (row["verdict"], row["reason"], row["label"]) == ("move", "not_like_identity", "p003")
     assert {each["key"].partition("/")[0] for each in row["evidence"]} == {"p005"}
 
 
-def test_a_face_without_a_vector_has_no_score(curated: Curated) -> None:
-    row = curated.rows()["lost.jpg#0"]
+def test_a_face_without_a_vector_has_no_score(calm: Curated) -> None:
+    row = calm.rows()["lost.jpg#0"]
     assert (row["score"], row["evidence"], row["leaks"]) == (None, [], [])
 
 
-def test_figures_count_the_rows(curated: Curated) -> None:
-    counts = {str(row[0]).strip(): row[1] for row in curated.shown["verdicts"].rows}
+def test_figures_count_the_rows(calm: Curated) -> None:
+    counts = {str(row[0]).strip(): row[1] for row in calm.shown["verdicts"].rows}
     assert counts["faces"] == FACES
     assert (counts["drop"], counts["drop duplicate"], counts["move"]) == (3, 1, 1)
     assert (counts["identities before"], counts["identities after"]) == (12, 14)
 
 
-def test_verify_finds_it_whole(curated: Curated) -> None:
-    assert is_whole(curated)
+def test_verify_finds_it_whole(calm: Curated) -> None:
+    assert is_whole(calm)
 
 
-def test_what_was_staged_is_gone_at_the_end(curated: Curated) -> None:
-    assert [path.name for path in (curated.output / STAGED).iterdir()] == ["index.json"]
+def test_what_was_staged_is_gone_at_the_end(calm: Curated) -> None:
+    assert [path.name for path in (calm.output / STAGED).iterdir()] == ["index.json"]
 
 
 def test_the_same_again_computes_nothing(curated: Curated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs.curate.curation, "read_faces", lambda upstreams: pytest.fail("read"))
-    before = curated.shown
     assert curated.run().processed == 0
-    assert curated.shown["verdicts"].as_record()["rows"] == [
-        list(row) for row in before["verdicts"].rows
-    ]
 
 
-def test_what_changes_upstream_is_done_again_and_no_more(curated: Curated) -> None:
-    before = part_digests(curated.output)
+def test_what_changes_upstream_is_done_again_and_no_more(own: Curated) -> None:
+    before = part_digests(own.output)
     last = len(PHOTOS) - 1
     changed = [*PHOTOS[:last], replace(PHOTOS[last], faces=(Face("alone"),))]
-    curated.make(changed)
-    summary = curated.run()
-    after = part_digests(curated.output)
+    own.make(changed)
+    summary = own.run()
+    after = part_digests(own.output)
     assert 0 < summary.processed < FACES
     assert sum(before[name] != after[name] for name in before) == 1
-    assert curated.rows()[f"{PHOTOS[last].key}#0"]["identity"] is None
-    assert is_whole(curated)
+    assert own.rows()[f"{PHOTOS[last].key}#0"]["identity"] is None
+    assert is_whole(own)
 
 
-def test_new_photos_are_added(curated: Curated) -> None:
-    curated.make([*PHOTOS, *people(1, 5, "new")])
-    curated.run()
-    rows = curated.rows()
+def test_new_photos_are_added(own: Curated) -> None:
+    own.make([*PHOTOS, *people(1, 5, "new")])
+    own.run()
+    rows = own.rows()
     assert len(rows) == FACES + 5
     assert rows["new000/0.jpg#0"]["identity"] == "new000"
 
@@ -136,22 +158,17 @@ def dying(after: int) -> Callable[..., Iterator[Any]]:
 
 @pytest.mark.parametrize("after", [0, 3])
 def test_killed_and_resumed_it_is_the_same(
-    made: Curated, monkeypatch: pytest.MonkeyPatch, after: int, tmp_path: Path
+    calm: Curated, fresh: Curated, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    made.make(PHOTOS)
     monkeypatch.setattr(working, "dispatched", dying(after))
     with pytest.raises(KeyboardInterrupt):
-        made.run()
+        fresh.run()
     monkeypatch.setattr(working, "dispatched", run_here)
     with monkeypatch.context() as patched:  # what was staged is used
         patched.setattr(jobs.curate.curation, "read_faces", lambda upstreams: pytest.fail("read"))
-        made.run()
-    killed = digests(made)
-    assert is_whole(made)
-    calm = Curated(tmp_path / "calm")
-    calm.make(PHOTOS)
-    calm.run()
-    assert killed == digests(calm)
+        fresh.run()
+    assert digests(fresh) == digests(calm)
+    assert is_whole(fresh)
 
 
 def test_lost_part_comes_back_as_it_was(curated: Curated) -> None:
@@ -163,24 +180,22 @@ def test_lost_part_comes_back_as_it_was(curated: Curated) -> None:
 
 
 def test_a_row_that_killed_its_worker_is_told_and_retried(
-    made: Curated, monkeypatch: pytest.MonkeyPatch
+    fresh: Curated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made.make(PHOTOS)
-
     def with_verdict(job: Any, storage: Any, packages: Any, settings: Any, work: Any, *more: Any):  # type: ignore[no-untyped-def]
         specs, count = work()
         convicted = (replace(spec, verdicts={1: "crashed"}) for spec in specs)
         return run_here(job, storage, packages, settings, lambda: (convicted, count), *more)
 
     monkeypatch.setattr(working, "dispatched", with_verdict)
-    made.run("run.max_failed_fraction=1")
-    crashed = [name for name, row in made.rows().items() if row["status"] == "crashed"]
+    fresh.run("run.max_failed_fraction=1")
+    crashed = [name for name, row in fresh.rows().items() if row["status"] == "crashed"]
     assert "p000/1.jpg#0" in crashed
     monkeypatch.setattr(working, "dispatched", run_here)
-    done = retry(CURATE, str(made.output))
+    done = retry(CURATE, str(fresh.output))
     assert done.summary.processed == len(crashed)
-    assert made.rows()["p000/1.jpg#0"]["status"] == "keep"
-    assert is_whole(made)
+    assert fresh.rows()["p000/1.jpg#0"]["status"] == "keep"
+    assert is_whole(fresh)
 
 
 def test_compacted_it_has_the_same_rows_and_nothing_is_left_to_do(curated: Curated) -> None:
@@ -191,25 +206,23 @@ def test_compacted_it_has_the_same_rows_and_nothing_is_left_to_do(curated: Curat
     assert curated.run().processed == 0
 
 
-def test_upstream_that_was_compacted_is_no_change(curated: Curated) -> None:
-    compact(str(curated.faces))
-    compact(str(curated.vectors))
-    assert curated.run().processed == 0
+def test_upstream_that_was_compacted_is_no_change(own: Curated) -> None:
+    compact(str(own.faces))
+    compact(str(own.vectors))
+    assert own.run().processed == 0
 
 
-def test_the_number_of_threads_changes_no_byte(curated: Curated, tmp_path: Path) -> None:
-    other = Curated(tmp_path / "other")
-    other.make(PHOTOS)
-    other.run(threads=2)
-    assert digests(other) == digests(curated)
-    assert curated.run(threads=2).processed == 0
+def test_the_number_of_threads_changes_no_byte(calm: Curated, fresh: Curated) -> None:
+    fresh.run(threads=2)
+    assert digests(fresh) == digests(calm)
+    assert calm.run(threads=2).processed == 0
 
 
 # --- one's own verdicts and other vectors ---------------------------------------------------------
 
 
 def csv(made: Curated, *lines: str) -> str:
-    file = made.folder / "own.csv"
+    file = made.output.parent / "own.csv"
     file.write_text("\n".join(["key,face_index,verdict,identity", *lines]) + "\n")
     return str(file)
 
@@ -293,20 +306,20 @@ def test_vectors_of_the_same_shards_and_other_photos(curated: Curated) -> None:
     assert "are not those of the faces in" in refused(curated, faces=str(curated.folder / "others"))
 
 
-def test_stale_vectors(curated: Curated) -> None:
-    make_faces(curated.faces, [replace(PHOTOS[0], faces=(Face("else"),)), *PHOTOS[1:]])
-    assert "run 'mtcnn-ray embed' again" in refused(curated)
+def test_stale_vectors(own: Curated) -> None:
+    make_faces(own.faces, [replace(PHOTOS[0], faces=(Face("else"),)), *PHOTOS[1:]])
+    assert "run 'mtcnn-ray embed' again" in refused(own)
 
 
-def test_new_faces_without_vectors(curated: Curated) -> None:
-    make_faces(curated.faces, [*PHOTOS, *people(1, 3, "new")])
-    assert "run 'mtcnn-ray embed' again" in refused(curated)
+def test_new_faces_without_vectors(own: Curated) -> None:
+    make_faces(own.faces, [*PHOTOS, *people(1, 3, "new")])
+    assert "run 'mtcnn-ray embed' again" in refused(own)
 
 
-def test_another_model_than_the_output_was_begun_with(curated: Curated) -> None:
-    make_vectors(curated.folder / "others", curated.faces, PHOTOS, digest="e" * 64)
-    curated.name = "others"
-    assert "was begun with vectors of 'dlib' (32 numbers, dlib150, dddddddd)" in refused(curated)
+def test_another_model_than_the_output_was_begun_with(own: Curated) -> None:
+    make_vectors(own.folder / "others", own.faces, PHOTOS, digest="e" * 64)
+    own.name = "others"
+    assert "was begun with vectors of 'dlib' (32 numbers, dlib150, dddddddd)" in refused(own)
 
 
 def test_other_vectors_of_another_model(curated: Curated) -> None:
@@ -321,10 +334,10 @@ def test_a_model_without_thresholds(made: Curated) -> None:
 
 
 @pytest.mark.parametrize("which", ["faces", "vectors"])
-def test_an_input_that_is_not_finished(curated: Curated, which: str) -> None:
-    (curated.folder / which / "_SUCCESS").unlink()
+def test_an_input_that_is_not_finished(own: Curated, which: str) -> None:
+    (own.folder / which / "_SUCCESS").unlink()
     job = {"faces": "extract", "vectors": "embed"}[which]
-    assert f"is not finished: run 'mtcnn-ray {job}' again" in refused(curated)
+    assert f"is not finished: run 'mtcnn-ray {job}' again" in refused(own)
 
 
 def test_inputs_in_the_wrong_order(curated: Curated) -> None:
