@@ -21,14 +21,16 @@ class CurateSettings(BaseModel):
         threads: Threads of the driver; None is one for every usable CPU.
         margin: From here on, None of these is what calibration has chosen, or else the model's own;
             see `mtcnn_core.curation.thresholds.Thresholds`.
-        claim: The least cosine of a face to a label that it moves to.
-        person: The least mean cosine of two clusters of faces without labels that are joined.
-        same_person: The least mean cosine of two labels that are one person.
-        two_persons: The least mean cosine of two groups of faces with a label that are one person.
-        leak: The least mean cosine of persons here and there who are one.
-        duplicate_bits: Bits of two perceptual hashes that may differ in copies.
-        duplicate_cosine: The least cosine of copies, besides.
-        same_cosine: The cosine that is enough for copies whatever the hashes.
+        claim: Cosine from which a label claims a face that is not like its own.
+        person: Mean cosine from which clusters of faces without labels are joined.
+        same_person: Relative cosine from which two labels are one person.
+        two_persons: Mean cosine from which groups of faces with one label are one person.
+        leak: Relative cosine from which persons here and elsewhere are one.
+        duplicate_bits: Bits of two perceptual hashes that may differ in copies with equal vectors.
+        duplicate_distance: One minus the cosine that copies with equal hashes may have.
+        same_cosine: Cosine from which faces without hashes are copies.
+        own: Mean cosine of two faces of one person.
+        other: Mean cosine of two faces of two persons.
         quality: A face of a lower quality is dropped.
     """
 
@@ -43,12 +45,14 @@ class CurateSettings(BaseModel):
     margin: float | None = Field(default=None, ge=-2.0, le=2.0)
     claim: float | None = Field(default=None, ge=-1.0, le=1.0)
     person: float | None = Field(default=None, ge=-1.0, le=1.0)
-    same_person: float | None = Field(default=None, ge=-1.0, le=1.0)
+    same_person: float | None = Field(default=None, ge=-2.0, le=2.0)
     two_persons: float | None = Field(default=None, ge=-1.0, le=1.0)
-    leak: float | None = Field(default=None, ge=-1.0, le=1.0)
-    duplicate_bits: int | None = Field(default=None, ge=0, le=256)
-    duplicate_cosine: float | None = Field(default=None, ge=-1.0, le=1.0)
+    leak: float | None = Field(default=None, ge=-2.0, le=2.0)
+    duplicate_bits: int | None = Field(default=None, ge=1, le=256)
+    duplicate_distance: float | None = Field(default=None, gt=0.0, le=2.0)
     same_cosine: float | None = Field(default=None, ge=-1.0, le=1.0)
+    own: float | None = Field(default=None, ge=-1.0, le=1.0)
+    other: float | None = Field(default=None, ge=-1.0, le=1.0)
     quality: float | None = None
 
 

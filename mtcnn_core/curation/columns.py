@@ -85,3 +85,12 @@ class FaceColumns:
     def select(self, rows: Rows | Bools) -> FaceColumns:
         """Copies some rows, in the order given; labels keep their numbers."""
         return FaceColumns(**{name: getattr(self, name)[rows] for name in _SHAPES})
+
+    def joined(self, others: FaceColumns) -> FaceColumns:
+        """Copies these faces and others behind them; photos and labels keep their numbers."""
+        return FaceColumns(
+            **{
+                name: np.concatenate([getattr(self, name), getattr(others, name)])
+                for name in _SHAPES
+            }
+        )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.curation.columns import Bools, FaceColumns, Floats, Names, Rows
-from mtcnn_core.curation.linkage import average_linkage, totals
+from mtcnn_core.curation.linkage import average_linkage, mean_cosines, relative_cosines, totals
 from mtcnn_core.curation.neighbours import Neighbours
 from mtcnn_core.curation.thresholds import Thresholds
 
@@ -83,7 +83,7 @@ def split_labels(
         main = np.zeros(faces.labels, np.int64)
         main[whose[order[is_first]]] = order[is_first]
         largest = main[whose]
-        means = np.einsum("ij,ij->i", sums, sums[largest]) / (counts * counts[largest])
+        means = mean_cosines(sums, counts, sums[largest], counts[largest])
         score[here] = np.where(new, means, np.nan)[group]
     return Split(part, whose[new], score)
 
@@ -131,7 +131,7 @@ class Merge:
 
     Attributes:
         into: int32 ``(identities,)``: the identity that each becomes part of; itself otherwise.
-        score: float32 ``(identities,)``: mean cosine with that identity; NaN for itself.
+        score: float32 ``(identities,)``: relative cosine with that identity; NaN for itself.
     """
 
     into: Names
@@ -177,6 +177,7 @@ def merge_identities(
         edges,
         thresholds.same_person,
         start=names,
+        usual=thresholds.usual,
         photo=faces.photo[here],
         threads=threads,
     )
@@ -190,7 +191,7 @@ def merge_identities(
     leader = np.empty(int(whose.max()) + 1, np.int64)
     leader[whose[order[first]]] = order[first]
     target = leader[whose]
-    means = np.einsum("ij,ij->i", sums, sums[target]) / (sizes * sizes[target])
+    means = relative_cosines(sums, sizes, sums[target], sizes[target], thresholds.usual)
     into[present] = present[target]
     score[present] = np.where(target == np.arange(len(present)), np.nan, means)
     return Merge(into, score)

@@ -8,7 +8,7 @@ import numpy as np
 
 from mtcnn_core.curation.columns import Bools, FaceColumns, Floats, Names, Progress, Rows
 from mtcnn_core.curation.identities import first_rows
-from mtcnn_core.curation.linkage import totals
+from mtcnn_core.curation.linkage import relative_cosines, totals
 from mtcnn_core.curation.neighbours import nearest, single_threads
 from mtcnn_core.curation.thresholds import Thresholds
 from mtcnn_core.curation.verdicts import EVIDENCE
@@ -22,8 +22,9 @@ class Leaks:
 
     Attributes:
         is_leak: bool ``(n,)``.
-        score: float32 ``(n,)``: mean cosine between all faces of the person here and all of the
-            person there that is most like; NaN where nothing was compared.
+        score: float32 ``(n,)``: relative cosine (`linkage.relative_cosines`) of all faces of the
+            person here and all of the person there that is most like; NaN where nothing was
+            compared.
         identity: int32 ``(n,)``: that person there; -1 where its faces are of none.
         evidence: int64 ``(n, 3)``: rows of the other dataset: the nearest faces of that person,
             -1 where there are no more.
@@ -81,7 +82,8 @@ def leaks(
     count = len(other_sums)
     pairs = np.unique(mine[rows] * count + theirs[near[rows, places]])
     a, b = pairs // count, pairs % count
-    means = np.einsum("ij,ij->i", sums[a], other_sums[b]) / (sizes[a] * other_sizes[b])
+    ends = sums[a], sizes[a], other_sums[b], other_sizes[b]
+    means = relative_cosines(*ends, thresholds.usual)
     # Of each person here the one there that is most like, of equals the first.
     order = np.lexsort((b, -means, a))
     first = np.ones(len(order), np.bool_)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,7 @@ def average_linkage(
     threshold: float,
     *,
     start: Names | None = None,
+    usual: Usual | None = None,
     photo: NDArray[np.int64] | None = None,
     threads: int = 1,
 ) -> Names:
@@ -33,6 +36,7 @@ def average_linkage(
         threshold: The least mean cosine.
         start: int32 ``(n,)``, not negative: clusters that are there at the beginning. None: each
             face is one.
+        usual: Clusters are joined by :func:`relative_cosines` then, not by mean cosines.
         photo: int64 ``(n,)``: clusters that hold faces of one photo are never joined. None leaves
             that out.
         threads: How many blocks are computed at a time. The result does not depend on it.
@@ -51,7 +55,7 @@ def average_linkage(
         edges = edges[edges[:, 0] != edges[:, 1]]
     n = len(sums)
     edges = _unique(np.sort(edges, axis=1), n)
-    means = _means(sums, sizes, edges, threads)
+    means = _means(sums, sizes, edges, usual, threads)
     while True:
         close = means >= threshold
         edges, means = edges[close], means[close]
@@ -80,7 +84,7 @@ def average_linkage(
         again = moved[touched]
         again = _unique(np.sort(again[again[:, 0] != again[:, 1]], axis=1), n)
         edges = np.concatenate([edges[~touched], again])
-        means = np.concatenate([means[~touched], _means(sums, sizes, again, threads)])
+        means = np.concatenate([means[~touched], _means(sums, sizes, again, usual, threads)])
     _, first, number = np.unique(cluster, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[number].astype(np.int32)
 
@@ -111,13 +115,67 @@ def _unique(edges: _Edges, n: int) -> _Edges:
     return np.stack([keys // n, keys % n], axis=1)
 
 
-def _means(sums: Floats, sizes: Floats, edges: _Edges, threads: int) -> Floats:
-    """The mean cosine of all pairs across each edge."""
+class Usual(NamedTuple):
+    """How alike faces are with some model, in the middle.
+
+    Attributes:
+        own: Mean cosine of two faces of one person.
+        other: Mean cosine of two faces of two persons.
+    """
+
+    own: float
+    other: float
+
+
+def mean_cosines(sums: Floats, sizes: Floats, others: Floats, other_sizes: Floats) -> Floats:
+    """Returns the mean cosine of all pairs across two clusters, from their sums and sizes.
+
+    Args:
+        sums: float32 ``(n, d)``, see :func:`totals`.
+        sizes: float32 ``(n,)``.
+        others: float32 ``(n, d)``: sums of the clusters they are compared with.
+        other_sizes: float32 ``(n,)``.
+    """
+    means: Floats = np.einsum("ij,ij->i", sums, others) / (sizes * other_sizes)
+    return means
+
+
+def relative_cosines(
+    sums: Floats, sizes: Floats, others: Floats, other_sizes: Floats, usual: Usual
+) -> Floats:
+    """Returns how much less alike faces across two clusters are than faces within them.
+
+    The mean cosine across, minus the mean of those within the two. Within a cluster the usual
+    cosine counts as one pair more, which is all there is for a single face. Two clusters of one
+    person have about 0 whatever their sizes, and however much faces of that person are alike, as
+    mean cosines and cosines of centres do not. A cluster of several persons would be like
+    everybody: within, a fifth of the way from one person's cosine to two persons' is the least that
+    counts.
+
+    Args:
+        sums: float32 ``(n, d)``, see :func:`totals`.
+        sizes: float32 ``(n,)``.
+        others: float32 ``(n, d)``: sums of the clusters they are compared with.
+        other_sizes: float32 ``(n,)``.
+        usual: How alike faces are.
+    """
+    across = mean_cosines(sums, sizes, others, other_sizes)
+    least = usual.own - 0.2 * (usual.own - usual.other)
+    within = [
+        np.maximum((np.einsum("ij,ij->i", s, s) - n + usual.own) / (n * (n - 1) + 1), least)
+        for s, n in ((sums, sizes), (others, other_sizes))
+    ]
+    relative: Floats = (across - (within[0] + within[1]) / 2).astype(np.float32)
+    return relative
+
+
+def _means(sums: Floats, sizes: Floats, edges: _Edges, usual: Usual | None, threads: int) -> Floats:
+    """How alike the clusters of each edge are."""
 
     def some(start: int, end: int) -> Floats:
         a, b = edges[start:end].T
-        mean: Floats = np.einsum("ij,ij->i", sums[a], sums[b]) / (sizes[a] * sizes[b])
-        return mean
+        ends = sums[a], sizes[a], sums[b], sizes[b]
+        return mean_cosines(*ends) if usual is None else relative_cosines(*ends, usual)
 
     return np.concatenate([np.empty(0, np.float32), *in_blocks(some, len(edges), threads)])
 

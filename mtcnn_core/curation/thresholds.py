@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mtcnn_core.curation.linkage import Usual
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -17,15 +19,19 @@ class Thresholds:
             when the mean of the nearer half of that label's faces is at least this.
         person: The least mean cosine between two clusters of faces without labels that are one
             person.
-        same_person: The least mean cosine between two labels that are one person.
+        same_person: The least relative cosine (`linkage.relative_cosines`) of two labels that are
+            one person.
         two_persons: A label whose faces fall apart into groups with mean cosines below this is
             two persons.
-        leak: The least mean cosine between the faces of a person here and of one there that are
-            one person.
-        duplicate_bits: How many of the 256 bits of two perceptual hashes may differ, one of them
-            mirrored or not, in two copies of one picture.
-        duplicate_cosine: The least cosine of two copies, besides.
-        same_cosine: The cosine that is enough for two copies whatever the hashes.
+        leak: The least relative cosine of a person here and one there that are one person.
+        duplicate_bits: How many of the 256 bits of two perceptual hashes, one of them mirrored or
+            not, differ at most in two copies of one picture whose vectors are equal.
+        duplicate_distance: One minus the cosine of two copies whose hashes are equal is at most
+            this. Between the two, shares add up: two faces are copies when bits / duplicate_bits +
+            (1 - cosine) / duplicate_distance is at most 1.
+        same_cosine: The least cosine of two copies where a hash is not known.
+        own: Mean cosine of two faces of one person, in the middle.
+        other: Mean cosine of two faces of two persons, in the middle.
         quality: A face of a lower quality is dropped; None drops none.
     """
 
@@ -36,9 +42,16 @@ class Thresholds:
     two_persons: float
     leak: float
     duplicate_bits: int
-    duplicate_cosine: float
+    duplicate_distance: float
     same_cosine: float
+    own: float
+    other: float
     quality: float | None = None
+
+    @property
+    def usual(self) -> Usual:
+        """How alike faces are."""
+        return Usual(self.own, self.other)
 
 
 # Name of a model -> its thresholds. How they were measured stands in README.md.
@@ -47,11 +60,13 @@ THRESHOLDS: Mapping[str, Thresholds] = {
         margin=0.04,
         claim=0.92,
         person=0.92,
-        same_person=0.95,
+        same_person=-0.012,
         two_persons=0.88,
-        leak=0.93,
-        duplicate_bits=60,
-        duplicate_cosine=0.95,
-        same_cosine=0.99,
+        leak=-0.012,
+        duplicate_bits=76,
+        duplicate_distance=0.063,
+        same_cosine=0.995,
+        own=0.945,
+        other=0.837,
     ),
 }

@@ -13,12 +13,14 @@ THRESHOLDS = Thresholds(
     margin=0.0,
     claim=0.35,
     person=0.35,
-    same_person=0.4,
+    same_person=-0.1,
     two_persons=0.25,
-    leak=0.4,
+    leak=-0.1,
     duplicate_bits=60,
-    duplicate_cosine=0.9,
+    duplicate_distance=0.1,
     same_cosine=0.98,
+    own=0.7,
+    other=0.0,
 )
 
 
