@@ -15,10 +15,13 @@ from jobs.curate.kind import CURATE
 from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.verify import verify
+from jobs.engine.settled import read_settled
 from jobs.engine.staged import STAGED
 from jobs.kind.retry import retry
 from jobs.messages.errors import UserError
 from jobs.registry import FAILED_STATUSES
+from jobs.storage.storage import Storage
+from mtcnn_core.curation.thresholds import THRESHOLDS
 from tests.jobs.curate.made_up import Curated, Face, Photo, make_faces, make_vectors, people
 from tests.jobs.engine.outputs import part_digests
 from tests.jobs.engine.retries import run_here
@@ -279,9 +282,57 @@ def test_persons_in_other_vectors_are_told_by_face(curated: Curated) -> None:
     assert set(leaked) == {f"p004/{n}.jpg#0" for n in range(5)}
     [leak] = leaked["p004/0.jpg#0"]
     assert (leak["against"], leak["key"][0]) == (str(other), "b")
-    assert leak["score"] > 0.93
+    assert leak["score"] >= THRESHOLDS["dlib"].leak
     assert list(curated.shown["leaks"].rows) == [(str(other), 5, 1)]
     assert is_whole(curated)
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Curated:
+    """Verdicts by thresholds that were chosen, of a model that none are known for."""
+    for name in ("faiss", "scipy", "threadpoolctl"):
+        pytest.importorskip(name)
+    folder = tmp_path_factory.mktemp("calibrated")
+    made = Curated(folder, folder / "out")
+    photos = people(24, 6)
+    make_faces(made.faces, photos)
+    make_vectors(made.vectors, made.faces, photos, model="mine")
+    made.run(calibrate=True, claim=0.5)
+    return made
+
+
+def test_every_threshold_that_was_tried_is_shown(calibrated: Curated) -> None:
+    rows = calibrated.shown["calibration"].rows
+    tried = {row[1] for row in rows}
+    assert {"margin", "person", "same_person", "two_persons", "duplicate_bits", "leak"} <= tried
+    assert sum(row[-1] == "chosen" for row in rows) == len(tried)
+    assert all(0 <= cell <= 1 for row in rows for cell in row[4:6])
+
+
+def test_what_was_chosen_stands_in_the_output_and_what_was_set_before_it(
+    calibrated: Curated,
+) -> None:
+    settled = read_settled(Storage(str(calibrated.output)))
+    assert settled is not None
+    chosen = {row[1]: row[2] for row in calibrated.shown["calibration"].rows if row[-1]}
+    assert settled.values["claim"] == 0.5 != chosen["claim"]
+    assert settled.values["margin"] == chosen["margin"]
+    assert settled.figures["calibration"]["name"] == "calibration"
+
+
+def test_thresholds_stay_when_it_is_run_again(
+    calibrated: Curated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.curate.curation, "read_faces", lambda upstreams: pytest.fail("read"))
+    assert calibrated.run(calibrate=True, claim=0.5).processed == 0
+    assert is_whole(calibrated)
+
+
+def test_too_few_labels_to_calibrate_with(fresh: Curated) -> None:
+    assert "too few to calibrate with" in refused(fresh, calibrate=True)
 
 
 # --- what does not go together --------------------------------------------------------------------
