@@ -77,12 +77,14 @@ class Photo:
         label: Its label.
         faces: Faces in it.
         content: Stands for its bytes; its key by default.
+        frames: Pictures in its file.
     """
 
     key: str
     label: str | None
     faces: tuple[Face, ...]
     content: str = ""
+    frames: int = 1
 
     @property
     def sha256(self) -> str:
@@ -133,7 +135,7 @@ class MadeUpFaces:
                 "orientation": 1,
                 "status": "ok" if photo.faces else "no_face",
                 "num_faces": len(photo.faces),
-                "frames": 1,
+                "frames": photo.frames,
             }
             rows = [_face_row(photo, index, face) for index, face in enumerate(photo.faces)]
             yield "images", pa.RecordBatch.from_pylist([image], schema=self.schemas["images"])
