@@ -180,12 +180,13 @@ class MadeUpVectors:
     row_group_bytes: int = 4000
     model: str = "dlib"
     digest: str = "d" * 64
+    width: int = WIDTH
 
     @property
     def schemas(self) -> Mapping[str, pa.Schema]:
-        about = {"name": self.model, "digest": self.digest, "width": WIDTH, "template": "dlib150"}
-        metadata = {EMBEDDING_MODEL: json.dumps(about)}
-        return {"embeddings": embeddings_schema(WIDTH, "float32", metadata)}
+        about = {"name": self.model, "digest": self.digest, "width": self.width}
+        metadata = {EMBEDDING_MODEL: json.dumps({**about, "template": "dlib150"})}
+        return {"embeddings": embeddings_schema(self.width, "float32", metadata)}
 
     def writer_options(self, name: str) -> dict[str, Any]:
         return {"compression": "zstd"}
