@@ -129,8 +129,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["found_photos", "pictures", "plots", "results", "selection", "truth"],
         ["detection", "sheets", "submission"],
         ["landmarks", "mistakes", "pair_sheet"],
-        ["verification", "wider_scores"],
-        ["widerface"],
+        ["scored_pairs", "wider_scores"],
+        ["stored_vectors", "verification", "widerface"],
     ],
     "jobs.cli": [
         ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],

@@ -65,5 +65,6 @@ class EmbedConfig(JobConfig):
     def identity(self) -> dict[str, Any]:
         """What determines the output; photos are the same wherever they are."""
         dump = super().identity()
-        dump["photos"] = {"none": self.photos.input == NO_PHOTOS}
+        is_none = self.photos.input == NO_PHOTOS
+        dump["photos"] = {"input": NO_PHOTOS if is_none else None}
         return dump

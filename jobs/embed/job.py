@@ -58,6 +58,8 @@ def open_job(source_url: str, going: Continued[EmbedConfig]) -> Opened:
         settings,
         models=dict(embedder.digests),
         upstream={"faces": faces.digest},
+        prepare=photos.check if photos else lambda: None,
+        check_input=lambda member: photos.check() if photos else None,
     )
 
 

@@ -87,6 +87,7 @@ class Opened:
         settings: How it is to be run.
         models: Model -> digest, of all that determine the rows.
         upstream: What the rows were made from -> what identifies it, of outputs of other jobs.
+        prepare: Called before anything is done; raises a `UserError` where nothing can be.
         check_input: Raises a `UserError` if the input that a member was planned from is not there;
             by default looked for is the one that is listed.
         prepare: What the driver does before it lists the input, told where to show figures, and
@@ -99,6 +100,7 @@ class Opened:
     settings: RunSettings
     models: Mapping[str, str] = field(default_factory=dict)
     upstream: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
     check_input: Callable[[Member], None] | None = None
     prepare: Callable[[Show, bool], None] | None = None
     conclude: Callable[[], Sequence[Figures]] = tuple

@@ -57,6 +57,7 @@ def run_job(
         inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
+        prepare=opened.prepare,
     )
     for figures in opened.conclude():
         show(figures)

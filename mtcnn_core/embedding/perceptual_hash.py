@@ -24,7 +24,7 @@ def library() -> ModuleType:
         import imagehash
     except ModuleNotFoundError as error:
         raise EmbeddingError(
-            "ImageHash is not installed: run pip install 'mtcnn-ray[embed]'"
+            "the package ImageHash is missing: run pip install 'mtcnn-ray[embed]'"
         ) from error
     module: ModuleType = imagehash
     return module
