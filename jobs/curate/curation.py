@@ -51,7 +51,7 @@ class Curation:
         self._threads = going.config.curate.threads or usable_cpus()
         self._index: StagedIndex | None = None
 
-    def prepare(self, show: Show, store: bool) -> None:
+    def decide(self, show: Show, store: bool) -> None:
         """Finds out what the rows are, and stages them unless they are staged or committed.
 
         Args:

@@ -51,7 +51,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         models,
         upstreams.digests,
         check_input=curation.check,
-        prepare=curation.prepare,
+        decide=curation.decide,
         conclude=curation.conclude,
     )
 

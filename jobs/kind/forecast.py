@@ -68,8 +68,8 @@ def forecast(
         check_apart(address, output)
     going = going_on(kind, config, output)
     opened = kind.open(source_url, going)
-    if opened.prepare:
-        opened.prepare(lambda figures: None, store)
+    if opened.decide:
+        opened.decide(lambda figures: None, store)
     found = preview(
         opened.list_members(),
         output,

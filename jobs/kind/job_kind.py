@@ -90,7 +90,7 @@ class Opened:
         prepare: Called before anything is done; raises a `UserError` where nothing can be.
         check_input: Raises a `UserError` if the input that a member was planned from is not there;
             by default looked for is the one that is listed.
-        prepare: What the driver does before it lists the input, told where to show figures, and
+        decide: What the driver does before it lists the input, told where to show figures, and
             whether it may write to the output; None is nothing.
         conclude: What there is to show when all is done.
     """
@@ -102,7 +102,7 @@ class Opened:
     upstream: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], None] = lambda: None
     check_input: Callable[[Member], None] | None = None
-    prepare: Callable[[Show, bool], None] | None = None
+    decide: Callable[[Show, bool], None] | None = None
     conclude: Callable[[], Sequence[Figures]] = tuple
 
     def check(self, member: Member) -> None:

@@ -46,8 +46,8 @@ def run_job(
         check_apart(address, output)
     going = going_on(kind, config, output)
     opened = kind.open(source_url, going)
-    if opened.prepare:
-        opened.prepare(show, True)
+    if opened.decide:
+        opened.decide(show, True)
     summary = run(
         opened.job,
         opened.list_members,

@@ -188,8 +188,8 @@ def measure(inputs: Mapping[str, str], output: Path) -> dict[str, float]:
     config = load(CURATE.config, None, {"curate.faces": inputs["faces"]}, [])
     began = time.monotonic()
     opened = open_job(inputs["vectors"], going_on(CURATE, config, str(output)))
-    assert opened.prepare is not None
-    opened.prepare(print, True)
+    assert opened.decide is not None
+    opened.decide(print, True)
     seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     for figures in opened.conclude():
