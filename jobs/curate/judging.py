@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from jobs.curate.faces import Photos, Vectors, read_photos, read_vectors
@@ -56,6 +57,7 @@ def read_faces(upstreams: Upstreams) -> Judged:
     with bar("reading", "rows", 2 * rows) as advance:
         vectors = read_vectors(upstreams.vectors, advance)
         photos = read_photos(upstreams.faces, vectors, advance)
+    pa.default_memory_pool().release_unused()  # what reading took, before the core takes more
     if not len(vectors):
         raise UserError(f"there are no faces in '{upstreams.vectors.address}': check the path")
     own = rows_of(upstreams.own_address, list(upstreams.own), vectors)
