@@ -132,7 +132,8 @@ def figures_table(figures: Figures) -> Table:
     title = escape(plain(figures.title))
     table = Table(title=title, title_justify="left", title_style="bold")
     for number, name in enumerate(figures.columns):
-        table.add_column(name, justify="right" if number else "left")
+        is_number = any(isinstance(row[number], (int, float)) for row in figures.rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
     for row in figures.rows:
         table.add_row(*map(_cell, row))
     if figures.notes:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.engine.driver.verify import verify
+from jobs.engine.settled import SETTLED, Settled, read_settled, write_settled
 from jobs.engine.staged import (
     INDEX,
     StagedIndex,
@@ -75,3 +76,16 @@ def test_verify_tells_of_what_was_left_and_of_strangers(tmp_path: Path) -> None:
     assert any("was left by a run that was killed" in problem for problem in new)
     assert any("notes.txt was staged by no run" in problem for problem in new)
     assert not any("staged" in problem for problem in before)
+
+
+def test_what_was_settled_is_kept_and_verify_tells_of_its_damage(tmp_path: Path) -> None:
+    output = finished_output(tmp_path)
+    storage = Storage(str(output))
+    assert read_settled(storage) is None
+    settled = Settled("digest", {"margin": 0.5})
+    write_settled(storage, settled)
+    assert read_settled(storage) == settled
+    assert not any("settled" in problem for problem in verify(str(output)))
+    text = (output / SETTLED).read_text(encoding="utf-8")
+    (output / SETTLED).write_text(text.replace("0.5", "0.6"), encoding="utf-8")
+    assert any(SETTLED in problem and "damaged" in problem for problem in verify(str(output)))
