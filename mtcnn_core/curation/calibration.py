@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtcnn_core.curation.columns import Bools, FaceColumns, Floats, Names, Progress, Rows
 from mtcnn_core.curation.curate import NEIGHBOURS, bearers, unlike
@@ -13,7 +14,7 @@ from mtcnn_core.curation.duplicates import duplicate_groups
 from mtcnn_core.curation.errors import CurationError
 from mtcnn_core.curation.identities import LEAST_SPLIT, cluster, merge_identities, split_labels
 from mtcnn_core.curation.leaks import leaks
-from mtcnn_core.curation.likeness import likeness, others
+from mtcnn_core.curation.likeness import likeness, suspicion
 from mtcnn_core.curation.linkage import totals
 from mtcnn_core.curation.neighbours import nearest, single_threads
 from mtcnn_core.curation.planting import copies, flips, joins, splits
@@ -24,6 +25,9 @@ from mtcnn_core.evaluation.clusters import Agreement, agreement, bcubed
 _MOST = 20_000
 _STEPS = 25
 _SHARE = 0.05
+_TRIALS = 4
+# By which share of the way to equal vectors faces of one person must be more alike than of two.
+_LEAST_APART = 0.1
 # Verdicts that take faces away or join persons are to be right this often.
 _PRECISION = 0.98
 
@@ -139,9 +143,9 @@ class _Trial:
         within = (np.einsum("ij,ij->i", sums, sums) - sizes) / (sizes * (sizes - 1))
         self.own = float(np.median(within))
         self.other = float(np.median(np.einsum("ij,ij->i", vectors[pairs[0]], vectors[pairs[1]])))
-        if not self.own > self.other:
+        if self.own - self.other < _LEAST_APART * (1 - self.other):
             raise CurationError(
-                f"faces of one label are no more alike ({self.own:.3f}) than faces of two "
+                f"faces of one label are hardly more alike ({self.own:.3f}) than faces of two "
                 f"({self.other:.3f}): give photos whose labels are persons, or another model"
             )
         middle = (self.own + self.other) / 2
@@ -153,7 +157,7 @@ class _Trial:
             two_persons=middle,
             leak=0,
             duplicate_bits=76,
-            duplicate_distance=1.2 * (1 - self.own),
+            duplicate_distance=1.33 * (1 - self.own),
             same_cosine=1 - 0.1 * (1 - self.own),
             own=self.own,
             other=self.other,
@@ -213,7 +217,7 @@ class _Trial:
         return Sweep(threshold, reason, tuple(values), found, planted, choose(found))
 
     def _copies(self) -> Sweep:
-        made, rows = copies(self.sample, _SHARE, 1 - self.own, self.rng)
+        made, rows = copies(self.sample, 4 * _SHARE, 1 - self.own, self.rng)
         both = self.sample.joined(made)
         near = nearest(both.embeddings, None, NEIGHBOURS, self.threads)
         everything = np.ones(len(both), np.bool_)
@@ -276,29 +280,29 @@ class _Trial:
         )
 
     def _flips(self) -> Sweep:
-        label, planted = flips(self.sample.label, _SHARE, self.rng)
-        margin = self._margins(label)[0]
-        values = np.linspace(-0.3, 0.5, _STEPS) * (self.own - self.other)
+        # Few are planted at a time, so several times.
+        trials = [flips(self.sample.label, _SHARE, self.rng) for _ in range(_TRIALS)]
+        margins = [self._margins(trial.label)[0] for trial in trials]
+        planted = np.concatenate([trial.is_planted for trial in trials])
+        values = [float(v) for v in np.linspace(-0.1, 0.7, _STEPS) * (self.own - self.other)]
 
         def try_one(thresholds: Thresholds) -> Agreement:
-            return agreement(unlike(label, margin, thresholds), planted)
+            found = [
+                unlike(trial.label, margin, thresholds)
+                for trial, margin in zip(trials, margins, strict=True)
+            ]
+            return agreement(np.concatenate(found), planted)
 
         return self._sweep(
-            "margin",
-            "not_like_identity",
-            [float(value) for value in values],
-            int(planted.sum()),
-            try_one,
-            careful,
+            "margin", "not_like_identity", values, int(planted.sum()), try_one, early
         )
 
     def _margins(self, label: Names) -> tuple[Floats, Names]:
         """How much more each face is like another label, and which."""
         faces = self.sample
         alone = np.full(len(faces), -1, np.int32)
-        other = others(label, self.near, alone, self.threads)
-        own = likeness(faces.embeddings, label, np.arange(len(faces)), label, threads=self.threads)
-        return other.cosine - own, other.label
+        suspect = suspicion(faces.embeddings, label, self.near, alone, self.threads)
+        return suspect.margin, suspect.others.label
 
     def _claims(self) -> Sweep:
         label = flips(self.sample.label, _SHARE, self.rng).label
@@ -328,14 +332,16 @@ class _Trial:
         return self._sweep("leak", "leaks", self._gaps(), int(true.sum()), try_one, careful)
 
 
-def sides(label: Names, rng: np.random.Generator, photos: int = 4) -> tuple[Rows, Rows, Bools]:
+def sides(
+    label: Names, rng: np.random.Generator, photos: int = 4, share: float = 0.2
+) -> tuple[Rows, Rows, Bools]:
     """Parts faces into two datasets that share some persons, but no photo.
 
     Args:
         label: int32 ``(n,)``.
         rng: Chooses the faces and the side of each person that is not shared.
-        photos: How many photos of a shared person are on each side, where there are as many: a
-            fifth of the persons that have them is shared.
+        photos: How many photos of a shared person are on each side.
+        share: Which share of the persons that have as many is shared.
 
     Returns:
         Rows of the one side, rows of the other, and bool ``(labels,)``: who is shared.
@@ -344,7 +350,7 @@ def sides(label: Names, rng: np.random.Generator, photos: int = 4) -> tuple[Rows
     able = np.flatnonzero(sizes >= 2 * photos)
     if not len(able):
         able, photos = np.flatnonzero(sizes == sizes.max()), int(sizes.max()) // 2
-    chosen = rng.choice(able, max(1, len(able) // 5), replace=False)
+    chosen = rng.choice(able, max(1, round(share * len(able))), replace=False)
     shared = np.zeros(len(sizes), np.bool_)
     shared[chosen] = True
     place = np.empty(len(label), np.int64)
@@ -360,17 +366,31 @@ def sides(label: Names, rng: np.random.Generator, photos: int = 4) -> tuple[Rows
 def careful(found: Sequence[Agreement]) -> int:
     """Place of the best F among precisions of .98 and more; where there is none, of all.
 
-    Of several equals the one in the middle.
+    It is the middle of those that are as good but for .01, as a sample tells no more.
     """
     precise = [each.f if each.precision >= _PRECISION and each.recall else -1 for each in found]
     return _middle(precise) if max(precise) > 0 else balanced(found)
 
 
 def balanced(found: Sequence[Agreement]) -> int:
-    """Place of the best F; of several equals the one in the middle."""
+    """Place of the best F, or the middle of those that are as good but for .01."""
     return _middle([each.f for each in found])
 
 
+def early(found: Sequence[Agreement]) -> int:
+    """Place of the first third of those whose F is the best but for .01.
+
+    A low margin finds more, and labels with many faces, which matter most, need a lower one than
+    those with two.
+    """
+    best = _plateau([each.f for each in found])
+    return int(best[len(best) // 3])
+
+
 def _middle(values: Sequence[float]) -> int:
-    best = np.flatnonzero(np.isclose(values, max(values), atol=1e-9))
+    best = _plateau(values)
     return int(best[len(best) // 2])
+
+
+def _plateau(values: Sequence[float]) -> NDArray[np.intp]:
+    return np.flatnonzero(np.array(values) >= max(values) - 0.01)

@@ -8,8 +8,14 @@ import numpy as np
 
 from mtcnn_core.curation.columns import Bools, FaceColumns, Floats, Names, Progress, Rows
 from mtcnn_core.curation.duplicates import duplicate_groups
-from mtcnn_core.curation.identities import cluster, first_rows, merge_identities, split_labels
-from mtcnn_core.curation.likeness import Others, likeness, others
+from mtcnn_core.curation.identities import (
+    Split,
+    cluster,
+    first_rows,
+    merge_identities,
+    split_labels,
+)
+from mtcnn_core.curation.likeness import Others, likeness, suspicion
 from mtcnn_core.curation.neighbours import Neighbours, nearest, single_threads
 from mtcnn_core.curation.thresholds import Thresholds
 from mtcnn_core.curation.verdicts import EVIDENCE, Reason, Verdict, Verdicts
@@ -110,18 +116,21 @@ class _Judged:
         everything = np.ones(len(faces), np.bool_)
         self._tell("duplicates", 0)
         group = duplicate_groups(faces, near, everything, self.thresholds)
+        self._tell("splitting", 0)
+        split = self._split(group)
         self._tell("labels", 0)
-        label = self._joined(everything)
-        other = others(label, near, group, self.threads)
-        own = likeness(faces.embeddings, label, np.arange(len(faces)), label, group, self.threads)
-        margin = other.cosine - own
+        label = self._joined(np.where(split.part > 0, faces.labels + split.part - 1, faces.label))
+        suspect = suspicion(faces.embeddings, label, near, group, self.threads)
+        margin = suspect.margin
         wrong = unlike(label, margin, self.thresholds)
-        verdicts.score[:] = own
+        verdicts.score[:] = suspect.own
+        self._move_parts(verdicts, split)
         self._drop_copies(verdicts, group, wrong, margin)
-        self._move(verdicts, wrong, margin, other)
-        self._tell("identities", 0)
-        split_from = self._split(verdicts)
-        split_from = np.concatenate([split_from, self._cluster(verdicts, len(split_from))])
+        self._move(verdicts, wrong, margin, suspect.others, label)
+        self._tell("clusters", 0)
+        split_from = np.concatenate(
+            [split.split_from, self._cluster(verdicts, len(split.split_from))]
+        )
         self._tell("merging", 0)
         self._merge(verdicts)
         self._speak_for_kept(verdicts)
@@ -132,13 +141,33 @@ class _Judged:
         if self.progress is not None:
             self.progress(stage, done, 1)
 
-    def _joined(self, usable: Bools) -> Names:
-        """Labels, those of one person as one: else each face of it would be like another label."""
-        faces, label = self.faces, self.faces.label
-        merge = merge_identities(
-            faces, label, self.neighbours, usable & (label >= 0), self.thresholds, self.threads
+    def _split(self, group: Names) -> Split:
+        """Labels of two persons, before faces are compared with them; copies count once."""
+        usable = self.faces.label >= 0
+        first = np.unique(group, return_index=True)[1]
+        copies = group >= 0
+        copies[first] = False
+        split = split_labels(
+            self.faces, self.neighbours, usable & ~copies, self.thresholds, self.threads
         )
-        joined: Names = np.where(label >= 0, merge.into[label], -1) if len(merge.into) else label
+        # A copy is of the part that its first is of, if it bears the same label.
+        whole = np.flatnonzero(group >= 0)
+        firsts = np.full(int(group.max(initial=-1)) + 1, -1)
+        firsts[group[first[group[first] >= 0]]] = first[group[first] >= 0]
+        source = firsts[group[whole]]
+        same = self.faces.label[whole] == self.faces.label[source]
+        split.part[whole[same]] = split.part[source[same]]
+        split.score[whole[same]] = split.score[source[same]]
+        return split
+
+    def _joined(self, label: Names) -> Names:
+        """Labels, those of one person as one: else each face of it would be like another label."""
+        merge = merge_identities(
+            self.faces, label, self.neighbours, label >= 0, self.thresholds, self.threads
+        )
+        joined: Names = label.astype(np.int32)
+        named = joined >= 0
+        joined[named] = merge.into[joined[named]]
         return joined
 
     def _drop_copies(self, verdicts: Verdicts, group: Names, wrong: Bools, margin: Floats) -> None:
@@ -154,10 +183,12 @@ class _Judged:
             evidence=best[rows][:, None],
         )
 
-    def _move(self, verdicts: Verdicts, wrong: Bools, margin: Floats, other: Others) -> None:
-        kept = verdicts.verdict == Verdict.keep
-        right = np.where(kept & ~wrong, self.faces.label, -1)
-        rows = np.flatnonzero(kept & wrong)
+    def _move(
+        self, verdicts: Verdicts, wrong: Bools, margin: Floats, other: Others, label: Names
+    ) -> None:
+        alive = verdicts.verdict != Verdict.drop
+        right = np.where(alive & ~wrong, label, -1).astype(np.int32)
+        rows = np.flatnonzero(alive & wrong)
         claim = likeness(
             self.faces.embeddings, right, rows, other.label[rows], threads=self.threads
         )
@@ -172,10 +203,8 @@ class _Judged:
                 evidence=other.rows[rows[some]],
             )
 
-    def _split(self, verdicts: Verdicts) -> Names:
-        faces, near = self.faces, self.neighbours.rows
-        usable = (verdicts.verdict == Verdict.keep) & (faces.label >= 0)
-        split = split_labels(faces, self.neighbours, usable, self.thresholds, self.threads)
+    def _move_parts(self, verdicts: Verdicts, split: Split) -> None:
+        near = self.neighbours.rows
         rows = np.flatnonzero(split.part)
         fits = (near[rows] >= 0) & (split.part[near[rows]] == split.part[rows, None])
         verdicts.set(
@@ -183,10 +212,9 @@ class _Judged:
             Verdict.move,
             Reason.two_persons,
             score=split.score[rows],
-            identity=faces.labels + split.part[rows] - 1,
+            identity=self.faces.labels + split.part[rows] - 1,
             evidence=first_rows(near[rows], fits, EVIDENCE),
         )
-        return split.split_from
 
     def _cluster(self, verdicts: Verdicts, splits: int) -> Names:
         faces = self.faces

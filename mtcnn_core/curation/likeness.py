@@ -21,8 +21,8 @@ class Others:
     """The nearest faces of other labels.
 
     Attributes:
-        cosine: float32 ``(n,)``: mean cosine of the two nearest. Where a face's neighbours hold
-            fewer, the farthest neighbour's, which no other face exceeds; NaN where there is none.
+        cosine: float32 ``(n,)``: mean cosine of the two nearest; of the one, where there are no
+            more faces at all. NaN where the neighbours hold fewer: the face is among its own.
         label: int32 ``(n,)``: label of the nearest; -1 where the neighbours hold none.
         rows: int64 ``(n, 2)``: the two; -1 where the neighbours hold fewer.
     """
@@ -112,21 +112,61 @@ def others(label: Names, neighbours: Neighbours, group: Names, threads: int = 1)
         theirs, mine = label[near], label[start:end, None]
         copies = (group[near] == group[start:end, None]) & (group[near] >= 0)
         differ = (near >= 0) & (theirs >= 0) & (theirs != mine) & ~copies
-        # Behind the last neighbour all are farther: its cosine stands in for those that are not
-        # among them, where the list is full.
-        last = np.where(near[:, -1] >= 0, cosines[:, -1], np.nan)
         place = differ.cumsum(axis=1)
         values = np.empty((end - start, _NEAREST), np.float32)
         for k in range(_NEAREST):
             here = differ & (place == k + 1)
             at, has = here.argmax(axis=1), here.any(axis=1)
             one = np.arange(end - start)
-            values[:, k] = np.where(has, cosines[one, at], last)
+            values[:, k] = np.where(has, cosines[one, at], np.nan)
             rows[start:end, k] = np.where(has, near[one, at], -1)
             if k == 0:
                 nearest[start:end] = np.where(has, theirs[one, at], -1)
-        values[:, 1] = np.where(np.isnan(values[:, 1]), values[:, 0], values[:, 1])
+        all_there = near[:, -1] < 0
+        values[all_there, 1] = np.where(
+            np.isnan(values[all_there, 1]), values[all_there, 0], values[all_there, 1]
+        )
         cosine[start:end] = values.mean(axis=1)
 
     in_blocks(some, n, threads)
     return Others(cosine, nearest, rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Suspicion:
+    """How much more each face is like another label than like its own.
+
+    Attributes:
+        margin: float32 ``(n,)``: likeness to the other minus likeness to its own; NaN where one of
+            them is not known.
+        own: float32 ``(n,)``: likeness to its own label, see :func:`likeness`.
+        others: The nearest faces of other labels.
+    """
+
+    margin: Floats
+    own: Floats
+    others: Others
+
+
+def suspicion(
+    vectors: Floats, label: Names, neighbours: Neighbours, group: Names, threads: int = 1
+) -> Suspicion:
+    """Compares each face with its own label, and with that of the nearest other face.
+
+    Likeness to the other is the mean of two: the cosine of the two nearest faces of other labels,
+    which tells most where labels have few faces, and likeness to the nearest one's label, which a
+    face of the same person that is itself under a wrong label does not raise.
+
+    Args:
+        vectors: float32 ``(n, d)`` of length 1.
+        label: int32 ``(n,)``; -1 for none.
+        neighbours: The nearest faces of each.
+        group: int32 ``(n,)``: copies of a picture, as in :func:`likeness`.
+        threads: How many blocks are computed at a time. The result does not depend on it.
+    """
+    rows = np.arange(len(label))
+    other = others(label, neighbours, group, threads)
+    own = likeness(vectors, label, rows, label, group, threads)
+    claim = likeness(vectors, label, rows, other.label, group, threads)
+    margin = ((other.cosine + claim) / 2 - own).astype(np.float32)
+    return Suspicion(margin, own, other)

@@ -13,8 +13,8 @@ class Thresholds:
     """Where verdicts begin. Cosines, but for ``quality`` and ``duplicate_bits``.
 
     Attributes:
-        margin: A face is not like its identity when the mean of its two nearest faces of other
-            labels, minus the mean of the nearer half of its own label's, is above this.
+        margin: A face is not like its identity when it is more like another label than like its
+            own by more than this (`likeness.suspicion`).
         claim: A face that is not like its identity moves to the label of the nearest other face
             when the mean of the nearer half of that label's faces is at least this.
         person: The least mean cosine between two clusters of faces without labels that are one
@@ -58,15 +58,41 @@ class Thresholds:
 THRESHOLDS: Mapping[str, Thresholds] = {
     "dlib": Thresholds(
         margin=0.04,
-        claim=0.92,
-        person=0.92,
-        same_person=-0.012,
-        two_persons=0.88,
-        leak=-0.012,
-        duplicate_bits=76,
-        duplicate_distance=0.063,
-        same_cosine=0.995,
-        own=0.945,
-        other=0.837,
+        claim=0.933,
+        person=0.9255,
+        same_person=-0.0155,
+        two_persons=0.911,
+        leak=-0.014,
+        duplicate_bits=72,
+        duplicate_distance=0.06,
+        same_cosine=0.9953,
+        own=0.9526,
+        other=0.8363,
+    ),
+    "mobilefacenet": Thresholds(
+        margin=0.216,
+        claim=0.353,
+        person=0.374,
+        same_person=-0.165,
+        two_persons=0.276,
+        leak=-0.152,
+        duplicate_bits=68,
+        duplicate_distance=0.417,
+        same_cosine=0.965,
+        own=0.649,
+        other=0.014,
+    ),
+    "face-reidentification-retail-0095": Thresholds(
+        margin=0.23,
+        claim=0.366,
+        person=0.433,
+        same_person=-0.162,
+        two_persons=0.315,
+        leak=-0.176,
+        duplicate_bits=68,
+        duplicate_distance=0.379,
+        same_cosine=0.968,
+        own=0.681,
+        other=0.005,
     ),
 }

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Agreement(NamedTuple):
-    """Of what was found, how much is right; of what there is, how much was found.
+    """How much of what was found is right, and how much of what there is was found.
 
     Attributes:
         precision: From 0 to 1; 1 where nothing was found.
