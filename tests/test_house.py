@@ -25,7 +25,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.embed", "jobs.extract"],  # the jobs, beside each other
+        ["jobs.curate", "jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -71,7 +71,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.engine": [
         ["cgroups", "interrupts", "job", "records", "reports", "settings"],
-        ["identity", "lease", "shards", "usable"],
+        ["identity", "lease", "settled", "shards", "staged", "usable"],
         ["blame", "parts", "plans"],
         ["ledger"],
         ["checks", "workers"],
@@ -85,7 +85,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "layers", "schemas"],
+        ["config", "figures", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
@@ -96,6 +96,17 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["read"],
         ["decode", "frames"],
         ["detect", "sample"],
+    ],
+    "jobs.curate": [
+        ["config", "names"],
+        ["finished", "kind"],
+        ["faces", "schema"],
+        ["own", "verdict_rows"],
+        ["figures", "upstreams"],
+        ["judging"],
+        ["settling"],
+        ["curation"],
+        ["job"],
     ],
     "jobs.embed": [
         ["config", "found_faces", "statuses"],
@@ -140,6 +151,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.storage": ("mtcnn_core", "pyarrow", "ray"),
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
+    "jobs.curate": ("ray",),
     "jobs.embed": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),

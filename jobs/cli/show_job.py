@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # they bring Ray and the benchmark with them
     from jobs.engine.driver.retry import Retried
     from jobs.engine.driver.status import Status
     from jobs.engine.driver.summary import Summary
+    from jobs.kind.figures import Cell, Figures
     from jobs.kind.forecast import Forecast
     from jobs.kind.job_kind import JobKind
 
@@ -124,6 +125,27 @@ def status_table(kind: JobKind[Any], status: Status, output: str) -> Table:
     if status.change:
         table.caption, table.caption_justify = status.change, "left"
     return table
+
+
+def figures_table(figures: Figures) -> Table:
+    """Numbers that a job has to show, as a table."""
+    title = escape(plain(figures.title))
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, name in enumerate(figures.columns):
+        is_number = any(isinstance(row[number], (int, float)) for row in figures.rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in figures.rows:
+        table.add_row(*map(_cell, row))
+    if figures.notes:
+        table.caption = escape(plain(" ".join(figures.notes)))
+        table.caption_justify = "left"
+    return table
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else escape(plain(value or ""))
 
 
 def compaction_table(done: Compaction, output: str) -> Table:

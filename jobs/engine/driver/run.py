@@ -36,6 +36,7 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.staged import staged_names
 from jobs.engine.workers.joining import reach
 from jobs.members import Member, Origin
 from jobs.messages.errors import JobError, LeaseLostError, UserError
@@ -146,9 +147,11 @@ def run(
 
         if not ledger.epoch:
             summary = summarise(ledger.heads)
-            if summary.tells_of(stored_summary(storage)):
+            if summary.tells_of(stored_summary(storage)) and not staged_names(storage):
                 return summary  # nothing was to be done
-            ledger.begin_late()  # a driver that was taken for dead has done something since
+            # A driver that was taken for dead has done something since, or one that was killed has
+            # left something.
+            ledger.begin_late()
         ledger.check()
         write_card(storage, list(job.schemas))
         return ledger.end(summarise)

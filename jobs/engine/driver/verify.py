@@ -24,7 +24,9 @@ from jobs.engine.ledger.commits import committed, failure_path, parse_failure, q
 from jobs.engine.ledger.ending import SUCCESS
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
+from jobs.engine.settled import read_settled
 from jobs.engine.shards import shard_number
+from jobs.engine.staged import check_index
 from jobs.messages.bar import bar
 from jobs.messages.errors import NotNowError, UserError
 from jobs.storage.storage import Storage
@@ -91,6 +93,7 @@ def verify(
         for problem in parts.run(commits.run(is_done)):  # while others are told
             problems.append(problem)
     problems += repeated_keys(storage, parts.keys, parts.of_items)
+    problems += _damaged_records(storage)
     problems += strangers(storage, plan, done - commits.unread, parts.parts)
     left = len(plan) - sum(plan.is_known(shard) for shard in done if shard in plan)
     later = _log(storage, [])
@@ -136,6 +139,14 @@ def _of_checkpoints(storage: Storage, tally: Counted) -> Iterator[str]:
         dict(tally.rows),
     ):
         yield f"What is in {CHECKPOINTS} is not what the records say; {fix}."
+
+
+def _damaged_records(storage: Storage) -> Iterator[str]:
+    for check in (check_index, read_settled):
+        try:
+            check(storage)
+        except RecordError as error:
+            yield str(error)
 
 
 def _unplanned(plan: StoredPlan, done: Set[str]) -> list[str]:

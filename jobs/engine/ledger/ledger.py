@@ -28,6 +28,7 @@ from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.plans.revisions import is_revision
 from jobs.engine.reports import Merged, ShardReport
+from jobs.engine.staged import STAGED, staged_names
 from jobs.storage.storage import Storage
 
 # A reader of an output in the making reads no more small records than these.
@@ -152,7 +153,8 @@ class Ledger:
     def sweep(self) -> None:
         """Removes what writers that were killed have left half written, and traces of attempts."""
         storage = self._storage
-        folders = ("", "_job", PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS)
+        records = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS, STAGED)
+        folders = ("", "_job", *records)
         names = [path for folder in (*folders, *self.outputs) for path in storage.leftovers(folder)]
         names += [f"{ATTEMPTS}/{name}" for name in storage.names(ATTEMPTS)]
         if self._lease.held:
@@ -167,9 +169,13 @@ class Ledger:
         self._store(least=_LEAST_SHARDS)
         self.heads = Heads.read(self._storage)
         summary = summarise(self.heads)
-        self._lease.append("end", summary=summary.as_record())
+        staged = staged_names(self._storage)
+        record = summary.as_record()
+        self._lease.append("end", summary=record)
         # After that, as workers that come later see that nobody waits for them.
         self._remove_garbage()
+        if record["status"]["success"]:  # else the next run has a use for them
+            self._storage.delete(*staged)
         show_ending(self._storage, self._log)
         return summary
 
