@@ -49,9 +49,10 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.engine": [
         ["cgroups", "interrupts", "job", "records", "reports", "settings"],
-        ["identity", "lease", "shards", "usable"],
+        ["forgotten", "identity", "lease", "shards", "usable"],
         ["blame", "parts", "plans"],
         ["ledger"],
+        ["erasing"],
         ["checks", "workers"],
         ["driver"],
     ],
@@ -67,7 +68,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
-        ["forecast", "retry"],
+        ["forecast", "forget", "retry"],
     ],
     "jobs.photos": [
         ["ahead", "frames_file", "statuses"],

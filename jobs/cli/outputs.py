@@ -1,4 +1,4 @@
-"""Commands on an output of any job: `status`, `verify`, `retry`, `compact`."""
+"""Commands on an output of any job: `status`, `verify`, `retry`, `compact`, `forget`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jobs.registry import FAILED_STATUSES, job_of, sections_of_others
 
 def add_outputs(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (status, verify, retry, compact):
+    for command in (status, verify, retry, compact, forget):
         app.command()(command)
 
 
@@ -102,4 +102,31 @@ def compact(
 
     done = compact_dataset(output, target_mb * 10**6, given.shared())
     Console().print(compaction_table(done, output))
+    return 0
+
+
+@takes(sets=False)
+def forget(
+    outputs: Annotated[
+        list[str], typer.Argument(metavar="OUTPUT...", help="Datasets of any job, all at once.")
+    ],
+    given: Given,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="KEY", help="Of a photo; may be given several times."),
+    ] = None,
+    face: Annotated[
+        int | None,
+        typer.Option("--face", min=0, help="Only this face of the photo: its face_index."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+) -> int:
+    """Takes photos or a face out for good; later runs do not bring them back."""
+    from jobs.cli.show_job import forgotten_table
+    from jobs.kind.forget import forget_in
+
+    config = given.shared()
+    kinds = {output: job_of(output, config.output.storage_options) for output in outputs}
+    found = forget_in(kinds, keys or [], face, config, dry_run)
+    Console().print(forgotten_table(found, dry_run))
     return 0

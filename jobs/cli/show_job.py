@@ -13,6 +13,7 @@ from jobs.messages.plain_text import plain
 
 if TYPE_CHECKING:  # they bring Ray and the benchmark with them
     from jobs.engine.driver.compact import Compaction
+    from jobs.engine.driver.forget import Forgot
     from jobs.engine.driver.retry import Retried
     from jobs.engine.driver.status import Status
     from jobs.engine.driver.summary import Summary
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # they bring Ray and the benchmark with them
     from jobs.kind.job_kind import JobKind
 
 _MOST_PROBLEMS = 1000
+_MOST_COPIES = 20
 
 
 def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
@@ -141,6 +143,24 @@ def compaction_table(done: Compaction, output: str) -> Table:
             f"{each.bytes_after / 1e6:,.1f}",
             f"{each.rows:,}",
         )
+    return table
+
+
+def forgotten_table(found: Forgot, dry_run: bool) -> Table:
+    """What left each output, or would leave it."""
+    table = Table(title="would go" if dry_run else "gone", title_justify="left")
+    table.add_column("output", style="bold")
+    for name in ("rows", "names in rows", "of the plan", "files anew", "records anew"):
+        table.add_column(name, justify="right")
+    for each in found.outputs:
+        rows = ", ".join(f"{count:,} {name}" for name, count in sorted(each.rows.items()))
+        counts = (each.entries, each.members, each.parts, each.records)
+        table.add_row(escape(plain(each.output)), rows or "0", *(f"{count:,}" for count in counts))
+    if found.copies:
+        named = ", ".join(f"'{escape(plain(key))}'" for key in found.copies[:_MOST_COPIES])
+        more = len(found.copies) - _MOST_COPIES
+        table.caption = f"With the same bytes: {named}" + f" and {more:,} more" * (more > 0)
+        table.caption_justify = "left"
     return table
 
 
