@@ -9,7 +9,7 @@ from typing import Any
 from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
 
-_KINDS = ("jobs.extract.kind:EXTRACT",)
+_KINDS = ("jobs.extract.kind:EXTRACT", "jobs.embed.kind:EMBED")
 
 JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 

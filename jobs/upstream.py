@@ -17,8 +17,9 @@ from jobs.engine.identity import Identity, another_job, require_identity
 from jobs.engine.ledger.heads import Head, Heads
 from jobs.engine.parts.layout import Layout
 from jobs.engine.parts.stored import StoredRows
+from jobs.engine.plans.index import origins_of, read_indices
 from jobs.engine.plans.plan import Plan, PlanReader
-from jobs.members import Member
+from jobs.members import Member, Origin
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -65,6 +66,11 @@ class Upstream:
         made = self.identity
         parts = [made.job, made.digest, dict(made.models), made.input, dict(made.upstream)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def origins(self) -> tuple[tuple[Origin, ...], bool]:
+        """The inputs that it was planned from, and whether those are all."""
+        return origins_of(read_indices(self._storage), self.identity.input)
 
     def members(self, table: str) -> Iterator[Member]:
         """Yields its committed shards, in plan order, as containers of the rows of a table.

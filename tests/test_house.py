@@ -24,8 +24,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset"],
-        ["jobs.extract"],  # the jobs, beside each other
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
+        ["jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.cli"],
     ],
@@ -33,10 +33,19 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["cache", "faces", "stopwatch", "weights"],
         ["evaluation", "kernels"],
         ["engines"],
-        ["embedding", "settings"],
+        ["settings"],
         ["cascade", "crops", "images"],
         ["importing", "pictures", "ssd"],
-        ["detectors"],
+        ["detectors", "embedding"],
+    ],
+    "mtcnn_core.embedding": [
+        ["errors", "model", "quality"],
+        ["graph", "known", "normalise", "perceptual_hash", "ports"],
+        ["dlib_file", "feed"],
+        ["dlib_graph"],
+        ["files"],
+        ["network"],
+        ["embedder"],
     ],
     "jobs.storage": [
         ["digest", "entry", "faults", "names", "temporary"],
@@ -64,7 +73,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "layers"],
+        ["config", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
@@ -75,6 +84,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["read"],
         ["decode", "frames"],
         ["detect", "sample"],
+    ],
+    "jobs.embed": [
+        ["config", "found_faces", "statuses"],
+        ["face_items", "kind", "photos", "schema"],
+        ["vector_rows"],
+        ["vectorizer"],
+        ["job"],
     ],
     "jobs.extract": [
         ["config", "table_rows"],
@@ -92,8 +108,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["found_photos", "pictures", "plots", "results", "selection", "truth"],
         ["detection", "sheets", "submission"],
         ["landmarks", "mistakes", "pair_sheet"],
-        ["verification", "wider_scores"],
-        ["widerface"],
+        ["scored_pairs", "wider_scores"],
+        ["stored_vectors", "verification", "widerface"],
     ],
     "jobs.cli": [
         ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],
@@ -112,6 +128,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.storage": ("mtcnn_core", "pyarrow", "ray"),
     "jobs.sources": ("ray",),
     "jobs.photos": ("ray", "pyarrow"),
+    "jobs.embed": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }

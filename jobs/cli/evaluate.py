@@ -124,9 +124,23 @@ def verification(
         ),
     ],
     model: Annotated[
-        str,
-        typer.Option("--model", metavar="FILE", help="Face recognition network as ONNX."),
-    ],
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="Face recognition network: .onnx, .xml, or the name of an imported one.",
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            "--vectors", metavar="VECTORS", help="Instead of a model: an output of embed."
+        ),
+    ] = None,
+    faces: Annotated[
+        str | None,
+        typer.Option("--faces", metavar="FACES", help="Where its faces are now, if moved."),
+    ] = None,
     images: Annotated[
         str | None,
         typer.Option("--images", metavar="DIR", help="The photos; beside PAIRS by default."),
@@ -136,8 +150,15 @@ def verification(
         str,
         typer.Option("--keep", help="Which face of a photo is compared: center, largest or best."),
     ] = "center",
-    mean: Annotated[float, typer.Option("--mean", help="Taken from each value, 0 to 255.")] = 127.5,
-    scale: Annotated[float, typer.Option("--scale", help="By which it is divided then.")] = 128.0,
+    mean: Annotated[
+        float | None,
+        typer.Option(
+            "--mean", help="Taken from each value, 0 to 255: 127.5 unless the model is a known one."
+        ),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", help="By which it is divided then; likewise 128.")
+    ] = None,
     bgr: Annotated[bool, typer.Option("--bgr", help="The model wants blue first.")] = False,
     flip: Annotated[
         bool, typer.Option("--flip", help="Add the embedding of the mirrored crop.")
@@ -148,16 +169,24 @@ def verification(
 ) -> int:
     """How well a model tells people apart on the crops: 10-fold accuracy and ROC."""
     from jobs.cli.show_evaluation import verification_report
-    from jobs.evaluation.verification import evaluate_verification
-    from mtcnn_core.embedding import EmbeddingSettings
+    from jobs.evaluation.stored_vectors import evaluate_vectors
+    from jobs.evaluation.verification import embedding_settings, evaluate_verification
+    from jobs.messages.errors import UserError
 
+    if (model is None) == (vectors is None):
+        raise UserError("what is to be compared is not clear: give --model or --vectors")
+    if vectors is not None:
+        options = given.output_options()
+        kept = given.load(EXTRACT, {"crop.keep": keep}).crop.keep
+        found = evaluate_vectors(pairs, vectors, faces, output, kept, options)
+        return _show(found, verification_report(found), as_json)
+    assert model is not None
     found = evaluate_verification(
         pairs,
-        model,
         images,
         output,
         given.load(EXTRACT, {"crop.keep": keep}),
-        EmbeddingSettings(mean=mean, scale=scale, bgr=bgr, flip=flip),
+        embedding_settings(model, mean, scale, bgr=bgr, flip=flip),
     )
     return _show(found, verification_report(found), as_json)
 

@@ -33,8 +33,8 @@ class Tombstone:
 
     Attributes:
         key: Hash of the photo's key.
-        digest: Hash of the SHA-256 of its file, and of which picture of the file it is; None where that
-            is not known.
+        digest: Hash of the SHA-256 of its file and of which picture of it it is; None where those
+            are not known.
         face: Number of the one face that is meant; None is all of the photo.
         frames: Whether `key` is that of a file, and all pictures in it are meant.
     """

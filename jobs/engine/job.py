@@ -104,7 +104,7 @@ class Labels:
 
     Attributes:
         members: The members of the input, as in "photos".
-        rows: The rows of the secondary outputs, as in "faces".
+        rows: The rows of the secondary outputs, as in "faces"; empty if there are none.
     """
 
     members: str = "items"

@@ -16,10 +16,10 @@ from jobs.extract.schema import (
     SCHEMA_VERSION,
     faces_schema,
     images_schema,
-    provenance,
     writer_options,
 )
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.schemas import provenance
 from jobs.kind.tables_job import TablesJob
 from jobs.photos.frames import as_containers
 from jobs.sources.inputs import Inputs, open_inputs

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from jobs.extract.kind import EXTRACT
+from jobs.kind.schemas import floats, with_features
 
 SCHEMA_VERSION = EXTRACT.schema_version
 # Column -> version that it came with, of those that were not there from the beginning. An output
@@ -17,11 +17,6 @@ ADDED: Mapping[str, int] = {"frames": 2, "image_width": 2, "image_height": 2}
 
 # The Hugging Face `Image` layout: readers that know it show the bytes as a picture.
 CROP = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-
-
-def floats(count: int) -> pa.DataType:
-    """A fixed number of float32; the name of the items is what Parquet calls them."""
-    return pa.list_(pa.field("element", pa.float32()), count)
 
 
 _IMAGES = [
@@ -67,17 +62,6 @@ def faces_schema(metadata: Mapping[str, str], version: int = SCHEMA_VERSION) -> 
     return _schema(_FACES, metadata, version)
 
 
-def provenance(
-    config_digest: str, model_digests: Mapping[str, str], version: int = SCHEMA_VERSION
-) -> dict[str, str]:
-    """What both schemas say about how their rows were made."""
-    return {
-        "mtcnn_ray.schema_version": str(version),
-        "mtcnn_ray.config_digest": config_digest,
-        "mtcnn_ray.model_digests": json.dumps(dict(model_digests), sort_keys=True),
-    }
-
-
 def writer_options(name: str, compression: str) -> dict[str, Any]:
     """How a table is written: no dictionary where values do not repeat, no compression of JPEGs."""
     schema = {"images": _IMAGES, "faces": _FACES}[name]
@@ -87,20 +71,4 @@ def writer_options(name: str, compression: str) -> dict[str, Any]:
 
 def _schema(columns: list[pa.Field], metadata: Mapping[str, str], version: int) -> pa.Schema:
     fields = [field for field in columns if ADDED.get(field.name, 1) <= version]
-    features = {field.name: _feature(field.name, field.type) for field in fields}
-    hugging_face = json.dumps({"info": {"features": features}})
-    return pa.schema(fields, metadata={**metadata, "huggingface": hugging_face})
-
-
-def _feature(name: str, kind: pa.DataType) -> dict[str, Any]:
-    if name == "crop":
-        return {"_type": "Image"}
-    if pa.types.is_fixed_size_list(kind):
-        # "Sequence" is what every release of `datasets` reads; later ones call it "List".
-        value = _value(kind.value_type)
-        return {"feature": value, "length": kind.list_size, "_type": "Sequence"}
-    return _value(kind.value_type if pa.types.is_dictionary(kind) else kind)
-
-
-def _value(kind: pa.DataType) -> dict[str, Any]:
-    return {"dtype": "float32" if kind == pa.float32() else str(kind), "_type": "Value"}
+    return with_features(fields, metadata, images=["crop"])

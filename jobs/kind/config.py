@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
@@ -14,6 +14,18 @@ from jobs.sources.settings import NAMES_INPUT, PACE, InputSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+
+class RedoingRunSettings(RunSettings):
+    """Workers, attempts and reporting of a job that follows what changes in another's output.
+
+    Attributes:
+        changed: As for :class:`RunSettings`; here rows are made anew where those upstream were.
+        gone: As for :class:`RunSettings`; here rows go with those upstream.
+    """
+
+    changed: Literal["report", "redo"] = "redo"
+    gone: Literal["report", "keep", "drop"] = "drop"
 
 
 class JobConfig(BaseModel):
@@ -59,8 +71,9 @@ class JobConfig(BaseModel):
             for name in path:
                 section = section[name]
             section[last] = value
-        tree["input"]["storage_options"] = self.input.storage_options
-        tree["output"]["storage_options"] = self.output.storage_options
+        for name, section in self:  # credentials are not dumped
+            if hasattr(section, "storage_options"):
+                tree[name]["storage_options"] = section.storage_options
         return type(self).model_validate(tree).as_given(self._given)
 
     def identity(self) -> dict[str, Any]:

@@ -12,10 +12,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from jobs.engine.identity import Identity, another_job, read_identity, refusal
-from jobs.engine.plans.index import read_indices
+from jobs.engine.plans.index import origins_of, read_indices
 from jobs.kind.config import JobConfig
 from jobs.kind.job_kind import Continued, JobKind
-from jobs.members import Origin
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -37,14 +36,9 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     stored = read_identity(storage)
     if stored is None:
         return begun(kind, config)
-    indices = read_indices(storage)
-    found = [index.origin or Origin(stored.input) for index in indices[:1]]
-    found += filter(None, (index.origin for index in indices[1:]))
-    return replace(
-        continued(kind, stored, config, output),
-        origins=tuple(dict.fromkeys(found or [Origin(stored.input)])),
-        is_recorded=all(index.origin for index in indices[1:]),
-    )
+    origins, is_recorded = origins_of(read_indices(storage), stored.input)
+    going = continued(kind, stored, config, output)
+    return replace(going, origins=origins, is_recorded=is_recorded)
 
 
 def begun(kind: JobKind[AnyConfig], config: AnyConfig) -> Continued[AnyConfig]:

@@ -66,6 +66,7 @@ class Opened:
         settings: How it is to be run.
         models: Model -> digest, of all that determine the rows.
         upstream: What the rows were made from -> what identifies it, of outputs of other jobs.
+        prepare: Called before anything is done; raises a `UserError` where nothing can be.
         check_input: Raises a `UserError` if the input that a member was planned from is not there;
             by default looked for is the one that is listed.
     """
@@ -75,6 +76,7 @@ class Opened:
     settings: RunSettings
     models: Mapping[str, str] = field(default_factory=dict)
     upstream: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
     check_input: Callable[[Member], None] | None = None
 
     def check(self, member: Member) -> None:

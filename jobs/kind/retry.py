@@ -17,7 +17,7 @@ from jobs.kind.loading import load
 from jobs.kind.run import identity_of
 from jobs.members import Member, Origin
 from jobs.messages.errors import NotNowError, UserError
-from jobs.sources.inputs import recorded
+from jobs.sources.inputs import origin_of, recorded
 from jobs.storage.storage import Storage
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -93,11 +93,11 @@ def _from_input(
     if source_url is None:
         return _as(going, origins[0]), origins[0].input
     was = going.config.input.moved_from
-    for origin in origins:
-        if origin.input in (recorded(source_url), recorded(was) if was else None):
-            return _as(going, origin), source_url
+    origin = origin_of(source_url, was, origins)
+    if origin is not None:
+        return _as(going, origin), source_url
     if was or len(origins) > 1 or not going.is_recorded:
-        names = ", ".join(f"'{origin.input}'" for origin in origins)
+        names = ", ".join(f"'{each.input}'" for each in origins)
         raise UserError(
             f"'{output}' has rows from several inputs, {names} among them: say with --set "
             f"input.moved_from=INPUT which one is '{recorded(source_url)}' now"

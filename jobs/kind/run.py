@@ -46,6 +46,7 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
         inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
+        prepare=opened.prepare,
     )
 
 

@@ -22,6 +22,18 @@ def recorded(url: str) -> str:
     return text_of(public_url(_absolute(url)))
 
 
+def origin_of(url: str, was: str | None, origins: Sequence[Origin]) -> Origin | None:
+    """Which of the inputs of an output a place is now; None if it was called otherwise then.
+
+    Args:
+        url: Where the input is.
+        was: Where it was, if that was elsewhere.
+        origins: The inputs that the output was planned from.
+    """
+    names = {recorded(each) for each in (url, was) if each}
+    return next((origin for origin in origins if origin.input in names), None)
+
+
 def _absolute(url: str) -> str:
     """An address that is the same in another folder, as workers are in."""
     return url if url.startswith("demo:") else local_path(url) or url

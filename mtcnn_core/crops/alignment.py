@@ -9,21 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcnn_core.crops.templates import TEMPLATES, Points
 from mtcnn_core.faces import Faces
 from mtcnn_core.settings.crops import CropSettings, Keep
-
-# Where the landmarks lie in a 112x112 ArcFace crop: the values published with InsightFace, which
-# count from pixel centres, plus half a pixel.
-_ARCFACE_SIZE = 112
-_ARCFACE_POINTS = 0.5 + np.array(
-    [
-        [38.2946, 51.6963],
-        [73.5318, 51.5014],
-        [56.0252, 71.7366],
-        [41.5493, 92.3655],
-        [70.7299, 92.2041],
-    ]
-)
 
 
 def crop_matrices(
@@ -39,18 +27,46 @@ def crop_matrices(
     Returns:
         float32 ``(n, 2, 3)``, image -> crop.
     """
-    boxes = faces.boxes.astype(np.float64)
-    low, high = boxes[:, :2], boxes[:, 2:]
     if settings.mode == "margin":
-        margin = settings.margin / 2 * (high - low)
-        return _stretched(low - margin, high + margin, settings.size)
+        return margin_matrices(faces.boxes, settings.margin, settings.size)
     if settings.mode == "margin_pixels":
+        boxes = faces.boxes.astype(np.float64)
+        low, high = boxes[:, :2], boxes[:, 2:]
         low = np.maximum(low - settings.margin_pixels / 2, 0)
         high = np.minimum(high + settings.margin_pixels / 2, photo)
         # A box beyond the border leaves nothing; a pixel there keeps the matrix finite.
         return _stretched(low, np.maximum(high, low + 1), settings.size)
-    template = _ARCFACE_POINTS * (settings.size / _ARCFACE_SIZE)
-    matrices = [similarity_matrix(points, template) for points in faces.landmarks]
+    return template_matrices(faces.landmarks, TEMPLATES["arcface112"].scaled(settings.size))
+
+
+def margin_matrices(boxes: NDArray[np.float32], margin: float, size: int) -> NDArray[np.float32]:
+    """Returns the matrices that stretch boxes and their margins over crops.
+
+    Args:
+        boxes: float32 ``(n, 4)``: x1, y1, x2, y2.
+        margin: What is added to each side, as a fraction of it, half on either end.
+        size: Side of the crops.
+
+    Returns:
+        float32 ``(n, 2, 3)``, image -> crop.
+    """
+    exact = boxes.astype(np.float64)
+    low, high = exact[:, :2], exact[:, 2:]
+    around = margin / 2 * (high - low)
+    return _stretched(low - around, high + around, size)
+
+
+def template_matrices(landmarks: NDArray[np.float32], template: Points) -> NDArray[np.float32]:
+    """Returns the matrices that turn, scale and move landmarks onto a template.
+
+    Args:
+        landmarks: float32 ``(n, 5, 2)``.
+        template: float64 ``(5, 2)``, in pixels of the crop.
+
+    Returns:
+        float32 ``(n, 2, 3)``, image -> crop.
+    """
+    matrices = [similarity_matrix(points, template) for points in landmarks]
     return np.array(matrices, np.float32).reshape(-1, 2, 3)
 
 

@@ -151,13 +151,17 @@ class Engine(ABC):
             mtcnn_core.engines.errors.DeviceError: The library or the device is not there.
         """
 
-    def open_model(self, graph: bytes, weights: bytes, runtime: Runtime) -> StartedModel:
+    def open_model(
+        self, graph: bytes, weights: bytes, runtime: Runtime, batch: int | None = None
+    ) -> StartedModel:
         """Opens a model from a file.
 
         Args:
             graph: Contents of a file in one of :attr:`formats`.
             weights: Contents of the file beside it, if the format has one.
             runtime: What computes it.
+            batch: Length of the input's first side, if the engine can change it; what became of it
+                is in :attr:`StartedModel.inputs`. None leaves it as it is in the file.
 
         Raises:
             mtcnn_core.engines.errors.DeviceError: The library or the device is not there.

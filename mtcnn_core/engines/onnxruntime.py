@@ -90,8 +90,13 @@ class OnnxRuntime(Engine):
 
         return OnnxNetwork(graph_bytes(network, weights), runtime)
 
-    def open_model(self, graph: bytes, weights: bytes, runtime: Runtime) -> StartedModel:
-        """Opens an ``.onnx`` file; see :meth:`mtcnn_core.engines.engine.Engine.open_model`."""
+    def open_model(
+        self, graph: bytes, weights: bytes, runtime: Runtime, batch: int | None = None
+    ) -> StartedModel:
+        """Opens an ``.onnx`` file; see :meth:`mtcnn_core.engines.engine.Engine.open_model`.
+
+        A first side that is open takes any batch, and one that is not is left as it is.
+        """
         return OnnxModel(graph, runtime)
 
 

@@ -52,7 +52,7 @@ class OpenVino(Engine):
     name = _NAME
     devices = ("cpu",)
     precisions = ("f32", "bf16", "bf16-all")
-    formats = (".xml",)
+    formats = (".xml", ".onnx")
     packages = ("openvino",)
     install = "pip install 'mtcnn-ray[openvino]'"
 
@@ -76,9 +76,11 @@ class OpenVino(Engine):
         """Starts a network; see :meth:`mtcnn_core.engines.engine.Engine.start`."""
         return OpenVinoNetwork(network, weights, runtime)
 
-    def open_model(self, graph: bytes, weights: bytes, runtime: Runtime) -> StartedModel:
-        """Opens an ``.xml`` file; see :meth:`mtcnn_core.engines.engine.Engine.open_model`."""
-        return OpenVinoModel(graph, weights, runtime)
+    def open_model(
+        self, graph: bytes, weights: bytes, runtime: Runtime, batch: int | None = None
+    ) -> StartedModel:
+        """Opens a model's file; see :meth:`mtcnn_core.engines.engine.Engine.open_model`."""
+        return OpenVinoModel(graph, weights, runtime, batch)
 
 
 class OpenVinoNetwork:
@@ -123,12 +125,13 @@ class OpenVinoNetwork:
 
 
 class OpenVinoModel:
-    """A model from an ``.xml`` file, compiled when it is run for the first time.
+    """A model from a file, compiled when it is run for the first time.
 
     Args:
-        graph: Contents of the ``.xml`` file.
-        weights: Contents of the ``.bin`` file beside it.
+        graph: Contents of the ``.xml`` or ``.onnx`` file.
+        weights: Contents of the ``.bin`` file beside an ``.xml``.
         runtime: What computes it.
+        batch: First side of its only input, where the model takes another than its own.
 
     Attributes:
         inputs: What it takes.
@@ -139,7 +142,9 @@ class OpenVinoModel:
         DeviceError: OpenVINO is not installed, or the processor has no bfloat16.
     """
 
-    def __init__(self, graph: bytes, weights: bytes, runtime: Runtime) -> None:
+    def __init__(
+        self, graph: bytes, weights: bytes, runtime: Runtime, batch: int | None = None
+    ) -> None:
         import numpy as np
 
         self._core = _start_core(runtime)
@@ -148,6 +153,8 @@ class OpenVinoModel:
             self._model = self._core.read_model(graph, weights)
         except RuntimeError as error:
             raise ModelError("OpenVINO cannot read it; get both of its files again") from error
+        if batch is not None and len(self._model.inputs) == 1:
+            self._model = _rebatched(self._core, self._model, (graph, weights), batch)
         self.inputs: Sequence[Port] = [
             Port(_sides(port.get_partial_shape()), np.dtype(port.get_element_type().to_dtype()))
             for port in self._model.inputs
@@ -176,6 +183,19 @@ def _start_core(runtime: Runtime) -> Any:
     if wanted == "BF16" and wanted not in able:
         raise DeviceError("this processor does not compute in bfloat16: use --precision f32")
     return core
+
+
+def _rebatched(core: Any, model: Any, files: tuple[bytes, bytes], batch: int) -> Any:
+    """Returns a model for so many images at once; as it is where its operations forbid that."""
+    shape = model.input().get_partial_shape()
+    if shape.rank.is_dynamic or not len(shape):
+        return model
+    shape[0] = batch
+    try:
+        model.reshape(shape)
+    except RuntimeError:
+        return core.read_model(*files)  # the failure leaves a model that is half reshaped
+    return model
 
 
 def _compiled(core: Any, model: Any, runtime: Runtime) -> Any:

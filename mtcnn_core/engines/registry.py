@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from mtcnn_core.engines.engine import Device, Engine, Runtime, StartedNetwork
+from mtcnn_core.engines.errors import DeviceError
 from mtcnn_core.engines.llvm import Llvm
 from mtcnn_core.engines.onnxruntime import OnnxRuntime
 from mtcnn_core.engines.openvino import OpenVino
@@ -111,6 +112,54 @@ def start_engine(network: Network, weights: Weights, runtime: Runtime) -> Starte
 def opener(ending: str) -> Engine:
     """Returns the engine that opens models whose files end so, such as ".onnx"."""
     return next(engine for engine in ENGINES if ending in engine.formats)
+
+
+def find_opener(
+    ending: str, engine: EngineName, device: DeviceName, precision: Precision
+) -> Engine:
+    """Returns the engine that computes a model's file.
+
+    Args:
+        ending: How the file's name ends, such as ".onnx".
+        engine: The engine; "auto" is the first that opens such files, and computes there and so.
+        device: What it is to run on.
+        precision: What it is to compute in.
+
+    Raises:
+        mtcnn_core.engines.errors.DeviceError: There is none, or not that one.
+    """
+    openers = [each for each in ENGINES if ending in each.formats]
+    for each in openers:
+        fits = device in each.devices and precision in each.precisions
+        if fits and engine in (AUTO, each.name):
+            return each
+    able = "; ".join(
+        f"{each.name} on {' or '.join(each.devices)} in {' or '.join(each.precisions)}"
+        for each in openers
+    )
+    chosen = "no engine computes" if engine == AUTO else f"engine {engine} does not compute"
+    raise DeviceError(f"{chosen} {ending} files on {device} in {precision}: there is {able}")
+
+
+def check_opens(engine: EngineName, device: DeviceName, precision: Precision) -> None:
+    """Checks that models from files can be computed so.
+
+    Raises:
+        ValueError: No file can; the sentence says why.
+    """
+    if engine != AUTO and not find_engine(engine).formats:
+        able = " or ".join(each.name for each in ENGINES if each.formats)
+        raise ValueError(f"engine {engine} opens no files: it takes {able}")
+    endings = {ending for each in ENGINES for ending in each.formats}
+    failures = []
+    for ending in sorted(endings):
+        try:
+            find_opener(ending, engine, device, precision)
+        except DeviceError as error:
+            failures.append(str(error))
+        else:
+            return
+    raise ValueError(failures[0])
 
 
 def _automatic(device: str) -> Engine:

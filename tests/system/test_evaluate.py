@@ -23,7 +23,7 @@ from jobs.messages.errors import UserError
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.images.photo import decode
 from tests.command import blocking, mtcnn_ray
-from tests.mtcnn_core.embedding_model import embedding_model
+from tests.mtcnn_core.embedding.models import embedding_model
 from tests.system.conftest import SHARDS
 from tests.system.outputs import rows
 from tests.system.processes import is_unfinished, running, wait_until_half_done

@@ -86,7 +86,7 @@ class Reporter:
         for name, what in {
             "members": self._labels.members,
             "failed": f"failed {self._labels.members}",
-            "rows": self._labels.rows,
+            "rows": self._labels.rows or "other rows",
             "bytes": "input bytes",
         }.items():
             self._counters[name] = Counter(f"mtcnn_ray_{name}", f"{what} done by this run")
@@ -149,7 +149,9 @@ class Reporter:
             parts = [f"{self._done:,} {self._labels.members}{share}"]
         else:
             parts = [f"{self._done:,} of {self._total:,} {self._labels.members}"]
-        parts += [f"{self._rows:,} {self._labels.rows}", f"{self._failed:,} failed"]
+        if self._labels.rows:
+            parts.append(f"{self._rows:,} {self._labels.rows}")
+        parts.append(f"{self._failed:,} failed")
         if self._quarantined:
             parts.append(f"{self._quarantined:,} in quarantine")
         item_rate, byte_rate = self._rates()

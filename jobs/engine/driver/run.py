@@ -63,6 +63,7 @@ def run(
     inputs: Sequence[Origin] = (),
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Runs a job, or what is left of it, until every shard is committed or given up.
 
@@ -79,6 +80,7 @@ def run(
             identity.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
+        prepare: Called when there is something to do; raises where the job could do nothing of it.
 
     Raises:
         UserError: Something the user has to change; nothing that was committed is lost.
@@ -89,6 +91,11 @@ def run(
     began = time.monotonic()
     storage = Storage(output, options)
     reporter = Reporter(labels, settings.line_every_s)
+
+    def ready() -> None:
+        reach(settings)
+        prepare()
+
     with interrupts() as signals, Lease(storage) as lease, reporter:
         for warning in identity.check(storage):
             _log.warning(warning)
@@ -105,7 +112,7 @@ def run(
             reporter,
             ledger,
             inputs,
-            ready=lambda: reach(settings),
+            ready=ready,
         )
         tell(growth, settings, labels.members)
         processed, mended = 0, Mended()
@@ -115,7 +122,7 @@ def run(
         if len(left) or lost or is_changing or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
             if len(left) or lost or is_changing:
-                reach(settings)
+                ready()
             ledger.begin_late()
         driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):

@@ -157,9 +157,10 @@ def plan_nothing(storage: Storage, generation: int) -> None:
 
     Args:
         storage: The output.
-        generation: Its number.
+        generation: Its number, not the first.
     """
-    index = Index([], shards=0, members=0, items=0, bytes=0)
+    before = read_index(storage, generation - 1)
+    index = replace(before, files=[], shards=0, members=0, items=0, bytes=0)
     create_record(storage, index_path(generation), asdict(index))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.engine.records import read_record
@@ -147,3 +147,19 @@ def read_indices(storage: Storage) -> list[Index]:
 def _versions(names: Iterable[str]) -> Iterator[tuple[int, int]]:
     found = filter(None, map(_NAME.fullmatch, names))
     return ((int(match[1]), int(match[2] or 1)) for match in found)
+
+
+def origins_of(indices: Sequence[Index], first: str) -> tuple[tuple[Origin, ...], bool]:
+    """The inputs that generations were listed in, each once.
+
+    Args:
+        indices: Those of the generations.
+        first: The input of the first, whose index may not tell.
+
+    Returns:
+        Those that are known, and whether those are all.
+    """
+    found = [index.origin or Origin(first) for index in indices[:1]]
+    found += filter(None, (index.origin for index in indices[1:]))
+    is_all = all(index.origin for index in indices[1:])
+    return tuple(dict.fromkeys(found or [Origin(first)])), is_all

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from jobs import registry
 from jobs.cli.flags import DETECTING, FLAGS, Given, takes
+from jobs.embed.kind import EMBED
 from jobs.extract.config import Config, load_config
 from jobs.extract.kind import EXTRACT
 from jobs.kind.config import JobConfig
@@ -94,6 +95,9 @@ def test_nothing_said_is_nothing_given() -> None:
     ("name", "word", "value"),
     [
         ("workers", "3", 3),
+        ("model", "mine", "mine"),
+        ("dtype", "float16", "float16"),
+        ("photos", "s3://b/moved", "s3://b/moved"),
         ("ray-address", "auto", "auto"),
         ("min-face", "24.5", 24.5),
         ("device", "cuda", "cuda"),
@@ -109,7 +113,10 @@ def test_a_flag_stands_for_its_setting(name: str, word: str, value: object) -> N
     setting = FLAGS[name].setting
     found = given_by([f"--{name}", word], name)
     assert found.flags == {setting: value}
-    config = found.load(EXTRACT)
+    config: JobConfig = found.load(EMBED if name in EMBED.flags else EXTRACT)
+    if name in ("device", "engine", "precision"):  # what both have
+        assert getattr(config.embed, name) == value  # type: ignore[attr-defined]
+        config = found.load(EXTRACT)
     section, _, key = setting.partition(".")
     assert getattr(getattr(config, section), key) == value
     assert config.given == {section, setting}

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.evaluation.scored_pairs import _figures, those_with
 from jobs.evaluation.truth.pairs import Pairs
-from jobs.evaluation.verification import _figures, _those_with, evaluate_verification
+from jobs.evaluation.verification import embedding_settings, evaluate_verification
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
-from mtcnn_core.embedding import EmbeddingSettings
 from mtcnn_core.evaluation.verification import verify
-from tests.mtcnn_core.embedding_model import embedding_model
+from mtcnn_core.weights.errors import ModelError
+from tests.mtcnn_core.embedding.models import embedding_model
 
 pytest.importorskip("matplotlib")
 
@@ -24,14 +25,13 @@ _PAIRS = "a,b,same\nx.jpg,y.jpg,1\nx.jpg,w.jpg,1\nx.jpg,z.jpg,0\ny.jpg,z.jpg,0\n
 def _refused(tmp_path: Path, model: str, *sets: str) -> str:
     (tmp_path / "pairs.csv").write_text(_PAIRS)
     config = load_config("arcface112", {"crop.keep": "center"}, sets)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises((UserError, ModelError)) as caught:
         evaluate_verification(
             str(tmp_path / "pairs.csv"),
-            model,
             None,
             str(tmp_path / "out"),
             config,
-            EmbeddingSettings(),
+            embedding_settings(model, None, None, bgr=False, flip=False),
         )
     assert not (tmp_path / "out").exists()
     return str(caught.value)
@@ -42,7 +42,7 @@ def _refused(tmp_path: Path, model: str, *sets: str) -> str:
     [
         (["crop.keep=all"], "--keep center, largest or best"),
         (["crop.format=none"], "set crop.format to jpeg or png"),
-        (["crop.size=160"], "wants crops of 112x112 pixels, and crop.size is 160"),
+        (["crop.size=160"], "wants crops of 112x112 pixels, and size is 160"),
         ([], "none of the 4 photos"),
     ],
 )
@@ -57,7 +57,7 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 def test_pairs_with_absent_photos_are_left_out() -> None:
     pairs = Pairs(["a", "b", "c"], ["b", "x", "a"], np.array([True, True, False]), np.arange(3))
-    left = _those_with(pairs, {"a", "b", "c"})
+    left = those_with(pairs, {"a", "b", "c"})
     assert (left.a, left.b) == (["a", "c"], ["b", "a"])
     assert left.same.tolist() == [True, False]
     assert left.folds is not None

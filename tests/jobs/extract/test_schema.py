@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs.extract import schema as tables
+from jobs.kind.schemas import provenance
 
-_PROVENANCE = tables.provenance("abc123", {"rnet": "2", "onet": "3", "pnet": "1"})
+_PROVENANCE = provenance("abc123", {"rnet": "2", "onet": "3", "pnet": "1"}, tables.SCHEMA_VERSION)
 
 # Name, type, may be null.
 _IMAGES = [
@@ -83,9 +84,7 @@ def test_metadata_says_how_rows_were_made(make: Any) -> None:
 
 
 def test_metadata_does_not_depend_on_the_order_of_the_models() -> None:
-    assert tables.provenance("x", {"a": "1", "b": "2"}) == tables.provenance(
-        "x", {"b": "2", "a": "1"}
-    )
+    assert provenance("x", {"a": "1", "b": "2"}, 1) == provenance("x", {"b": "2", "a": "1"}, 1)
 
 
 @pytest.mark.parametrize("make", [tables.images_schema, tables.faces_schema])

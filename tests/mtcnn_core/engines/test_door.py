@@ -128,9 +128,8 @@ def test_no_other_file_knows_an_engine_by_name() -> None:
 
 
 def test_no_other_file_imports_an_engine() -> None:
-    # The first computes models that are no detectors, the second networks with weights of which it
-    # is not known yet whether they are any.
-    allowed = {"mtcnn_core/embedding.py", "mtcnn_core/importing/probe.py"}
+    # It computes networks with weights of which it is not known yet whether they are any.
+    allowed = {"mtcnn_core/importing/probe.py"}
     engines = {f"mtcnn_core.engines.{engine.name}" for engine in ENGINES}
     libraries = {"onnxruntime", "openvino"}
     found = {

@@ -1,0 +1,1 @@
+"""The job `embed`: faces -> vectors, as a table."""

@@ -1,0 +1,1 @@
+"""From crops of faces to vectors: models, what they are fed, and what computes them."""

@@ -1,0 +1,72 @@
+"""How a model is fed: what is known of it, what its graph tells, and what the settings say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mtcnn_core.embedding.errors import EmbeddingError
+from mtcnn_core.embedding.model import Feeding
+from mtcnn_core.embedding.ports import CropInput
+from mtcnn_core.settings.embedding import EmbeddingSettings
+
+# What has to be said of a model of which nothing is known.
+_NEEDED = {
+    "template": "template (arcface112, dlib150, reid128 or margin)",
+    "normalise": "normalise (fixed, prewhiten, imagenet, or own with mean and scale)",
+    "colours": "colours (rgb or bgr)",
+    "size": "size (the side of its crops in pixels)",
+}
+_BATCH = 8
+
+
+def feeding_of(
+    name: str, known: Feeding | None, settings: EmbeddingSettings, image: CropInput
+) -> Feeding:
+    """Returns how a model is fed, with everything settled.
+
+    Args:
+        name: What the model is called.
+        known: What is known of it; None if nothing is.
+        settings: What the user says, which goes before what is known.
+        image: What its graph tells.
+
+    Raises:
+        EmbeddingError: Something has to be said, or the size is not the model's.
+    """
+    feeding = _said(known or Feeding(), settings)
+    feeding = replace(feeding, size=_size(name, feeding.size, image))
+    missing = [text for key, text in _NEEDED.items() if getattr(feeding, key) is None]
+    if missing:
+        raise EmbeddingError(
+            f"the model '{name}' is not a known one, and how it is fed is not assumed: "
+            f"set {', '.join(missing)}"
+        )
+    layout = "nhwc" if image.channels_last else "nchw"
+    batch = image.batch or settings.batch or feeding.batch or _BATCH
+    return replace(feeding, layout=layout, batch=batch)
+
+
+def _said(feeding: Feeding, settings: EmbeddingSettings) -> Feeding:
+    """What is known, with what the settings say in its place."""
+    if settings.template != "model":
+        feeding = replace(feeding, template=settings.template)
+    if settings.template == "margin" or feeding.margin is None:
+        feeding = replace(feeding, margin=settings.margin)
+    if settings.normalise != "model":
+        feeding = replace(
+            feeding, normalise=settings.normalise, mean=settings.mean, scale=settings.scale
+        )
+    if settings.colours != "model":
+        feeding = replace(feeding, colours=settings.colours)
+    return feeding if settings.size is None else replace(feeding, size=settings.size)
+
+
+def _size(name: str, wanted: int | None, image: CropInput) -> int | None:
+    """The side of the crops, which must be one that the graph takes."""
+    sides = {side for side in (image.height, image.width) if side is not None}
+    if len(sides) > 1 or (wanted and sides - {wanted}):
+        asked = f"size is {wanted}: set it to that" if len(sides) == 1 else "crops are square"
+        raise EmbeddingError(
+            f"the model '{name}' wants crops of {image.width}x{image.height} pixels, and {asked}"
+        )
+    return wanted or next(iter(sides), None)

@@ -1,0 +1,43 @@
+"""Perceptual hashes of crops: near-duplicates differ in few bits."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mtcnn_core.embedding.errors import EmbeddingError
+
+_SIDE = 16
+HASH_BYTES = _SIDE * _SIDE // 8
+
+
+def library() -> ModuleType:
+    """ImageHash.
+
+    Raises:
+        EmbeddingError: It is not installed.
+    """
+    try:
+        import imagehash
+    except ModuleNotFoundError as error:
+        raise EmbeddingError(
+            "the package ImageHash is missing: run pip install 'mtcnn-ray[embed]'"
+        ) from error
+    module: ModuleType = imagehash
+    return module
+
+
+def perceptual_hash(crop: NDArray[np.uint8]) -> bytes:
+    """Hashes a crop: which of its 16 x 16 lowest frequencies are above their median (ImageHash).
+
+    Args:
+        crop: uint8 ``(h, w, 3)`` RGB.
+
+    Returns:
+        256 bits, row by row, the highest bit of a byte first.
+    """
+    bits = library().phash(Image.fromarray(crop), hash_size=_SIDE).hash
+    return np.packbits(bits).tobytes()
