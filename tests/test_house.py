@@ -27,6 +27,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
         ["jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
+        ["jobs.alike"],
         ["jobs.cli"],
     ],
     "mtcnn_core": [

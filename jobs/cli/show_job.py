@@ -12,6 +12,7 @@ from rich.table import Table
 from jobs.messages.plain_text import plain
 
 if TYPE_CHECKING:  # they bring Ray and the benchmark with them
+    from jobs.alike import Alike
     from jobs.engine.driver.compact import Compaction
     from jobs.engine.driver.forget import Forgot
     from jobs.engine.driver.retry import Retried
@@ -161,6 +162,20 @@ def forgotten_table(found: Forgot, dry_run: bool) -> Table:
         more = len(found.copies) - _MOST_COPIES
         table.caption = f"With the same bytes: {named}" + f" and {more:,} more" * (more > 0)
         table.caption_justify = "left"
+    return table
+
+
+def alike_table(found: Sequence[Alike], least: float | None) -> Table:
+    """Stored faces that look like one in a picture."""
+    above = "the most alike" if least is None else f"above a cosine of {least:.3f}"
+    table = Table(title=f"{len(found):,} faces, {above}", title_justify="left")
+    for name in ("key", "face", "label", "cosine"):
+        table.add_column(name, overflow="fold")
+    for each in found:
+        key, label = escape(plain(each.key)), escape(plain(each.label))
+        table.add_row(key, str(each.face), label, f"{each.cosine:.3f}")
+    table.caption = "Nothing was forgotten: look at them, then name those meant with --key, --face."
+    table.caption_justify = "left"
     return table
 
 
