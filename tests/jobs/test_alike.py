@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from jobs.alike import faces_like
 from jobs.embed.kind import EMBED
@@ -39,15 +38,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory, cache_folder: Path) -> tuple
     return folder / "in", faces, vectors
 
 
-def test_a_person_is_found_in_another_picture(chain: tuple[Path, str, str], tmp_path: Path) -> None:
+def test_a_face_is_most_like_itself(chain: tuple[Path, str, str]) -> None:
     photos, _, vectors = chain
-    picture = Image.open(photos / "astronaut.jpg").convert("RGB")
-    picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "like.png")
-    found, least = faces_like(str(tmp_path / "like.png"), vectors, LARGE, {})
-    assert least is not None
-    assert ("astronaut.jpg", 0) in [(each.key, each.face) for each in found]
-    assert [each.cosine for each in found] == sorted((e.cosine for e in found), reverse=True)
-    assert all(each.cosine > least for each in found)
+    found, least = faces_like(str(photos / "astronaut.jpg"), vectors, LARGE, {})
+    assert (found[0].key, found[0].face) == ("astronaut.jpg", 0)
+    assert found[0].cosine > 0.999
+    assert found == sorted(found, reverse=True)
+    assert all(each.cosine > (-1 if least is None else least) for each in found)
 
 
 def test_a_picture_without_a_face_is_an_error(chain: tuple[Path, str, str]) -> None:
