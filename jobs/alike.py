@@ -31,7 +31,7 @@ class Alike:
     """A stored face, and how much it looks like one in the picture.
 
     Attributes:
-        cosine: That of its vector and of the face in the picture which it looks like most.
+        cosine: Cosine of its vector and that of the face in the picture which it is most like.
         key: Key of its photo.
         face: Its number there.
         label: Its label; empty if it has none.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jobs.engine.records import RecordError, create_record, parse_record, read_record
+from jobs.members import Member
 from jobs.storage.storage import Storage
 
 FORGOTTEN = "_job/forgotten"
@@ -118,10 +119,16 @@ class Forgotten:
 
     def has_photo(self, key: str) -> bool:
         """Whether all of a photo was forgotten, or of the file that it is a picture of."""
+        if not self._keys:
+            return False
         if self._keys.get(self._hash("key", key), ()) is ALL:
             return True
         frame = _FRAME.fullmatch(key) if self._files else None
         return bool(frame and self._hash("key", frame[1]) in self._files)
+
+    def without(self, members: Iterable[Member]) -> Iterator[Member]:
+        """Yields the members that were not forgotten."""
+        return (member for member in members if not self.has_photo(member.key))
 
     def has_face(self, key: str, face: int) -> bool:
         """Whether a face was forgotten, or all of its photo."""

@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.engine.driver.forgetting import Forgetting, Output, Target
+from jobs.engine.driver.forgetting import Output, Target
+from jobs.engine.driver.losses import Forgetting
 from jobs.engine.erasing.search import Met, Named, Wanted, copies
 from jobs.engine.interrupts import interrupts
 from jobs.engine.lease.lease import Lease

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from jobs.engine.driver.losses import Forgetting, Survey
 from jobs.engine.driver.merging import merge_all, regroupings
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, after_change
@@ -33,7 +33,6 @@ from jobs.engine.forgotten import (
 from jobs.engine.identity import require_identity
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
-from jobs.engine.lease.log import LogEntry
 from jobs.engine.ledger.commits import failure_path
 from jobs.engine.ledger.ending import is_at_rest
 from jobs.engine.ledger.heads import Heads
@@ -63,65 +62,6 @@ class Target:
     failed_statuses: frozenset[str]
     row_group_bytes: int
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Forgetting:
-    """What an output has lost, or would lose.
-
-    Attributes:
-        output: Local path or fsspec URL.
-        rows: Table -> rows.
-        entries: Entries of lists in rows that stay, which name what is forgotten.
-        parts: Files of tables that are written anew.
-        members: Members of the plan.
-        records: Records that are written anew, or removed.
-    """
-
-    output: str
-    rows: Mapping[str, int]
-    entries: int
-    parts: int
-    members: int
-    records: int
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether there was nothing of it."""
-        counts = (self.entries, self.parts, self.members, self.records)
-        return not (any(self.rows.values()) or any(counts))
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """All that an output has of what was forgotten."""
-
-    url: str
-    parts: list[Touched]
-    members: Members
-    commits: list[ShardReport]
-    entries: list[LogEntry]
-    checkpoints: bool
-    failures: list[str]
-
-    @property
-    def shards(self) -> set[str]:
-        """Shards whose rows are other ones without it."""
-        return set[str]().union(*(one.changed for one in self.parts))
-
-    @property
-    def told(self) -> Forgetting:
-        rows: Counter[str] = Counter()
-        for one in self.parts:
-            rows[one.output] += one.rows.total()
-        return Forgetting(
-            self.url,
-            dict(rows),
-            sum(one.entries for one in self.parts),
-            len(self.parts),
-            len(self.members),
-            len(self.commits) + len(self.entries) + self.checkpoints + len(self.failures),
-        )
 
 
 class Output:
@@ -168,7 +108,7 @@ class Output:
         is_open = self._new or is_forgetting(self.storage) or not is_at_rest(self.storage)
         return bool(is_open) or not self.survey().told.is_nothing
 
-    def survey(self) -> _Survey:
+    def survey(self) -> Survey:
         """Finds all that it has of what was forgotten."""
         forgotten = self.forgotten
         parts = touched(self.storage, self.heads, self._primary, forgotten)
@@ -178,7 +118,7 @@ class Output:
         lost = set[str]().union(*(one.lost for one in parts), members.keys)
         texts = {*members.uris, *filter(forgotten.has_photo, lost)}
         found = records.naming(sorted(shards))
-        return _Survey(
+        return Survey(
             self.url, parts, members, *found, records.given_up(members.gone.keys(), texts)
         )
 
@@ -217,7 +157,7 @@ class Output:
         ledger.end(summarise)
         return found.told
 
-    def _replace(self, found: _Survey, records: Records) -> None:
+    def _replace(self, found: Survey, records: Records) -> None:
         """Lets parts and members without it take the place of those there are, all at once."""
         storage, ledger, epoch = self.storage, self.ledger, self.ledger.epoch
         revisions = revised_without(
@@ -246,7 +186,7 @@ class Output:
 
     def _reports(
         self,
-        found: _Survey,
+        found: Survey,
         records: Records,
         erased: Sequence[tuple[Touched, Erased]],
         revisions: Mapping[str, Revision],

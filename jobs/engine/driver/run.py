@@ -185,8 +185,7 @@ def extend_plan(
     plan = Plan(storage, ledger.heads.revisions())
     inputs = inputs or [Origin(identity.input)]
     news = News(plan.planned, inputs, redo=settings.changed == "redo")
-    forgotten = Forgotten.read(storage)
-    members = (member for member in members if not forgotten.has_photo(member.key))
+    members = Forgotten.read(storage).without(members)
 
     def before_new_generation() -> int:
         ready()

@@ -182,4 +182,4 @@ def _of(members: list[Member], forgotten: Forgotten) -> list[Member]:
 
 
 def _left(members: list[Member], forgotten: Forgotten) -> list[Member]:
-    return [member for member in members if not forgotten.has_photo(member.key)]
+    return list(forgotten.without(members))

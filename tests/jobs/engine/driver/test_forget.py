@@ -22,6 +22,7 @@ from jobs.engine.driver import working
 from jobs.engine.driver.compact import compact
 from jobs.engine.driver.forget import Forgot, forget
 from jobs.engine.driver.forgetting import Target
+from jobs.engine.driver.preview import preview
 from jobs.engine.driver.run import run
 from jobs.engine.driver.status import status
 from jobs.engine.driver.summary import Summary
@@ -177,6 +178,13 @@ def test_later_runs_do_not_bring_it_back(output: str, folder: Path) -> None:
     assert WHO not in planned(output)
     assert holding(output, WHO) == []
     assert verify(output) == []
+
+
+def test_a_preview_does_not_take_it_for_new(output: str, folder: Path) -> None:
+    forgot(output, WHO)
+    settings = RunSettings(workers=1, shards=SIZES)
+    found = preview(list_folder(folder), output, settings, IDENTITY, store=False)
+    assert (found.growth.members, found.shards) == (0, 0)
 
 
 def test_a_lost_part_is_made_anew_without_it(output: str, folder: Path) -> None:
