@@ -1,4 +1,4 @@
-"""The commands `models ...`: weights and detectors from anywhere, kept under a name."""
+"""The commands `models ...`: weights, detectors and embeddings, kept under a name."""
 
 from __future__ import annotations
 
@@ -8,9 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+from pydantic import ValidationError
+
+from jobs.messages.errors import UserError
+from mtcnn_core.embedding.embedder import EMBEDDING
+from mtcnn_core.embedding.errors import UnfitModel
+from mtcnn_core.embedding.record import RECORD, Record
+from mtcnn_core.embedding.store import (
+    DLIB_ENDING,
+    TORCH_ENDINGS,
+    embeddings,
+    holds_inception,
+    installed,
+    keep_embedding,
+)
 from mtcnn_core.importing.check import Outcome, check
 from mtcnn_core.importing.recognise import examine, proven, recognise
 from mtcnn_core.importing.store import Model, model, models, save
+from mtcnn_core.settings.embedding import EmbeddingSettings
 from mtcnn_core.settings.models import IR, ONNX, SSD
 from mtcnn_core.settings.ssd import SsdSettings
 from mtcnn_core.ssd.files import read_model
@@ -23,6 +39,8 @@ from mtcnn_core.weights.folder import model_folders
 from mtcnn_core.weights.load import load_weights
 from mtcnn_core.weights.names import ORIGINAL
 
+# The settings that say how a model is fed.
+_FEEDING = ("template", "margin", "size", "normalise", "mean", "scale", "colours", "layout")
 _ORIGIN = "the mtcnn 1.0.0 wheel"
 
 
@@ -36,53 +54,133 @@ class KnownModel:
             a detector.
         error: Why they cannot be read.
         is_detector: Whether it is an SSD model, for `--detector`, and no weights of the cascade.
+        embedding: What is noted of a face recognition network, for `embed --model`.
     """
 
     model: Model
     outcome: Outcome | None = None
     error: str = ""
     is_detector: bool = False
+    embedding: Record | None = None
 
     @property
     def origin(self) -> str:
         """The files it was imported from, in short."""
         if self.is_detector:
             return "a detector, for --detector"
+        if self.embedding is not None:
+            return about_embedding(self.embedding)
         if self.model.name == ORIGINAL:
             return _ORIGIN
         return ", ".join(Path(file).name for file in self.model.sources)
 
 
-def import_model(sources: Sequence[Path], name: str | None, *, replace: bool) -> KnownModel:
-    """Reads weights, or an SSD detector, from files, proves them and keeps them.
+def import_model(
+    sources: Sequence[Path],
+    name: str | None,
+    feeding: EmbeddingSettings | None = None,
+    licence: str = "",
+    *,
+    replace: bool,
+) -> KnownModel:
+    """Reads weights, an SSD detector or an embedding model from files, proves and keeps them.
 
     Args:
-        sources: Files and folders; of a detector its `.xml` or `.onnx`.
+        sources: Files and folders; of a detector or an embedding model the one file.
         name: Name of the model; that of the first source by default.
+        feeding: How an embedding model is fed, as far as the user says.
+        licence: Under which an embedding model may be used.
         replace: Whether another model of this name gives way.
 
     Raises:
         WeightsError: The files are refused, or the name is taken.
-        mtcnn_core.engines.errors.DeviceError: The detector needs OpenVINO, which is not installed.
+        mtcnn_core.engines.errors.DeviceError: The model needs OpenVINO, which is not installed.
     """
     name = name or _name_of(sources[0])
+    only = sources[0] if len(sources) == 1 else None
+    if only is not None and only.suffix == DLIB_ENDING:
+        return _import_embedding(only, name, feeding, licence, replace=replace)
     try:
         found = proven(sources)
-    except WeightsError:
-        if len(sources) > 1 or sources[0].suffix not in (IR, ONNX):
+    except WeightsError as error:
+        if only is None or only.suffix not in (IR, ONNX, *TORCH_ENDINGS):
             raise
-        return _import_detector(sources[0], name, replace=replace)
+        return _import_other(only, name, feeding, licence, error, replace=replace)
     return KnownModel(save(name, found, replace=replace), found.outcome)
 
 
-def _import_detector(source: Path, name: str, *, replace: bool) -> KnownModel:
+def _import_other(
+    source: Path,
+    name: str,
+    feeding: EmbeddingSettings | None,
+    licence: str,
+    no_cascade: WeightsError,
+    *,
+    replace: bool,
+) -> KnownModel:
+    """A detector or an embedding model, from a file that does not hold the cascade's networks."""
+    if source.suffix in TORCH_ENDINGS:
+        if not holds_inception(source):
+            raise no_cascade
+        return _import_embedding(source, name, feeding, licence, replace=replace)
     files = read_model(str(source.absolute()))
     try:
         SsdSession(files, SsdSettings(), "cpu", "f32")
-    except ModelError as error:
-        raise WeightsError(f"{error}; nor does it hold the cascade's three networks") from error
+    except ModelError as no_detector:
+        try:
+            return _import_embedding(source, name, feeding, licence, replace=replace)
+        except UnfitModel as error:
+            raise WeightsError(
+                f"{no_detector}; nor does it hold the cascade's three networks; and {error}"
+            ) from error
     keep_model(files, name, replace=replace)
     return KnownModel(Model(name, {SSD: files.digest}), is_detector=True)
+
+
+def _import_embedding(
+    source: Path, name: str, feeding: EmbeddingSettings | None, licence: str, *, replace: bool
+) -> KnownModel:
+    settings = feeding or EmbeddingSettings()
+    record = keep_embedding(source, name, settings, licence, replacing=replace)
+    return _embedding(record)
+
+
+def _embedding(record: Record) -> KnownModel:
+    model = Model(record.name, {EMBEDDING: record.digest}, dict(record.sources))
+    return KnownModel(model, embedding=record)
+
+
+def about_embedding(record: Record) -> str:
+    """What is known of an embedding model, in short."""
+    feeding = record.feeding
+    size = f"{feeding.size} px, " if feeding.size else ""
+    template = f"template {feeding.template}, " if feeding.template else ""
+    return (
+        f"an embedding, for embed: {record.width} numbers, {size}{template}licence {record.licence}"
+    )
+
+
+def feeding_of(sets: Sequence[str]) -> EmbeddingSettings:
+    """How an embedding model is fed, by what the command line says.
+
+    Args:
+        sets: Settings as ``key=value``.
+
+    Raises:
+        jobs.messages.errors.UserError: One is not possible.
+    """
+    values: dict[str, Any] = {}
+    for each in sets:
+        key, is_pair, value = each.partition("=")
+        if not is_pair or key not in _FEEDING:
+            raise UserError(f"--set takes {', '.join(_FEEDING)}, each with =VALUE, not '{each}'")
+        values[key] = yaml.safe_load(value)
+    try:
+        return EmbeddingSettings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = first["msg"].removeprefix("Value error, ")
+        raise UserError(": ".join(["--set", *map(str, first["loc"][:1]), said])) from error
 
 
 def _name_of(source: Path) -> str:
@@ -92,7 +190,7 @@ def _name_of(source: Path) -> str:
 
 
 def entries() -> list[KnownModel]:
-    """The original weights and all imported ones, checked anew; then the detectors.
+    """The original weights and all imported ones, checked anew; then detectors and embeddings.
 
     Raises:
         WeightsError: What is noted of one is damaged.
@@ -103,14 +201,25 @@ def entries() -> list[KnownModel]:
             found.append(KnownModel(model(each.name), check(load_weights(each.name))))
         except WeightsError as error:
             found.append(KnownModel(each, error=str(error)))
-    return [*found, *_detectors()]
+    return [*found, *_detectors(), *map(_embedding, [*installed(), *embeddings()])]
 
 
 def _detectors() -> Iterator[KnownModel]:
     for folder in model_folders():
-        if any((folder / f"{folder.name}{ending}").is_file() for ending in (IR, ONNX)):
+        if not (folder / RECORD).exists() and any(
+            (folder / f"{folder.name}{ending}").is_file() for ending in (IR, ONNX)
+        ):
             digest = read_model(folder.name).digest
             yield KnownModel(Model(folder.name, {SSD: digest}), is_detector=True)
+
+
+def embedding(name: str) -> Record | None:
+    """What is noted of an embedding model; None if the name is not one's.
+
+    Raises:
+        WeightsError: What is noted is damaged.
+    """
+    return next((each for each in [*installed(), *embeddings()] if each.name == name), None)
 
 
 def check_model(names: Sequence[str]) -> Outcome:

@@ -40,12 +40,14 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["detectors", "embedding"],
     ],
     "mtcnn_core.embedding": [
-        ["errors", "model", "quality"],
-        ["graph", "known", "normalise", "perceptual_hash", "ports"],
-        ["dlib_file", "feed"],
+        ["errors", "model"],
+        ["quality", "record"],
+        ["graph", "known", "normalise", "perceptual_hash", "places", "ports"],
+        ["dlib_file", "feed", "inception"],
         ["dlib_graph"],
         ["files"],
         ["network"],
+        ["exactness", "store"],
         ["embedder"],
     ],
     "jobs.storage": [

@@ -6,7 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -33,20 +33,33 @@ def import_(
         typer.Argument(
             metavar="SOURCE...",
             help="Files or a folder: .caffemodel, .npy, .npz, .pt, .lz4, .h5, .onnx, IR .xml; "
-            "or one .xml or .onnx of an SSD detector.",
+            "or one .xml or .onnx of an SSD detector, or one .onnx, .xml, .dat (dlib) or .pt "
+            "(facenet-pytorch) of an embedding model.",
         ),
     ],
     name: Annotated[
         str | None, typer.Option("--name", help="For --weights; that of the first file by default.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Of the same name.")] = False,
+    feeding: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="How an embedding model is fed: template, margin, size, normalise, mean, scale, "
+            "colours, layout; as for embed.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option("--licence", help="Under which an embedding model may be used.")
+    ] = "",
 ) -> int:
-    """Reads weights in any known format, or a detector; proves them and keeps them."""
-    from jobs.models import import_model
+    """Reads weights in any known format, a detector or an embedding; proves and keeps them."""
+    from jobs.models import feeding_of, import_model
 
-    found = import_model(sources, name, replace=replace)
+    found = import_model(sources, name, feeding_of(feeding or []), licence, replace=replace)
     model = found.model
-    print(plain(f"{model.name}: {found.origin if found.is_detector else model.check}"))
+    print(plain(f"{model.name}: {model.check or found.origin}"))
     for network, layout in model.layouts.items():
         print(f"{network}: {layout}; digest {model.digests[network][:16]}")
     return 0
@@ -64,6 +77,7 @@ def list_(as_json: JsonOption = False) -> int:
                 **asdict(each.model),
                 "digests": dict(each.model.digests),
                 "detector": each.is_detector,
+                "embedding": asdict(each.embedding) if each.embedding else None,
                 "passed": each.outcome.passed if each.outcome else None,
                 "error": each.error or None,
             }
@@ -75,7 +89,7 @@ def list_(as_json: JsonOption = False) -> int:
     for each in found:
         digests = " ".join(digest[:8] for digest in each.model.digests.values())
         verdict = each.error or ("ok" if each.outcome and each.outcome.passed else "fails")
-        verdict = "" if each.is_detector else verdict
+        verdict = "" if each.is_detector or each.embedding else verdict
         cells = (each.model.name, each.origin, digests, verdict)
         table.add_row(*(escape(plain(cell)) for cell in cells))
     Console().print(table)
@@ -85,10 +99,13 @@ def list_(as_json: JsonOption = False) -> int:
 @app.command()
 def show(name: NameArgument, as_json: JsonOption = False) -> int:
     """Tells where a model comes from, and what is in it."""
-    from jobs.models import layers
+    from jobs.models import embedding, layers
     from mtcnn_core.importing.store import model
     from mtcnn_core.weights.load import load_weights
 
+    if (record := embedding(name)) is not None:
+        _show_embedding(asdict(record), as_json)
+        return 0
     found = model(name)
     networks = layers(load_weights(name))
     if as_json:
@@ -108,6 +125,19 @@ def show(name: NameArgument, as_json: JsonOption = False) -> int:
             table.add_row(array, " x ".join(map(str, shape)))
         Console().print(table)
     return 0
+
+
+def _show_embedding(values: dict[str, Any], as_json: bool) -> None:
+    """What is noted of an embedding model, a line each."""
+    if as_json:
+        print(json.dumps(values, indent=1, ensure_ascii=False))
+        return
+    sources = values.pop("sources")
+    for key, value in {**values.pop("feeding"), **values}.items():
+        if value not in (None, ""):
+            print(f"{key}: {plain(str(value))}")
+    for file, digest in sources.items():
+        print(f"from {plain(file)} (sha256 {digest[:16]})")
 
 
 @app.command()

@@ -82,11 +82,8 @@ class VectorRows:
                 vectors[place], has_vector[place] = found[number], True
                 faces = item.photo.found
                 row["norm"] = float(norms[number])
-                row["quality"] = quality(
-                    float(norms[number]),
-                    faces.faces[item.place : item.place + 1],
-                    float(faces.sharpness[item.place]),
-                )
+                score = float(faces.faces.scores[item.place])
+                row["quality"] = quality(self._embedder.model, float(norms[number]), score)
         batch = self._batch(vectors, has_vector)
         self._clear()
         return batch

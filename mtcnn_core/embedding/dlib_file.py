@@ -32,7 +32,7 @@ _BLOCKS: tuple[tuple[int, bool], ...] = (
     *[(256, True), *[(256, False)] * 2],
     (256, True),
 )
-_WIDTH = 128
+WIDTH = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def read_dlib(data: bytes) -> DlibNetwork:
         both = arrays.convolution(before, filters, 3), arrays.convolution(filters, filters, 3)
         blocks.append(Block(*both, halves))
         before = filters
-    return DlibNetwork(first, tuple(blocks), arrays.take(before, _WIDTH).reshape(before, _WIDTH))
+    return DlibNetwork(first, tuple(blocks), arrays.take(before, WIDTH).reshape(before, WIDTH))
 
 
 class _Arrays:

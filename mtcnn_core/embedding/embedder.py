@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.crops.alignment import margin_matrices, template_matrices
-from mtcnn_core.crops.templates import TEMPLATES
 from mtcnn_core.embedding.errors import EmbeddingError
+from mtcnn_core.embedding.exactness import check_alone, check_precision
 from mtcnn_core.embedding.files import EmbeddingFiles, read_model
 from mtcnn_core.embedding.network import EmbeddingNetwork
+from mtcnn_core.embedding.places import places
+from mtcnn_core.engines.registry import AUTO, EXACT
 from mtcnn_core.settings.embedding import EmbeddingSettings
 
 Floats = NDArray[np.float32]
@@ -40,8 +42,13 @@ class Embedder:
 
     def __init__(self, settings: EmbeddingSettings, files: EmbeddingFiles | None = None) -> None:
         self.settings = settings
-        self._network = EmbeddingNetwork(files or read_model(settings.model), settings)
+        files = files or read_model(settings.model)
+        self._network = EmbeddingNetwork(files, settings)
         self.model = self._network.model
+        check_alone(self._network)
+        if settings.precision != EXACT:
+            usual = replace(settings, engine=AUTO, precision=EXACT)
+            check_precision(self._network, EmbeddingNetwork(files, usual), settings.precision)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -58,10 +65,7 @@ class Embedder:
         Returns:
             float32 ``(n, 2, 3)``, image -> crop, continuous pixels.
         """
-        size = self.model.size
-        if self.model.template == "margin":
-            return margin_matrices(boxes, self.model.margin, size)
-        return template_matrices(landmarks, TEMPLATES[self.model.template].scaled(size))
+        return places(self.model, boxes, landmarks)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Embeds crops.

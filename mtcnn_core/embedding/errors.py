@@ -7,3 +7,7 @@ from mtcnn_core.weights.errors import ModelError
 
 class EmbeddingError(ModelError):
     """A model cannot embed faces, or not as the settings say; the message is one sentence."""
+
+
+class UnfitModel(EmbeddingError):
+    """The file holds a model that cannot embed faces."""

@@ -19,21 +19,18 @@ _NEEDED = {
 _BATCH = 8
 
 
-def feeding_of(
-    name: str, known: Feeding | None, settings: EmbeddingSettings, image: CropInput
-) -> Feeding:
+def settled(name: str, feeding: Feeding, settings: EmbeddingSettings, image: CropInput) -> Feeding:
     """Returns how a model is fed, with everything settled.
 
     Args:
         name: What the model is called.
-        known: What is known of it; None if nothing is.
-        settings: What the user says, which goes before what is known.
+        feeding: What is known of it and what the user says, see :func:`said`.
+        settings: What holds where nothing else is said.
         image: What its graph tells.
 
     Raises:
         EmbeddingError: Something has to be said, or the size is not the model's.
     """
-    feeding = _said(known or Feeding(), settings)
     feeding = replace(feeding, size=_size(name, feeding.size, image))
     missing = [text for key, text in _NEEDED.items() if getattr(feeding, key) is None]
     if missing:
@@ -41,24 +38,29 @@ def feeding_of(
             f"the model '{name}' is not a known one, and how it is fed is not assumed: "
             f"set {', '.join(missing)}"
         )
-    layout = "nhwc" if image.channels_last else "nchw"
-    batch = image.batch or settings.batch or feeding.batch or _BATCH
-    return replace(feeding, layout=layout, batch=batch)
+    return replace(
+        feeding,
+        margin=settings.margin if feeding.margin is None else feeding.margin,
+        layout="nhwc" if image.channels_last else "nchw",
+        batch=image.batch or feeding.batch or _BATCH,
+    )
 
 
-def _said(feeding: Feeding, settings: EmbeddingSettings) -> Feeding:
-    """What is known, with what the settings say in its place."""
+def said(feeding: Feeding, settings: EmbeddingSettings) -> Feeding:
+    """Returns what is known of a model, with what the settings say in its place."""
     if settings.template != "model":
-        feeding = replace(feeding, template=settings.template)
-    if settings.template == "margin" or feeding.margin is None:
-        feeding = replace(feeding, margin=settings.margin)
+        margin = settings.margin if settings.template == "margin" else None
+        feeding = replace(feeding, template=settings.template, margin=margin)
     if settings.normalise != "model":
         feeding = replace(
             feeding, normalise=settings.normalise, mean=settings.mean, scale=settings.scale
         )
     if settings.colours != "model":
         feeding = replace(feeding, colours=settings.colours)
-    return feeding if settings.size is None else replace(feeding, size=settings.size)
+    if settings.layout != "model":
+        feeding = replace(feeding, layout=settings.layout)
+    size, batch = settings.size or feeding.size, settings.batch or feeding.batch
+    return replace(feeding, size=size, batch=batch)
 
 
 def _size(name: str, wanted: int | None, image: CropInput) -> int | None:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mtcnn_core.embedding.dlib_file import find_dlib
 from mtcnn_core.embedding.dlib_graph import dlib_graph
 from mtcnn_core.embedding.errors import EmbeddingError
 from mtcnn_core.embedding.known import DLIB_DIGEST, by_digest, by_name
-from mtcnn_core.embedding.model import Feeding, Known
+from mtcnn_core.embedding.model import Known
+from mtcnn_core.embedding.record import damaged, read_record
 from mtcnn_core.settings.embedding import DLIB, EmbeddingSettings
 from mtcnn_core.settings.models import ENDINGS, IR, ONNX, is_name
 from mtcnn_core.weights.errors import reason
 from mtcnn_core.weights.folder import models_dir
 
-# What is noted of an imported model, beside its files.
-RECORD = "embedding.json"
 # The largest in use, a ResNet of 100 layers, has 260 MB; ONNX holds no more than 2 GB in one file.
 _LARGEST = 1 << 30
 
@@ -106,30 +103,14 @@ def read_files(path: Path) -> EmbeddingFiles:
 
 def _imported(name: str) -> EmbeddingFiles:
     folder = models_dir() / name
-    record = folder / RECORD
-    if not record.is_file():
-        raise EmbeddingError(
-            f"there is no embedding model '{name}': `mtcnn-ray models list` shows those there are, "
-            "`mtcnn-ray models import` adds others"
-        )
+    record = read_record(folder)
     ending = IR if (folder / f"{name}{IR}").is_file() else ONNX
     found = read_files(folder / f"{name}{ending}")
-    try:
-        noted: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-        feeding = Feeding(**{key: _frozen(value) for key, value in noted["feeding"].items()})
-        known = by_name(noted["known"]) or Known(name, noted["licence"], feeding)
-        if noted["digest"] not in (found.digest, noted.get("origin")):
-            raise ValueError("its files are not those that were imported")
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise EmbeddingError(
-            f"the model '{name}' is damaged ({reason(error)}): import it again with --replace"
-        ) from error
-    origin = noted.get("origin", "")
-    return EmbeddingFiles(name, ending, found.graph, found.weights, known, origin)
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    if digest_of(found.graph, found.weights) != record.files:
+        raise damaged(name, "its files are not those that were imported")
+    known = by_name(record.known) or Known(name, record.licence, record.feeding)
+    known = replace(known, licence=record.licence)
+    return replace(found, name=name, known=known, origin=record.digest)
 
 
 def _read(path: Path) -> bytes:

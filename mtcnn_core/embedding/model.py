@@ -39,7 +39,7 @@ class Feeding:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Cosines of two faces' vectors that tell something of them.
+    """Cosines of two faces' vectors that tell something of them, measured on LFW.
 
     Attributes:
         same: Above it, two faces are one person's; one pair in 1,000 of two persons lies there.
@@ -71,6 +71,7 @@ class EmbeddingModel:
         scale: What the difference is divided by, where that is a number.
         colours: "rgb" or "bgr".
         flip: Whether the vector of the mirrored crop is added.
+        norm_tells: Whether the length of a vector tells how usable the face is.
         thresholds: Cosines that hold for its vectors; None where they were not measured.
     """
 
@@ -86,6 +87,7 @@ class EmbeddingModel:
     scale: Number | None
     colours: str
     flip: bool = False
+    norm_tells: bool = False
     thresholds: Thresholds | None = None
 
     def about(self) -> dict[str, Any]:
@@ -102,6 +104,7 @@ class Known:
         licence: Under which its weights may be used.
         feeding: How it wants its crops.
         digests: Digests of its files, as :attr:`EmbeddingModel.digest`.
+        norm_tells: Whether the length of a vector tells how usable the face is.
         thresholds: Cosines that hold for its vectors.
     """
 
@@ -109,4 +112,5 @@ class Known:
     licence: str
     feeding: Feeding
     digests: frozenset[str] = frozenset()
+    norm_tells: bool = False
     thresholds: Thresholds | None = None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.embedding.errors import EmbeddingError
-from mtcnn_core.embedding.feed import feeding_of
+from mtcnn_core.embedding.errors import EmbeddingError, UnfitModel
+from mtcnn_core.embedding.feed import said, settled
 from mtcnn_core.embedding.files import EmbeddingFiles
 from mtcnn_core.embedding.model import UNRECORDED, EmbeddingModel, Feeding
 from mtcnn_core.embedding.normalise import Normaliser
@@ -31,6 +31,7 @@ class EmbeddingNetwork:
 
     Attributes:
         model: What its vectors depend on.
+        batch: Crops that are computed at once.
 
     Raises:
         EmbeddingError: It cannot embed faces, or is to be fed otherwise than it wants.
@@ -39,10 +40,11 @@ class EmbeddingNetwork:
 
     def __init__(self, files: EmbeddingFiles, settings: EmbeddingSettings) -> None:
         self._name = files.name
-        known = files.known.feeding if files.known else None
+        feeding = said(files.known.feeding if files.known else Feeding(), settings)
         try:
-            self._started, image = _start(files, settings, known)
-            self._feeding = feeding_of(files.name, known, settings, image)
+            self._started, image = _start(files, settings, feeding)
+            self._feeding = settled(files.name, feeding, settings, image)
+            self.batch = self._feeding.batch or 1
             self._dtype = image.dtype
             self._normaliser = Normaliser(self._feeding)
             # Seen to fail now rather than after hours of detection.
@@ -51,7 +53,7 @@ class EmbeddingNetwork:
         except EmbeddingError:
             raise
         except ModelError as error:
-            raise EmbeddingError(f"the model '{files.name}' cannot embed faces: {error}") from error
+            raise UnfitModel(f"the model '{files.name}' cannot embed faces: {error}") from error
         self.model = _model(files, self._feeding, settings, width)
 
     def __call__(self, crops: NDArray[np.uint8]) -> Floats:
@@ -67,7 +69,7 @@ class EmbeddingNetwork:
             EmbeddingError: The model fails on the crops, or gives something else than a vector of
                 each.
         """
-        step = self._feeding.batch or 1
+        step = self.batch
         parts = []
         # No crops are shown one that is black, so that there are vectors of none.
         for start in range(0, max(len(crops), 1), step):
@@ -82,13 +84,13 @@ class EmbeddingNetwork:
         try:
             found = np.asarray(self._started.run(blob), np.float32)
         except ModelError as error:
-            raise EmbeddingError(
+            raise UnfitModel(
                 f"the model '{self._name}' cannot embed faces, for it fails on a crop: {error}"
             ) from error
         # A vector may have sides of length 1 about it.
         sides = [side for side in found.shape[1:] if side != 1]
         if found.shape[:1] != (len(crops),) or found.ndim < 2 or len(sides) > 1 or not found.size:
-            raise EmbeddingError(
+            raise UnfitModel(
                 f"the model '{self._name}' cannot embed faces, for {len(crops)} crops give "
                 f"{shown(found.shape)} numbers: it must give one vector a crop"
             )
@@ -96,17 +98,13 @@ class EmbeddingNetwork:
 
 
 def _start(
-    files: EmbeddingFiles, settings: EmbeddingSettings, known: Feeding | None
+    files: EmbeddingFiles, settings: EmbeddingSettings, feeding: Feeding
 ) -> tuple[StartedModel, CropInput]:
     """The model in its engine, and what it takes."""
     engine = find_opener(files.ending, settings.engine, settings.device, settings.precision)
     runtime = engine.device(settings.device, settings.precision).runtimes["onet"]
-    batch = settings.batch or (known.batch if known else None)
-    started = engine.open_model(files.graph, files.weights, runtime, batch)
-    layout = (known.layout if known else None) or "model"
-    if settings.layout != "model":
-        layout = settings.layout
-    return started, CropInput.of(started.inputs, started.outputs, layout)
+    started = engine.open_model(files.graph, files.weights, runtime, feeding.batch)
+    return started, CropInput.of(started.inputs, started.outputs, feeding.layout or "model")
 
 
 def _model(
@@ -127,6 +125,7 @@ def _model(
         licence=known.licence if known else UNRECORDED,
         width=width,
         flip=settings.flip,
+        norm_tells=bool(known and known.norm_tells),
         thresholds=known.thresholds if known and as_known else None,
         **feed,
     )

@@ -5,9 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +15,7 @@ import numpy as np
 from mtcnn_core.importing.recognise import Recognised
 from mtcnn_core.weights.arrays import Weights
 from mtcnn_core.weights.errors import WeightsError
-from mtcnn_core.weights.folder import model_folders, models_dir, unwritable
+from mtcnn_core.weights.folder import keep_folder, model_folders
 from mtcnn_core.weights.load import ARRAYS, arrays_file, load_weights
 from mtcnn_core.weights.names import NAME, ORIGINAL
 
@@ -64,9 +61,6 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
         raise WeightsError(
             f"a model cannot be called '{name}': use letters, digits, dots, dashes, underscores"
         )
-    folder = models_dir() / name
-    if folder.exists() and not replace:
-        raise WeightsError(f"there is a model '{name}' already: give another --name, or --replace")
     model = Model(
         name,
         dict(found.weights.digests),
@@ -75,18 +69,7 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
         str(found.outcome),
         datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".importing-"))
-        try:
-            _write(building, model, found.weights)
-            if folder.exists():
-                shutil.rmtree(folder)
-            os.replace(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    except OSError as error:
-        raise WeightsError(unwritable(folder, error)) from error
+    keep_folder(name, lambda folder: _write(folder, model, found.weights), replace=replace)
     return model
 
 
@@ -98,7 +81,6 @@ def _write(folder: Path, model: Model, weights: Weights) -> None:
     }
     np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
     (folder / _RECORD).write_text(json.dumps(asdict(model), indent=1) + "\n", encoding="utf-8")
-    folder.chmod(0o755)  # mkdtemp lets nobody else in
 
 
 def _sha256(file: Path) -> str:

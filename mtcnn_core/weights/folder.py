@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from platformdirs import user_data_dir
@@ -40,8 +43,40 @@ def model_folders() -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def unwritable(folder: Path, error: OSError) -> str:
-    """Returns what to say of a model's folder that the system does not let write."""
+def keep_folder(name: str, write: Callable[[Path], None], *, replace: bool = False) -> Path:
+    """Makes the folder of a model, which appears whole.
+
+    Args:
+        name: The model's name, which the caller has found possible.
+        write: Puts the model's files into a folder.
+        replace: Whether the folder may take the place of another model's.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WeightsError: The name is taken, or the folder cannot be written.
+    """
+    folder = models_dir() / name
+    if folder.exists() and not replace:
+        raise WeightsError(f"there is a model '{name}' already: give another --name, or --replace")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".importing-"))
+        try:
+            write(building)
+            building.chmod(0o755)  # mkdtemp lets nobody else in
+            if folder.exists():
+                shutil.rmtree(folder)
+            os.replace(building, folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        raise WeightsError(_unwritable(folder, error)) from error
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> str:
     reason = (error.strerror or type(error).__name__).lower()
     return (
         f"cannot write the model folder '{folder}' ({reason}): set {ENVIRONMENT_VARIABLE} to a "

@@ -9,7 +9,7 @@ import pytest
 
 from mtcnn_core.ssd.files import find_model, read_model
 from mtcnn_core.ssd.store import keep_model
-from mtcnn_core.weights.errors import ModelError
+from mtcnn_core.weights.errors import ModelError, WeightsError
 from mtcnn_core.weights.folder import ENVIRONMENT_VARIABLE
 from tests.mtcnn_core.ssd.models import END, write_ir, write_onnx
 
@@ -39,7 +39,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_replaced(
     old = read_model(str(write_ir(tmp_path / "old.xml")))
     new = read_model(str(write_onnx(tmp_path / "new.onnx", [END])))
     keep_model(old, "faces")
-    with pytest.raises(ModelError, match="there is a model 'faces' already"):
+    with pytest.raises(WeightsError, match="there is a model 'faces' already"):
         keep_model(new, "faces")
     assert read_model("faces").digest == old.digest
     keep_model(new, "faces", replace=True)
@@ -55,5 +55,5 @@ def test_what_is_no_name_is_refused(folder: Path, tmp_path: Path, name: str) -> 
 
 def test_a_folder_that_cannot_be_written_is_said(folder: Path, tmp_path: Path) -> None:
     folder.write_bytes(b"")
-    with pytest.raises(ModelError, match="cannot write the model folder"):
+    with pytest.raises(WeightsError, match="cannot write the model folder"):
         keep_model(read_model(str(write_onnx(tmp_path / "a.onnx"))), "faces")
