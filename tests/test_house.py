@@ -27,6 +27,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
         ["jobs.curate", "jobs.embed", "jobs.extract"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
+        ["jobs.alike"],
         ["jobs.cli"],
     ],
     "mtcnn_core": [
@@ -71,9 +72,10 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.engine": [
         ["cgroups", "interrupts", "job", "records", "reports", "settings"],
-        ["identity", "lease", "settled", "shards", "staged", "usable"],
+        ["forgotten", "identity", "lease", "settled", "shards", "staged", "usable"],
         ["blame", "parts", "plans"],
         ["ledger"],
+        ["erasing"],
         ["checks", "workers"],
         ["driver"],
     ],
@@ -89,7 +91,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["compact", "job_kind", "loading"],
         ["continuing", "tables_job"],
         ["run"],
-        ["forecast", "retry"],
+        ["forecast", "forget", "retry"],
     ],
     "jobs.photos": [
         ["ahead", "frames_file", "statuses"],

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.checks.stored_plan import StoredPlan
+from jobs.engine.forgotten import FORGOTTEN, is_of_forgotten
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import LOG, entry_number
@@ -25,7 +26,7 @@ _JOB = "_job"
 # Names of what an attempt at a shard leaves begin so.
 _SHARD = re.compile(r"[0-9]+-[0-9]+")
 _RECORDS = {JOB, SETTLED, SUMMARY}
-_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, LOG, CHECKPOINTS, STAGED)
+_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, LOG, CHECKPOINTS, FORGOTTEN, STAGED)
 
 
 def strangers(
@@ -65,6 +66,9 @@ def strangers(
     for name in storage.names(LOG):
         if entry_number(name) is None:
             yield f"{LOG}/{name} is no entry of the log."
+    for name in storage.names(FORGOTTEN):
+        if not is_of_forgotten(name):
+            yield f"{FORGOTTEN}/{name} is no tombstone."
     for name in storage.names(CHECKPOINTS):
         if not is_checkpoint(name):
             yield f"{CHECKPOINTS}/{name} is no checkpoint."

@@ -19,6 +19,7 @@ from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, after_change, finished
 from jobs.engine.driver.working import Working
+from jobs.engine.forgotten import Forgotten
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
@@ -187,6 +188,7 @@ def extend_plan(
     plan = Plan(storage, ledger.heads.revisions())
     inputs = inputs or [Origin(identity.input)]
     news = News(plan.planned, inputs, redo=settings.changed == "redo")
+    members = Forgotten.read(storage).without(members)
 
     def before_new_generation() -> int:
         ready()

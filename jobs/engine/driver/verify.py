@@ -12,11 +12,13 @@ import pyarrow as pa
 
 from jobs.engine.checks.commits import CommitsCheck, Counted
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
+from jobs.engine.checks.not_forgotten import not_forgotten
 from jobs.engine.checks.repeated import repeated_keys
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.checks.strangers import strangers
-from jobs.engine.driver.status import STOPPED_RETRY
+from jobs.engine.driver.status import STOPPED_FORGET, STOPPED_RETRY
+from jobs.engine.forgotten import is_forgetting
 from jobs.engine.identity import JOB, read_identity
 from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
@@ -47,7 +49,8 @@ def verify(
     Each file is read once, however many shards share it.
 
     A run may be writing: shards that are not done yet are told, and nothing of what is in the
-    making is taken for damage. While a retry waits to be finished, that is all there is to say.
+    making is taken for damage. While a retry or a forget waits to be finished, that is all there is
+    to say. Where something was forgotten, nothing of it may be anywhere.
 
     Args:
         output: Local path or fsspec URL.
@@ -101,8 +104,11 @@ def verify(
     problems += check_ending(storage, len(plan), left, commits.tally, last, was_marked)
     if commits.stale:
         problems = [STOPPED_RETRY]
+    if is_forgetting(storage):
+        problems = [STOPPED_FORGET]
     if not problems:  # else a record may be damaged, and then they cannot be compared
         problems += _of_checkpoints(storage, commits.tally)
+        problems += not_forgotten(storage, entries, done)
     if problems and any(entry.kind == "change" for entry in later[len(entries) :]):
         return ["Another command has changed this output meanwhile; verify again."]
     return problems
