@@ -9,7 +9,11 @@ from typing import Any
 from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
 
-_KINDS = ("jobs.extract.kind:EXTRACT", "jobs.embed.kind:EMBED")
+_KINDS = (
+    "jobs.extract.kind:EXTRACT",
+    "jobs.embed.kind:EMBED",
+    "jobs.curate.kind:CURATE",
+)
 
 JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 

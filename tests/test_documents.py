@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from jobs.cli.main import app
+from jobs.embed.config import EmbedConfig
 from jobs.extract.config import Config
 from jobs.kind.loading import presets
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 EXTRACT = ROOT / "jobs" / "extract" / "README.md"
+EMBED = ROOT / "jobs" / "embed" / "README.md"
 README_LINES = 200
 PROGRAM = "mtcnn-ray"
 
@@ -161,14 +163,18 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 DEFAULTS = _flat(Config().model_dump(mode="json"))
 # Credentials are in no dump.
-SETTINGS = DEFAULTS.keys() | {"input.storage_options", "output.storage_options"}
+_SECRET = {"input.storage_options", "output.storage_options"}
+_OF_EXTRACT = DEFAULTS.keys() | _SECRET
+_EMBED_DEFAULTS = _flat(EmbedConfig().model_dump(mode="json"))
+_OF_EMBED = _EMBED_DEFAULTS.keys() | {"photos.storage_options"}
+SETTINGS = _OF_EXTRACT | _OF_EMBED
 _SECTIONS = {name.split(".")[0] for name in SETTINGS}
 
 
 def _named(text: str) -> set[str]:
     """Settings that a text names in code: `run.workers`, also with a value."""
     names = re.findall(r"`(?:--set )?([a-z_]+(?:\.[a-z_]+)+)(?=[`=:])", text)
-    return {name for name in names if name.split(".")[0] in _SECTIONS}
+    return {name for name in names if name.split(".")[0] in _SECTIONS and name[-3:] != ".py"}
 
 
 @each_document
@@ -181,13 +187,20 @@ def test_every_setting_that_is_named_is_there(document: Path) -> None:
 
 def test_every_setting_stands_in_the_tables_of_extract() -> None:
     rows = [line for line in _prose(EXTRACT).splitlines() if line.startswith("|")]
-    assert _named("\n".join(row.split("|")[1] for row in rows)) == SETTINGS
+    assert _named("\n".join(row.split("|")[1] for row in rows)) == _OF_EXTRACT
 
 
-@pytest.mark.parametrize("document", [README, EXTRACT], ids=["README", "extract"])
+def test_every_setting_of_its_own_stands_in_the_tables_of_embed() -> None:
+    rows = [line for line in _prose(EMBED).splitlines() if line.startswith("|")]
+    named = _named("\n".join(row.split("|")[1] for row in rows))
+    assert named - {"run.changed", "run.gone"} == _OF_EMBED - _OF_EXTRACT
+
+
+@pytest.mark.parametrize("document", [README, EXTRACT, EMBED], ids=["README", "extract", "embed"])
 def test_defaults_in_tables_are_those_of_the_program(document: Path) -> None:
     """As far as a row has as many plain values as names."""
     checked, wrong = 0, []
+    defaults = _EMBED_DEFAULTS if document == EMBED else DEFAULTS
     for line in _prose(document).splitlines():
         cells = [cell.strip() for cell in line.split("|")[1:-1]]
         if len(cells) != 3 or not (names := re.findall(r"`([a-z_]+\.[a-z_.]+)`", cells[0])):
@@ -198,10 +211,10 @@ def test_defaults_in_tables_are_those_of_the_program(document: Path) -> None:
         for name, value in zip(names, values, strict=True):
             if (said := _as_value(value)) is not None:
                 checked += 1
-                if said != DEFAULTS[name]:
-                    wrong.append(f"{name} is {DEFAULTS[name]}, not {value}")
+                if said != defaults[name]:
+                    wrong.append(f"{name} is {defaults[name]}, not {value}")
     assert not wrong
-    assert checked > (6 if document == README else 35)
+    assert checked > {README: 6, EXTRACT: 35, EMBED: 12}[document]
 
 
 def _as_value(text: str) -> Any:
@@ -211,6 +224,8 @@ def _as_value(text: str) -> Any:
         return int(match[1]) << {"MiB": 20, "GiB": 30}[match[2]]
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text) if "." in text else int(text)
+    if text == "false":
+        return False
     if text.startswith("["):
         return [float(each) for each in re.findall(r"[\d.]+", text)]
     return text if text in _WORDS else None
@@ -218,6 +233,7 @@ def _as_value(text: str) -> Any:
 
 _WORDS = {"unsure", "strongest", "mtcnn", "original", "cpu", "auto", "f32"} | {
     *("margin", "jpeg", "all", "folder", "zstd", "bgr"),
+    *("model", "dlib", "float32", "redo", "drop"),
 }
 
 
@@ -239,6 +255,15 @@ def test_every_column_stands_in_the_tables_of_extract() -> None:
         cells = [line.split("|")[1] for line in table.splitlines()[2:]]
         columns = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
         assert columns == schema.names
+
+
+def test_every_column_stands_in_the_table_of_embed() -> None:
+    from jobs.embed.schema import embeddings_schema
+
+    text = EMBED.read_text(encoding="utf-8").split("## The table")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in text.split("\n\n")[1].splitlines()[2:]]
+    columns = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert columns == embeddings_schema(128, "float32", {}).names
 
 
 def test_recipes_name_files_that_are_there() -> None:

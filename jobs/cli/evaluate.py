@@ -124,13 +124,23 @@ def verification(
         ),
     ],
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--model",
             metavar="FILE",
             help="Face recognition network: .onnx, .xml, or the name of an imported one.",
         ),
-    ],
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            "--vectors", metavar="VECTORS", help="Instead of a model: an output of embed."
+        ),
+    ] = None,
+    faces: Annotated[
+        str | None,
+        typer.Option("--faces", metavar="FACES", help="Where its faces are now, if moved."),
+    ] = None,
     images: Annotated[
         str | None,
         typer.Option("--images", metavar="DIR", help="The photos; beside PAIRS by default."),
@@ -159,8 +169,18 @@ def verification(
 ) -> int:
     """How well a model tells people apart on the crops: 10-fold accuracy and ROC."""
     from jobs.cli.show_evaluation import verification_report
+    from jobs.evaluation.stored_vectors import evaluate_vectors
     from jobs.evaluation.verification import embedding_settings, evaluate_verification
+    from jobs.messages.errors import UserError
 
+    if (model is None) == (vectors is None):
+        raise UserError("what is to be compared is not clear: give --model or --vectors")
+    if vectors is not None:
+        options = given.output_options()
+        kept = given.load(EXTRACT, {"crop.keep": keep}).crop.keep
+        found = evaluate_vectors(pairs, vectors, faces, output, kept, options)
+        return _show(found, verification_report(found), as_json)
+    assert model is not None
     found = evaluate_verification(
         pairs,
         images,

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from jobs.kind.config import JobConfig
-from jobs.kind.job_kind import JobKind
+from jobs.kind.job_kind import FurtherInput, JobKind
 from mtcnn_core.engines.registry import DEVICE_NAMES, ENGINE_NAMES, ENGINES, EXACT
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -103,6 +103,21 @@ FLAGS = {
         ),
         Flag("weights", "detect.weights", str, "Imported weights; see `models list`.", "NAME"),
         Flag(
+            "against",
+            "curate.against",
+            list[str],
+            "Vectors of other faces, such as a benchmark's: persons in both are told; repeatable.",
+            "VECTORS",
+        ),
+        Flag(
+            "verdicts",
+            "curate.verdicts",
+            str,
+            "Your own verdicts, which come before all others: key, face_index, verdict, identity.",
+            "CSV",
+        ),
+        Flag("calibrate", "curate.calibrate", bool, "Choose the thresholds by planted errors."),
+        Flag(
             "model",
             "embed.model",
             str,
@@ -180,7 +195,10 @@ class Given:
 
 
 def takes(
-    *names: str, sets: bool = True, preset: str | None = None
+    *names: str,
+    sets: bool = True,
+    preset: str | None = None,
+    inputs: Sequence[FurtherInput] = (),
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Gives a command `--config`, flags and `--set`.
 
@@ -190,17 +208,19 @@ def takes(
         names: Names in :data:`FLAGS`.
         sets: Whether it has `--set`.
         preset: Taken where no `--config` is given.
+        inputs: Arguments that stand for settings too, before those of the command.
     """
     flags = [FLAGS[name] for name in names]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(command)
         def run(**values: Any) -> int:
-            said = {flag.setting: values.pop(_parameter(flag)) for flag in flags}
+            said = {flag.setting: _value(values.pop(_parameter(flag))) for flag in flags}
+            said |= {each.setting: values.pop(_argument_name(each)) for each in inputs}
             given = Given(values.pop("config"), said, values.pop("sets", ()))
             return command(**values, given=given)
 
-        parameters = []
+        parameters = [*map(_argument, inputs)]
         hints = get_type_hints(command, include_extras=True)
         for name, parameter in inspect.signature(command).parameters.items():
             if name == "given":
@@ -230,6 +250,21 @@ def _section(key: str) -> str:
 
 def _parameter(flag: Flag) -> str:
     return flag.name.replace("-", "_")
+
+
+def _value(said: object) -> object:
+    """What was said with a flag; None if nothing was, of one that can be repeated too."""
+    return None if said == [] else said
+
+
+def _argument_name(each: FurtherInput) -> str:
+    return each.metavar.lower()
+
+
+def _argument(each: FurtherInput) -> inspect.Parameter:
+    argument = typer.Argument(metavar=each.metavar, help=each.help)
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(_argument_name(each), kind, annotation=Annotated[str, argument])
 
 
 def _option(flag: Flag) -> inspect.Parameter:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli.flags import Given, JsonOption, OutputArgument, takes
+from jobs.kind.figures import Figures
 from jobs.kind.job_kind import JobKind
 from jobs.registry import JOBS, job_named
 
@@ -19,11 +20,12 @@ def add_jobs(app: typer.Typer) -> None:
 
 
 def _command(kind: JobKind[Any]) -> Any:
-    @takes("workers", *kind.flags, "changed", "gone", "ray-address")
+    with_flags = takes("workers", *kind.flags, "changed", "gone", "ray-address", inputs=kind.inputs)
+    source_argument = typer.Argument(metavar=kind.metavar, help=kind.input_help)
+
+    @with_flags
     def command(
-        source: Annotated[str, typer.Argument(metavar="INPUT", help=kind.input_help)],
-        output: OutputArgument,
-        given: Given,
+        source: Annotated[str, source_argument], output: OutputArgument, given: Given
     ) -> int:
         from jobs.cli.show_job import summary_table
         from jobs.kind.run import run_job
@@ -32,7 +34,31 @@ def _command(kind: JobKind[Any]) -> Any:
         Console().print(summary_table(kind, summary, output))
         return summary.exit_code
 
-    return command
+    @with_flags
+    def command_with_figures(
+        source: Annotated[str, source_argument],
+        output: OutputArgument,
+        given: Given,
+        as_json: JsonOption = False,
+    ) -> int:
+        from jobs.cli.show_job import figures_table, summary_table
+        from jobs.kind.run import run_job
+
+        found: dict[str, Any] = {}
+
+        def show(figures: Figures) -> None:
+            found[figures.name] = figures.as_record()
+            if not as_json:
+                Console().print(figures_table(figures))
+
+        summary = run_job(kind, source, output, given.load(kind), show)
+        if as_json:
+            print(json.dumps({**found, "run": summary.as_record()}, indent=1, ensure_ascii=False))
+        else:
+            Console().print(summary_table(kind, summary, output))
+        return summary.exit_code
+
+    return command_with_figures if kind.has_figures else command
 
 
 @takes("workers", *dict.fromkeys(name for kind in JOBS for name in kind.flags))

@@ -1,4 +1,4 @@
-"""Commands on an output of any job: `status`, `verify`, `retry`, `compact`."""
+"""Commands on an output of any job: `status`, `verify`, `retry`, `compact`, `forget`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 
 from jobs.cli.flags import Given, JsonOption, OutputArgument, takes
+from jobs.messages.errors import UserError
 from jobs.messages.plain_text import plain
 from jobs.registry import FAILED_STATUSES, job_of, sections_of_others
 
 
 def add_outputs(app: typer.Typer) -> None:
     """Adds the commands."""
-    for command in (status, verify, retry, compact):
+    for command in (status, verify, retry, compact, forget):
         app.command()(command)
 
 
@@ -102,4 +103,60 @@ def compact(
 
     done = compact_dataset(output, target_mb * 10**6, given.shared())
     Console().print(compaction_table(done, output))
+    return 0
+
+
+@takes(sets=False)
+def forget(
+    outputs: Annotated[
+        list[str], typer.Argument(metavar="OUTPUT...", help="Datasets of any job, all at once.")
+    ],
+    given: Given,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", metavar="KEY", help="Of a photo; may be given several times."),
+    ] = None,
+    face: Annotated[
+        int | None,
+        typer.Option("--face", min=0, help="Only this face of the photo: its face_index."),
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", metavar="PICTURE", help="List the stored faces that look like one in it."
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option("--vectors", metavar="VECTORS", help="Output of embed to look for them in."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+) -> int:
+    """Takes photos or a face out for good; later runs do not bring them back."""
+    from jobs.cli.show_job import forgotten_table
+    from jobs.kind.forget import forget_in
+
+    if like is not None or vectors is not None:
+        return _list_alike(like, vectors, keys, given)
+    config = given.shared()
+    kinds = {output: job_of(output, config.output.storage_options) for output in outputs}
+    found = forget_in(kinds, keys or [], face, config, dry_run)
+    Console().print(forgotten_table(found, dry_run))
+    return 0
+
+
+def _list_alike(like: str | None, vectors: str | None, keys: list[str] | None, given: Given) -> int:
+    """Lists faces for `forget`; nothing is forgotten for looking like something."""
+    if like is None or vectors is None or keys:
+        raise UserError(
+            "--like and --vectors together list faces, and nothing is forgotten: give both, and "
+            "--key in another command"
+        )
+    from jobs.alike import faces_like
+    from jobs.cli.show_job import alike_table
+    from jobs.extract.kind import EXTRACT
+
+    config = given.load(EXTRACT)
+    found, least = faces_like(like, vectors, config, config.output.storage_options)
+    Console().print(alike_table(found, least))
     return 0

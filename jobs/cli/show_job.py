@@ -12,14 +12,18 @@ from rich.table import Table
 from jobs.messages.plain_text import plain
 
 if TYPE_CHECKING:  # they bring Ray and the benchmark with them
+    from jobs.alike import Alike
     from jobs.engine.driver.compact import Compaction
+    from jobs.engine.driver.forget import Forgot
     from jobs.engine.driver.retry import Retried
     from jobs.engine.driver.status import Status
     from jobs.engine.driver.summary import Summary
+    from jobs.kind.figures import Cell, Figures
     from jobs.kind.forecast import Forecast
     from jobs.kind.job_kind import JobKind
 
 _MOST_PROBLEMS = 1000
+_MOST_COPIES = 20
 
 
 def summary_table(kind: JobKind[Any], summary: Summary, output: str) -> Table:
@@ -126,6 +130,27 @@ def status_table(kind: JobKind[Any], status: Status, output: str) -> Table:
     return table
 
 
+def figures_table(figures: Figures) -> Table:
+    """Numbers that a job has to show, as a table."""
+    title = escape(plain(figures.title))
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for number, name in enumerate(figures.columns):
+        is_number = any(isinstance(row[number], (int, float)) for row in figures.rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in figures.rows:
+        table.add_row(*map(_cell, row))
+    if figures.notes:
+        table.caption = escape(plain(" ".join(figures.notes)))
+        table.caption_justify = "left"
+    return table
+
+
+def _cell(value: Cell) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) else escape(plain(value or ""))
+
+
 def compaction_table(done: Compaction, output: str) -> Table:
     """What became of the parts."""
     table = Table(title=output, title_justify="left", title_style="bold")
@@ -141,6 +166,38 @@ def compaction_table(done: Compaction, output: str) -> Table:
             f"{each.bytes_after / 1e6:,.1f}",
             f"{each.rows:,}",
         )
+    return table
+
+
+def forgotten_table(found: Forgot, dry_run: bool) -> Table:
+    """What left each output, or would leave it."""
+    table = Table(title="would go" if dry_run else "gone", title_justify="left")
+    table.add_column("output", style="bold")
+    for name in ("rows", "names in rows", "of the plan", "files anew", "records anew"):
+        table.add_column(name, justify="right")
+    for each in found.outputs:
+        rows = ", ".join(f"{count:,} {name}" for name, count in sorted(each.rows.items()))
+        counts = (each.entries, each.members, each.parts, each.records)
+        table.add_row(escape(plain(each.output)), rows or "0", *(f"{count:,}" for count in counts))
+    if found.copies:
+        named = ", ".join(f"'{escape(plain(key))}'" for key in found.copies[:_MOST_COPIES])
+        more = len(found.copies) - _MOST_COPIES
+        table.caption = f"With the same bytes: {named}" + f" and {more:,} more" * (more > 0)
+        table.caption_justify = "left"
+    return table
+
+
+def alike_table(found: Sequence[Alike], least: float | None) -> Table:
+    """Stored faces that look like one in a picture."""
+    above = "the most alike" if least is None else f"above a cosine of {least:.3f}"
+    table = Table(title=f"{len(found):,} faces, {above}", title_justify="left")
+    for name in ("key", "face", "label", "cosine"):
+        table.add_column(name, overflow="fold")
+    for each in found:
+        key, label = escape(plain(each.key)), escape(plain(each.label))
+        table.add_row(key, str(each.face), label, f"{each.cosine:.3f}")
+    table.caption = "Nothing was forgotten: look at them, then name those meant with --key, --face."
+    table.caption_justify = "left"
     return table
 
 

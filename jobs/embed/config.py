@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from mtcnn_core.settings.embedding import EmbeddingSettings
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.kind.config import JobConfig, RedoingRunSettings
+from mtcnn_core.settings.embedding import EmbeddingSettings
 from mtcnn_core.settings.models import name_of
 
 # In place of an input: no photo is read.
@@ -65,5 +65,6 @@ class EmbedConfig(JobConfig):
     def identity(self) -> dict[str, Any]:
         """What determines the output; photos are the same wherever they are."""
         dump = super().identity()
-        dump["photos"] = {"none": self.photos.input == NO_PHOTOS}
+        is_none = self.photos.input == NO_PHOTOS
+        dump["photos"] = {"input": NO_PHOTOS if is_none else None}
         return dump

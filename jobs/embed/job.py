@@ -17,7 +17,7 @@ from jobs.embed.schema import embeddings_schema, writer_options
 from jobs.embed.vectorizer import Vectorizer
 from jobs.engine.workers.joining import is_local
 from jobs.kind.job_kind import Continued, Opened
-from jobs.kind.schemas import provenance
+from jobs.kind.schemas import EMBEDDING_MODEL, provenance
 from jobs.kind.tables_job import TablesJob
 from jobs.upstream import Upstream
 from mtcnn_core.embedding.embedder import Embedder
@@ -25,8 +25,6 @@ from mtcnn_core.embedding.errors import EmbeddingError
 from mtcnn_core.embedding.files import EmbeddingFiles, carried
 from mtcnn_core.embedding.model import EmbeddingModel
 from mtcnn_core.embedding.perceptual_hash import library
-
-MODEL = "mtcnn_ray.embedding_model"
 
 
 def open_job(source_url: str, going: Continued[EmbedConfig]) -> Opened:
@@ -60,6 +58,8 @@ def open_job(source_url: str, going: Continued[EmbedConfig]) -> Opened:
         settings,
         models=dict(embedder.digests),
         upstream={"faces": faces.digest},
+        prepare=photos.check if photos else lambda: None,
+        check_input=lambda member: photos.check() if photos else None,
     )
 
 
@@ -94,7 +94,7 @@ class EmbedJob(TablesJob):
         metadata = provenance(self.config_digest, digests, self.schema_version)
         about = json.dumps(self.model.about(), sort_keys=True)
         dtype = self.config.vectors.dtype
-        schema = embeddings_schema(self.model.width, dtype, {**metadata, MODEL: about})
+        schema = embeddings_schema(self.model.width, dtype, {**metadata, EMBEDDING_MODEL: about})
         return {"embeddings": schema}
 
     def writer_options(self, name: str) -> dict[str, Any]:

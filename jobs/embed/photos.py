@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from jobs.embed.config import NO_PHOTOS, EmbedConfig
 from jobs.members import Member
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.photos.frames import framed
 from jobs.photos.read import Read, read
 from jobs.sources.inputs import open_inputs, origin_of, recorded
@@ -30,6 +30,17 @@ class Photos:
     source: Source
     frames: FramesSetting
     limits: ImageLimits
+
+    def check(self) -> None:
+        """Raises a `UserError` if their input is not there."""
+        try:
+            next(iter(self.source.list()))
+        except NotNowError:
+            raise
+        except UserError as error:
+            raise UserError(
+                f"{error}; or say with --photos where the photos are now, or --photos {NO_PHOTOS}"
+            ) from error
 
     def read(self, members: Sequence[Member]) -> Iterator[Read]:
         """Yields the photos of members of a plan of `extract`, in order."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from jobs.embed.face_items import FaceItem, Lost
 from jobs.members import Member
+from mtcnn_core.crops.templates import TEMPLATES
 from mtcnn_core.embedding.embedder import Embedder
 from mtcnn_core.embedding.perceptual_hash import perceptual_hash
 from mtcnn_core.embedding.quality import quality
@@ -30,6 +31,9 @@ class VectorRows:
     def __init__(self, schema: pa.Schema, embedder: Embedder) -> None:
         self._schema = schema
         self._embedder = embedder
+        model = embedder.model
+        template = TEMPLATES.get(model.template)
+        self._axis = None if template is None else float(template.scaled(model.size)[:, 0].mean())
         self._clear()
 
     def _clear(self) -> None:
@@ -53,7 +57,7 @@ class VectorRows:
             self.add_lost(item.member, crop)
             return
         row = _row(item.member)
-        row["phash"] = perceptual_hash(crop)
+        row["phash"] = perceptual_hash(crop, self._axis)
         self._of.append(len(self._rows))
         self._rows.append(row)
         self._crops.append(crop)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 
 import pyarrow as pa
-from mtcnn_core.embedding.embedder import Embedder
 
 from jobs.embed.face_items import FaceItem, Lost, OpenPhoto
 from jobs.embed.found_faces import FoundFaces, FoundShard
@@ -16,6 +15,7 @@ from jobs.embed.vector_rows import VectorRows
 from jobs.members import Member
 from jobs.photos.read import Read
 from jobs.upstream import Upstream
+from mtcnn_core.embedding.embedder import Embedder
 from mtcnn_core.settings.images import ImageLimits
 
 # Why a face was not touched: status of the engine -> reason.

@@ -136,6 +136,8 @@ class ShardReport:
         epoch: Number of the driver's entry in the log; what the log says of the shard before that
             is of an earlier commit.
         revision: Its members, if they are not those that were planned first.
+        forgotten: Items of containers that were passed over or left out, as they were forgotten:
+            the plan may count them.
     """
 
     shard: str
@@ -156,6 +158,7 @@ class ShardReport:
     retried: int = 0
     epoch: int = 0
     revision: Revision | None = None
+    forgotten: int = 0
 
     @property
     def rows(self) -> dict[str, int]:

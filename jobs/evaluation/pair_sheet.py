@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jobs.evaluation.found_photos import FoundPhotos
 from jobs.evaluation.sheets import as_jpeg
 from jobs.evaluation.truth.pairs import Pairs
 from jobs.messages.plain_text import plain
@@ -19,6 +20,14 @@ from mtcnn_core.pictures.contact_sheet import SheetTile, beside, contact_sheet
 
 _COLUMNS = 2
 _HARDEST = 18
+
+
+class Crops(Protocol):
+    """Where the crops of photos are."""
+
+    def kept_crops(self, keys: Collection[str]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Yields the key of each photo that has a crop, and that, uint8 ``(h, w, 3)`` RGB."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -70,18 +79,18 @@ def _request(
     )
 
 
-def pair_sheet(groups: Mapping[str, Sequence[PairRequest]], dataset: FoundPhotos) -> bytes:
+def pair_sheet(groups: Mapping[str, Sequence[PairRequest]], stored: Crops) -> bytes:
     """Draws the crops of pairs, a group beside the other.
 
     Args:
         groups: Title -> pairs, the worst first.
-        dataset: Where the crops are stored.
+        stored: Where the crops are.
 
     Returns:
         A JPEG file.
     """
     keys = {key for requests in groups.values() for each in requests for key in each.keys}
-    crops = dict(dataset.kept_crops(keys))
+    crops = dict(stored.kept_crops(keys))
     sheets = [
         contact_sheet(
             title,

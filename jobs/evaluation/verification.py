@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Container, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -17,23 +16,19 @@ from numpy.typing import NDArray
 from jobs.engine.interrupts import interrupts
 from jobs.evaluation.detection import default_output, detect
 from jobs.evaluation.found_photos import FoundPhotos
-from jobs.evaluation.pair_sheet import hardest, pair_sheet
-from jobs.evaluation.plots import Axis, Line, check_plots, plot
+from jobs.evaluation.plots import check_plots
 from jobs.evaluation.results import Folder, Results
-from jobs.evaluation.truth.pairs import Pairs, read_pairs
+from jobs.evaluation.scored_pairs import score_pairs, those_with
+from jobs.evaluation.truth.pairs import read_pairs
 from jobs.extract.config import Config
 from jobs.messages.errors import UserError
 from mtcnn_core.embedding.embedder import Embedder, check_directions
 from mtcnn_core.embedding.errors import EmbeddingError
 from mtcnn_core.embedding.files import read_model
 from mtcnn_core.embedding.normalise import fixed_numbers
-from mtcnn_core.evaluation.verification import Verification, verify
 from mtcnn_core.settings.embedding import Colours, EmbeddingSettings, Template
 
-_FAR = 1e-3
 _AT_ONCE = 64
-
-_log = logging.getLogger(__name__)
 
 
 def embedding_settings(
@@ -96,21 +91,15 @@ def evaluate_verification(
         names = {*pairs.a, *pairs.b}
         found = detect(images or str(Path(pairs_file).absolute().parent), names, output, config)
         began = time.monotonic()
-        pairs = _those_with(pairs, found.photos)
+        pairs = those_with(pairs, found.photos)
         keys = {name: photo.key for name, photo in found.photos.items()}
-        similarities = _similarities(pairs, keys, found.dataset, embedder)
-        try:
-            result = verify(similarities, pairs.same, pairs.folds)
-        except ValueError as error:
-            raise UserError(f"'{pairs_file}' cannot be scored: {error}") from error
+        vectors = _vectors(set(keys.values()), found.dataset, embedder)
         folder = Folder(output, config.output.storage_options)
-        _write_rows(folder, pairs, similarities, result)
-        _draw(folder, pairs, similarities, result, keys, found.dataset)
         metrics = {
             "evaluation": "verification",
             "ground_truth": pairs_file,
             "model": _about(embedder),
-            **_figures(similarities, result),
+            **score_pairs(pairs, vectors, keys, found.dataset, folder),
             **found.about(),
         }
         return folder.finish(metrics, time.monotonic() - began, found.summary.exit_code)
@@ -157,101 +146,14 @@ def _about(embedder: Embedder) -> dict[str, Any]:
     }
 
 
-def _those_with(pairs: Pairs, photos: Container[str]) -> Pairs:
-    """The pairs of which both photos are in the input."""
-    there = np.array([a in photos and b in photos for a, b in zip(pairs.a, pairs.b, strict=True)])
-    if there.all():
-        return pairs
-    _log.warning(f"{int((~there).sum()):,} pairs are left out: a photo of theirs is not there.")
-    return replace(
-        pairs,
-        a=[name for name, is_there in zip(pairs.a, there, strict=True) if is_there],
-        b=[name for name, is_there in zip(pairs.b, there, strict=True) if is_there],
-        same=pairs.same[there],
-        folds=None if pairs.folds is None else pairs.folds[there],
-    )
-
-
-def _similarities(
-    pairs: Pairs, keys: Mapping[str, str], dataset: FoundPhotos, embedder: Embedder
-) -> NDArray[np.float64]:
-    """The cosine of each pair; NaN where a photo has no face."""
-    crops = dataset.kept_crops(set(keys.values()))
+def _vectors(
+    keys: Collection[str], dataset: FoundPhotos, embedder: Embedder
+) -> dict[str, NDArray[np.float32]]:
+    """Key -> vector of the face that is kept of each photo, of those that have one."""
+    crops = dataset.kept_crops(keys)
     embedded: dict[str, NDArray[np.float32]] = {}
     while some := list(islice(crops, _AT_ONCE)):
         vectors, norms = embedder(np.stack([crop for _, crop in some]))
         check_directions(norms, embedder.model.name)
         embedded.update(zip((key for key, _ in some), vectors, strict=True))
-    sides = [[embedded.get(keys[name]) for name in names] for names in (pairs.a, pairs.b)]
-    return np.array(
-        [math.nan if a is None or b is None else float(a @ b) for a, b in zip(*sides, strict=True)]
-    )
-
-
-def _figures(similarities: NDArray[np.float64], result: Verification) -> dict[str, Any]:
-    return {
-        "accuracy": result.mean,
-        "accuracy_deviation": result.deviation,
-        "folds": len(result.accuracies),
-        "roc_area": result.roc.area,
-        "equal_error_rate": result.roc.equal_error_rate,
-        "tar_at_far_0.001": result.roc.tar_at(_FAR),
-        "pairs": len(similarities),
-        "pairs_of_two_persons": result.roc.negatives,
-        "pairs_without_a_face": int(np.isnan(similarities).sum()),
-    }
-
-
-def _write_rows(
-    folder: Folder, pairs: Pairs, similarities: NDArray[np.float64], result: Verification
-) -> None:
-    """Writes each pair, and the curve."""
-    folder.write_rows(
-        "pairs.csv",
-        ["a", "b", "same", "similarity", "fold", "right"],
-        (
-            (a, b, int(same), "" if math.isnan(value) else f"{value:.6f}", fold, int(right))
-            for a, b, same, value, fold, right in zip(
-                pairs.a,
-                pairs.b,
-                pairs.same,
-                similarities,
-                result.folds,
-                result.is_right,
-                strict=True,
-            )
-        ),
-    )
-    roc = result.roc
-    folder.write_rows(
-        "roc.csv",
-        ["threshold", "false_accept_rate", "true_accept_rate"],
-        (
-            (f"{threshold:.6f}", f"{far:.6f}", f"{tar:.6f}")
-            for threshold, far, tar in zip(roc.thresholds, roc.far, roc.tar, strict=True)
-        ),
-    )
-
-
-def _draw(
-    folder: Folder,
-    pairs: Pairs,
-    similarities: NDArray[np.float64],
-    result: Verification,
-    keys: Mapping[str, str],
-    dataset: FoundPhotos,
-) -> None:
-    """Writes the curve and the hardest pairs as pictures."""
-    roc = result.roc
-    label = f"area {roc.area:.4f}, accuracy {result.mean:.3f} +- {result.deviation:.3f}"
-    lowest = min(_FAR, 0.5 / roc.negatives)  # left of it, nothing is accepted wrongly
-    curve = Line(label, np.maximum(roc.far, lowest), roc.tar)
-    title = f"{len(similarities):,} pairs, {roc.negatives:,} of them of two persons"
-    far = Axis("false accept rate", lowest, 1, log=True)
-    folder.write(
-        "roc.png",
-        plot(title, far, Axis("true accept rate", 0, 1.02), [curve], legend="lower right"),
-    )
-    folder.write(
-        "hardest_pairs.jpg", pair_sheet(hardest(pairs, similarities, result, keys), dataset)
-    )
+    return embedded

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs.engine.forgotten import ALL, Forgotten
 from jobs.extract.table_rows import FaceRows, image_row
 from jobs.members import Member
 from jobs.photos.ahead import work_ahead
@@ -29,6 +30,8 @@ _FAILURES: Mapping[str, Failure] = {
     "crashed": Failure("crashed", "the worker process died whenever it had this photo in hand"),
     "timeout": Failure("timeout", "it took longer than a photo may take, whenever it was tried"),
 }
+
+_FORGOTTEN = Failure("forgotten", "it was forgotten here, or a face of it before it changed")
 
 # Decoded photos that wait for the detector. One is enough to keep it busy; the bound is for
 # neighbours of very different sizes.
@@ -72,9 +75,14 @@ class Extractor:
         self._time = time or Stopwatch()
         self._frames = frames
         self._threads = threads
+        self._forgotten = Forgotten()
         # The smallest face wanted still fills O-Net's input and its own crop.
         needed = max(ONET.side, crop.box_pixels)
         self._shrink = largest_shrink(detector.settings.min_face, needed)
+
+    def forget(self, forgotten: Forgotten) -> None:
+        """Leaves out photos and faces from now on; see :class:`jobs.engine.forgotten.Forgets`."""
+        self._forgotten = forgotten
 
     def read(self, members: Sequence[Member]) -> Iterator[Read]:
         """Yields the photos of a shard; see :class:`jobs.engine.job.Processor`."""
@@ -106,14 +114,23 @@ class Extractor:
                 photo = next(photos, None)
             if photo is None:
                 return
-            yield decode(photo, self._limits, self._shrink, self._time)
+            decoded = decode(photo, self._limits, self._shrink, self._time)
+            yield self._unless_forgotten(decoded) if self._forgotten else decoded
+
+    def _unless_forgotten(self, photo: Decoded) -> Decoded:
+        """A photo, or nothing of it but where it is."""
+        key, sha256 = photo.member.key, photo.sha256
+        if sha256 is None or self._forgotten.left_out(key, sha256) is not ALL:
+            return photo
+        return Decoded(photo.member, failure=_FORGOTTEN)
 
     def _rows(self, photos: Iterator[Found]) -> Iterator[tuple[str, pa.RecordBatch]]:
         images: list[dict[str, Any]] = []
         faces = FaceRows(self._crop, self._schemas["faces"], self._time)
         for found in photos:
-            faces.add(found)
-            images.append(image_row(found))
+            left_out = self._left_out(found.photo)
+            faces.add(found, left_out)
+            images.append(image_row(found, left_out))
             if faces.bytes >= _BATCH_BYTES:
                 yield "faces", faces.take()
             if len(images) >= _BATCH_ROWS:
@@ -123,6 +140,12 @@ class Extractor:
             yield "faces", faces.take()
         if images:
             yield "images", self._images(images)
+
+    def _left_out(self, photo: Decoded) -> frozenset[int]:
+        """Numbers of the faces that are to have no rows."""
+        if not self._forgotten or photo.sha256 is None:
+            return frozenset()
+        return self._forgotten.left_out(photo.member.key, photo.sha256) or frozenset()
 
     def _images(self, rows: list[dict[str, Any]]) -> pa.RecordBatch:
         return pa.RecordBatch.from_pylist(rows, schema=self._schemas["images"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,14 @@ MOST_FACES = int(np.iinfo(np.int16).max)
 _BARE_ROW_BYTES = 400
 
 
-def image_row(found: Found) -> dict[str, Any]:
-    """The row of ``images`` of a photo that was looked at."""
+def image_row(found: Found, left_out: Set[int] = frozenset()) -> dict[str, Any]:
+    """The row of ``images`` of a photo that was looked at.
+
+    Args:
+        found: The photo.
+        left_out: Numbers of faces that have no rows.
+    """
+    faces = min(len(found.faces), MOST_FACES)
     photo, failure, header = found.photo, found.photo.failure, found.photo.header
     return {
         "key": photo.member.key,
@@ -34,7 +41,7 @@ def image_row(found: Found) -> dict[str, Any]:
         "orientation": header.orientation if header else None,
         "status": found.status,
         "error": failure.error if failure else _left_out(len(found.faces)),
-        "num_faces": min(len(found.faces), MOST_FACES),
+        "num_faces": faces - sum(face < faces for face in left_out),
         "frames": header.frames if header else None,
     }
 
@@ -71,12 +78,20 @@ class FaceRows:
     def __len__(self) -> int:
         return len(self._columns["key"])
 
-    def add(self, found: Found) -> None:
-        """Cuts the crops of a photo's faces, and takes the rows of both."""
-        photo, faces = found.photo, found.faces[:MOST_FACES]
-        image, member, n = photo.pixels, photo.member, len(faces)
+    def add(self, found: Found, left_out: Set[int] = frozenset()) -> None:
+        """Cuts the crops of a photo's faces, and takes the rows of both.
+
+        Args:
+            found: The photo.
+            left_out: Numbers of faces that have no rows.
+        """
+        photo, every = found.photo, found.faces[:MOST_FACES]
+        numbers = np.array([face for face in range(len(every)) if face not in left_out], np.intp)
+        image, member, n = photo.pixels, photo.member, len(numbers)
         if image is None or not n:
             return
+        # The one that is kept is chosen among all: of the others nothing changes.
+        faces, kept = every[numbers], kept_faces(every, *photo.size, self._crop.keep)[numbers]
         with self._time("align"):
             matrices = crop_matrices(faces, self._crop, photo.size)
         focus: list[float] = []
@@ -92,11 +107,11 @@ class FaceRows:
             "key": [member.key] * n,
             "uri": [member.uri] * n,
             "label": [member.label] * n,
-            "face_index": range(n),
+            "face_index": numbers.tolist(),
             "box": [faces.boxes],
             "score": faces.scores.tolist(),
             "landmarks": [faces.landmarks],
-            "kept": kept_faces(faces, *photo.size, self._crop.keep).tolist(),
+            "kept": kept.tolist(),
             "matrix": [matrices],
             "sharpness": focus,
             "image_width": [photo.size[0]] * n,

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class RedoingRunSettings(RunSettings):
-    """As :class:`RunSettings`, of a job that follows what changes in the output of another one.
+    """Workers, attempts and reporting of a job that follows what changes in another's output.
 
     Attributes:
-        changed: As there.
-        gone: As there.
+        changed: As for :class:`RunSettings`; here rows are made anew where those upstream were.
+        gone: As for :class:`RunSettings`; here rows go with those upstream.
     """
 
     changed: Literal["report", "redo"] = "redo"

@@ -35,15 +35,16 @@ def going_on(kind: JobKind[AnyConfig], config: AnyConfig, output: str) -> Contin
     storage = Storage(output, config.output.storage_options)
     stored = read_identity(storage)
     if stored is None:
-        return begun(kind, config)
+        return begun(kind, config, output)
     origins, is_recorded = origins_of(read_indices(storage), stored.input)
     going = continued(kind, stored, config, output)
-    return replace(going, origins=origins, is_recorded=is_recorded)
+    return replace(going, origins=origins, is_recorded=is_recorded, output=output)
 
 
-def begun(kind: JobKind[AnyConfig], config: AnyConfig) -> Continued[AnyConfig]:
+def begun(kind: JobKind[AnyConfig], config: AnyConfig, output: str = "") -> Continued[AnyConfig]:
     """With what a new output begins."""
-    return Continued(config, config.digest(), kind.schema_version, config.identity())
+    digest, recorded = config.digest(), config.identity()
+    return Continued(config, digest, kind.schema_version, recorded, output=output)
 
 
 def continued(

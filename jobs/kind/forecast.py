@@ -10,7 +10,7 @@ from jobs.engine.usable import default_workers
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
 from jobs.kind.job_kind import JobKind
-from jobs.kind.run import identity_of, names_of
+from jobs.kind.run import further_inputs, identity_of, names_of
 from jobs.sources.overlap import check_apart
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
@@ -64,9 +64,12 @@ def forecast(
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM.
         mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
-    check_apart(source_url, output)
+    for address in (source_url, *further_inputs(kind, config)):
+        check_apart(address, output)
     going = going_on(kind, config, output)
     opened = kind.open(source_url, going)
+    if opened.decide:
+        opened.decide(lambda figures: None, store)
     found = preview(
         opened.list_members(),
         output,

@@ -10,9 +10,13 @@ from typing import Any, Generic, TypeVar
 from jobs.engine.job import Job, Labels
 from jobs.engine.settings import RunSettings
 from jobs.kind.config import JobConfig
+from jobs.kind.figures import Figures
 from jobs.members import Member, Origin
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+
+# Shows figures to whoever runs the job.
+Show = Callable[[Figures], None]
 
 # What the engine makes of items that it takes away from a job, in a few words.
 LOST: Mapping[str, str] = {"timeout": "took too long", "crashed": "killed a worker"}
@@ -30,6 +34,7 @@ class Continued(Generic[AnyConfig]):
         origins: The inputs that the output was planned from so far.
         is_recorded: Whether those are all: plans of earlier versions tell only of the first.
         is_moved: Whether all that was planned is in the input that is opened, wherever it was.
+        output: Local path or fsspec URL of the output; empty where there is none yet.
     """
 
     config: AnyConfig
@@ -39,6 +44,7 @@ class Continued(Generic[AnyConfig]):
     origins: tuple[Origin, ...] = ()
     is_recorded: bool = True
     is_moved: bool = False
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,21 @@ class Meaning:
 
 
 @dataclass(frozen=True)
+class FurtherInput:
+    """An input besides the one whose members are listed: its address is a setting of the job.
+
+    Attributes:
+        setting: Dotted name, as in "curate.faces".
+        metavar: What it is called on the command line, where it stands before the other input.
+        help: What it can be, one line for the command line.
+    """
+
+    setting: str
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True)
 class Opened:
     """A job on its input, ready to run.
 
@@ -66,8 +87,12 @@ class Opened:
         settings: How it is to be run.
         models: Model -> digest, of all that determine the rows.
         upstream: What the rows were made from -> what identifies it, of outputs of other jobs.
+        prepare: Called before anything is done; raises a `UserError` where nothing can be.
         check_input: Raises a `UserError` if the input that a member was planned from is not there;
             by default looked for is the one that is listed.
+        decide: What the driver does before it lists the input, told where to show figures, and
+            whether it may write to the output; None is nothing.
+        conclude: What there is to show when all is done.
     """
 
     job: Job
@@ -75,7 +100,10 @@ class Opened:
     settings: RunSettings
     models: Mapping[str, str] = field(default_factory=dict)
     upstream: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
     check_input: Callable[[Member], None] | None = None
+    decide: Callable[[Show, bool], None] | None = None
+    conclude: Callable[[], Sequence[Figures]] = tuple
 
     def check(self, member: Member) -> None:
         """Raises a `UserError` if the input that a member was planned from is not there."""
@@ -119,6 +147,9 @@ class JobKind(Generic[AnyConfig]):
         opener: Function behind :meth:`open`.
         timer: Function behind :meth:`time`; empty if there is none.
         flags: Names of its own flags of the command line; see :mod:`jobs.cli.flags`.
+        inputs: Inputs besides the one whose members are listed.
+        metavar: What the command line calls that one.
+        has_figures: Whether it has figures to show.
         schema_version: Version of its tables' schemas.
         meanings: Setting -> what it once meant, of those whose meaning has changed.
         before: Setting -> the value with which all is as it was before there was the setting, where
@@ -137,6 +168,9 @@ class JobKind(Generic[AnyConfig]):
     opener: str
     timer: str = ""
     flags: tuple[str, ...] = ()
+    inputs: tuple[FurtherInput, ...] = ()
+    metavar: str = "INPUT"
+    has_figures: bool = False
     schema_version: int = 1
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import functools
+from typing import Any, TypeVar
 
 from jobs.engine.driver.run import run
 from jobs.engine.driver.summary import Summary
 from jobs.engine.identity import Identity, package_versions
 from jobs.kind.config import JobConfig
 from jobs.kind.continuing import going_on
-from jobs.kind.job_kind import Continued, JobKind, Opened
+from jobs.kind.job_kind import Continued, JobKind, Opened, Show
 from jobs.members import Origin
 from jobs.sources.inputs import recorded
 from jobs.sources.overlap import check_apart
@@ -17,7 +18,13 @@ from jobs.sources.overlap import check_apart
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
 
 
-def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyConfig) -> Summary:
+def run_job(
+    kind: JobKind[AnyConfig],
+    source_url: str,
+    output: str,
+    config: AnyConfig,
+    show: Show = lambda figures: None,
+) -> Summary:
     """Runs a job: every item of an input becomes rows in the output. The same call resumes it.
 
     Args:
@@ -26,6 +33,7 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
             or ``demo:``.
         output: Folder for the dataset, local or an fsspec URL.
         config: All settings.
+        show: Given the figures that the job has to show, as they come.
 
     Raises:
         jobs.messages.errors.UserError: Something the user has to change.
@@ -34,10 +42,13 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
         mtcnn_core.engines.errors.DeviceError: The device is not there.
         mtcnn_core.weights.errors.WeightsError: The weights or the detector's model are not there.
     """
-    check_apart(source_url, output)
+    for address in (source_url, *further_inputs(kind, config)):
+        check_apart(address, output)
     going = going_on(kind, config, output)
     opened = kind.open(source_url, going)
-    return run(
+    if opened.decide:
+        opened.decide(show, True)
+    summary = run(
         opened.job,
         opened.list_members,
         output,
@@ -46,7 +57,17 @@ def run_job(kind: JobKind[AnyConfig], source_url: str, output: str, config: AnyC
         inputs=names_of(source_url, config),
         labels=kind.labels,
         options=config.output.storage_options,
+        prepare=opened.prepare,
     )
+    for figures in opened.conclude():
+        show(figures)
+    return summary
+
+
+def further_inputs(kind: JobKind[AnyConfig], config: AnyConfig) -> list[str]:
+    """Addresses of the inputs besides the one that is listed, as far as they are said."""
+    found = (_setting(config, each.setting) for each in kind.inputs)
+    return [address for address in found if address]
 
 
 def names_of(source_url: str, config: JobConfig) -> list[Origin]:
@@ -81,3 +102,8 @@ def identity_of(
         upstream=dict(opened.upstream),
         meanings={name: meaning.version for name, meaning in kind.meanings.items()},
     )
+
+
+def _setting(config: JobConfig, name: str) -> Any:
+    """The value of a setting, by its dotted name."""
+    return functools.reduce(getattr, name.split("."), config)

@@ -8,6 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+# Metadata of a table of vectors: what they depend on, as JSON.
+EMBEDDING_MODEL = "mtcnn_ray.embedding_model"
+
 
 def floats(count: int, kind: pa.DataType | None = None) -> pa.DataType:
     """A fixed number of floats, float32 by default; the items' name is what Parquet calls them."""

@@ -15,6 +15,7 @@ Status = Literal[
     "unreadable",
     "timeout",
     "crashed",
+    "forgotten",
 ]
 
 # Statuses that tell of the run rather than of the photo: another run may do better.
@@ -31,4 +32,5 @@ MEANINGS: Mapping[str, str] = {
     "unreadable": "storage said no",
     "timeout": "took too long",
     "crashed": "killed a worker",
+    "forgotten": "not to be looked at",
 }

@@ -123,11 +123,32 @@ def kept_faces(faces: Faces, width: int, height: int, policy: Keep) -> NDArray[n
     if policy == "all" or len(faces) == 0:
         return np.ones(len(faces), np.bool_)
     boxes = faces.boxes.astype(np.float64)
-    value = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     if policy == "center":
-        offset = (boxes[:, :2] + boxes[:, 2:]) / 2 - (width / 2, height / 2)
-        value = value - 2 * (offset**2).sum(axis=1)
+        value = centrality(boxes, np.array([width, height]))
     elif policy == "best":
         value = faces.scores.astype(np.float64)
+    else:
+        value = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     chosen: NDArray[np.bool_] = np.arange(len(faces)) == np.argmax(value)
     return chosen
+
+
+def centrality(
+    boxes: NDArray[np.floating], photos: NDArray[np.integer] | NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Weighs how large faces are, and how near to the centre of their photo.
+
+    The area of the box minus twice the squared distance of its centre from the photo's
+    (davidsandberg/facenet).
+
+    Args:
+        boxes: ``(n, 4)``: x1, y1, x2, y2 in pixels.
+        photos: ``(n, 2)`` or ``(2,)``: width and height of the photo in pixels.
+
+    Returns:
+        float64 ``(n,)``, in square pixels.
+    """
+    low, high = boxes[:, :2].astype(np.float64), boxes[:, 2:].astype(np.float64)
+    offset = (low + high) / 2 - photos / 2
+    found: NDArray[np.float64] = (high - low).prod(axis=1) - 2 * (offset**2).sum(axis=1)
+    return found

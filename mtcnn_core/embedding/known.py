@@ -15,7 +15,7 @@ KNOWN: tuple[Known, ...] = (
         DLIB,
         "CC0-1.0",
         # The colours' means are those of dlib's `input_rgb_image_sized`, which divides by 256.
-        Feeding("dlib150", None, 150, "own", (122.782, 117.001, 104.298), 256.0, "rgb", batch=32),
+        Feeding("dlib150", None, 150, "own", (122.782, 117.001, 104.298), 256.0, "rgb", batch=4),
         frozenset({DLIB_DIGEST}),
         thresholds=Thresholds(same=0.927, surely_same=0.953, maybe_same=0.909, typical=0.951),
     ),
@@ -30,7 +30,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "face-reidentification-retail-0095",
         "Apache-2.0",
-        Feeding("reid128", None, 128, "own", 0.0, 1.0, "bgr", batch=8),
+        Feeding("reid128", None, 128, "own", 0.0, 1.0, "bgr", batch=4),
         # Of Open Model Zoo's FP16 files.
         frozenset({"822c5d428e75993089fb018d1a87277ed207c5edf26d73ae3b938e310b56b96a"}),
         norm_tells=True,
@@ -39,7 +39,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "facenet-pytorch",
         UNRECORDED,  # the code is MIT; the files differ in what they were trained on
-        Feeding("margin", 0.25, 160, "fixed", None, None, "rgb", batch=16),
+        Feeding("margin", 0.25, 160, "fixed", None, None, "rgb", batch=4),
     ),
 )
 

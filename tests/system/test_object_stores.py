@@ -15,6 +15,7 @@ from jobs.messages.errors import OutputError
 from jobs.sources.demo import demo_folder
 from jobs.storage.storage import Storage
 from tests.command import mtcnn_ray
+from tests.jobs.engine.traces_of import holding
 from tests.servers.bad_http import Answer, BadServer
 from tests.servers.object_store import ObjectStore
 from tests.system.outputs import rows
@@ -139,6 +140,19 @@ def test_verify_finds_a_damaged_part_there(job: Job, store: ObjectStore, few_pho
     filesystem.pipe_file(f"{output}/faces/{part.name}", bytes(data))
     done = mtcnn_ray("verify", output, "--config", job.config)
     assert (done.returncode, part.name in done.stdout) == (1, True)
+
+
+def test_a_photo_is_forgotten_there(job: Job, store: ObjectStore, tmp_path: Path) -> None:
+    output, key = store.upload(job.copy), "faces/two.jpg"
+    crops = [row["crop"]["bytes"] for row in rows(job.copy, "faces") if row["key"] == key]
+    done = mtcnn_ray("forget", output, "--key", key, "--config", job.config, env=_NO_RAY)
+    assert (done.returncode, done.stderr) == (0, "")
+    copy = store.download(output, tmp_path)
+    assert holding(str(copy), key, *crops) == []
+    verified = mtcnn_ray("verify", output, "--config", job.config)
+    assert (verified.returncode, verified.stderr) == (0, "")
+    again = mtcnn_ray("extract", job.source, output, "--config", job.config, env=_NO_RAY)
+    assert "nothing was left to do" in again.stdout
 
 
 def test_no_secret_is_in_anything_that_was_written(job: Job, store: ObjectStore) -> None:

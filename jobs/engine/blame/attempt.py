@@ -32,6 +32,7 @@ class Attempt:
         keys: Keys of the items, if they are known before these are read: none if a member is a
             container.
         verdicts: Key -> status of the items done that were not touched.
+        forgotten: Items of containers that were passed over, as they were forgotten.
     """
 
     def __init__(self, spec: ShardSpec, storage: Storage, watchdog: Watchdog | None) -> None:
@@ -39,6 +40,8 @@ class Attempt:
         self.members: list[Member] = []
         self.keys: list[str] = []
         self.verdicts: dict[str, str] = {}
+        self.forgotten = 0
+        self._is_forgotten: Callable[[str], bool] | None = None
         self._storage = storage
         self._watchdog = watchdog
         self._in_hand: tuple[int, str | None] | None = None
@@ -48,15 +51,21 @@ class Attempt:
         self._cleared = False
         self._telling = threading.Lock()
 
-    def expect(self, members: list[Member], wants: Callable[[str], bool] | None = None) -> None:
+    def expect(
+        self,
+        members: list[Member],
+        wants: Callable[[str], bool] | None = None,
+        is_forgotten: Callable[[str], bool] | None = None,
+    ) -> None:
         """Takes note of the members; which rows are due is known where none is a container.
 
         Args:
             members: To be processed.
             wants: Which items of containers are; None is all.
+            is_forgotten: Which of those were forgotten; None is that none was.
         """
         self.members = members
-        self._wants = wants
+        self._is_forgotten, self._wants = is_forgotten, wants
         self.keys = [] if self.has_containers else [member.key for member in members]
 
     def reading(self, index: int, key: str | None) -> None:
@@ -90,6 +99,10 @@ class Attempt:
 
         The others are passed over as if they were not there: they have no index and no row.
         """
+        if self._is_forgotten is not None and self._is_forgotten(key):
+            self._tell("reading")
+            self.forgotten += 1
+            return False
         if self._wants is None:
             return True
         self._tell("reading")  # much may be passed over before the next one is begun
@@ -130,8 +143,9 @@ class Attempt:
         """Raises a `JobError` if rows of the primary output are missing."""
         if due := self._due():
             raise JobError(f"no row in '{primary}' for '{due}'")
-        if self.spec.members is not None and self._done != self.spec.members:
-            raise JobError(f"{self._done} rows in '{primary}' for {self.spec.members} items")
+        met = self._done + self.forgotten
+        if self.spec.members is not None and met != self.spec.members:
+            raise JobError(f"{met} rows in '{primary}' for {self.spec.members} items")
 
     def forget(self) -> None:
         """Removes the traces that this attempt and those before it left on storage."""

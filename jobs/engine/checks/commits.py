@@ -12,7 +12,7 @@ from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.lease.log import LogEntry
 from jobs.engine.ledger.commits import commit_path, is_committed, parse_commit, read_commits
 from jobs.engine.records import RecordError
-from jobs.engine.reports import Merged, ShardReport
+from jobs.engine.reports import Merged, Revision, ShardReport
 from jobs.storage.storage import Storage
 
 _READ_TOGETHER = 256
@@ -93,13 +93,15 @@ class CommitsCheck:
         """Reads nothing yet."""
         self._storage = storage
         self._plan = plan
-        self._changes: dict[str, list[tuple[int, ShardReport | Merged]]] = {}
+        self._changes: dict[str, list[tuple[int, ShardReport | Merged | Revision]]] = {}
         for entry in entries:
             for report in entry.retried:
                 self._changes.setdefault(report.shard, []).append((entry.number, report))
             for merged in entry.merged:
                 for shard in merged.shards:
                     self._changes.setdefault(shard, []).append((entry.number, merged))
+            for shard, revision in entry.revised.items():
+                self._changes.setdefault(shard, []).append((entry.number, revision))
         self._failed_statuses = failed_statuses
         self._tell = tell
         self.tally = Counted()
@@ -131,6 +133,8 @@ class CommitsCheck:
             # As in `Heads.apply`: of those before the commit, merges that others need count.
             if isinstance(change, ShardReport):
                 report = change if epoch <= number else report
+            elif isinstance(change, Revision):
+                report = replace(report, revision=change) if epoch <= number else report
             elif epoch <= number or self._needed(change, number):
                 parts = {**report.parts, change.output: dict(change.parts())[report.shard]}
                 report = replace(report, parts=parts)
@@ -173,7 +177,8 @@ def _contradictions(committed: Committed, failed_statuses: frozenset[str] | None
     """What a record says that cannot be."""
     report, spec = committed.report, committed.planned.spec
     shard = report.shard
-    if spec and spec.members is not None and report.members != spec.members:
+    members = report.members + report.forgotten
+    if spec and spec.members is not None and members != spec.members:
         yield f"The commit of shard {shard} has {report.members} members, the plan {spec.members}."
     if spec and report.bytes != spec.bytes:
         yield f"The commit of shard {shard} has {report.bytes} input bytes, the plan {spec.bytes}."

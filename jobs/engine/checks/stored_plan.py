@@ -12,7 +12,14 @@ import pyarrow.parquet as pq
 
 from jobs.engine.checks.shard_rows import KeySequence
 from jobs.engine.plans.generation import Generation
-from jobs.engine.plans.index import FIX, PLAN, PlanFile, index_path, indexed, read_index
+from jobs.engine.plans.index import (
+    FIX,
+    PLAN,
+    PlanFile,
+    index_path,
+    index_versions,
+    read_index,
+)
 from jobs.engine.records import RecordError
 from jobs.engine.reports import Revision
 from jobs.engine.shards import ShardSpec, shard_name, shard_number
@@ -54,11 +61,11 @@ class StoredPlan:
         self._revisions: dict[str, str] = {}  # path -> what is wrong with it, empty if nothing is
         self._revised: tuple[str, pq.ParquetFile | None] = ("", None)  # the last one
         self.problems: list[str] = []
-        numbers = indexed(storage)
-        self.generations = max(numbers, default=-1) + 1
+        self._versions = index_versions(storage)
+        self.generations = max(self._versions, default=-1) + 1
         for number in range(self.generations):
             try:
-                files = read_index(storage, number).files
+                files = read_index(storage, number, self._versions.get(number, 1)).files
                 self._read[number] = Generation.of(number, files), files
             except FileNotFoundError:
                 self.problems.append(f"'{index_path(number)}' is missing: {FIX}")
@@ -86,7 +93,7 @@ class StoredPlan:
         read = self._read.items()
         files = {file.path for _, (_, files) in read for file in files}
         files |= self._revisions.keys()
-        return files | {index_path(number) for number in range(self.generations)}
+        return files | {index_path(*each) for each in self._versions.items()}
 
     def shards(self, tell: Callable[[str], None]) -> Iterator[Planned]:
         """Yields the shards that are known, in plan order.
@@ -168,7 +175,7 @@ def _keys(members: pa.Table, items: int, size: int) -> KeySequence | None:
         ValueError: The index says something else of it.
     """
     counts = members["items"]
-    found = -1 if counts.null_count else pc.sum(counts).as_py()
+    found = -1 if counts.null_count else pc.sum(counts).as_py() or 0
     if (found, pc.sum(members["size"]).as_py() or 0) != (items, size):
         raise ValueError("its index counts other items or bytes")
     if counts.null_count or not pc.all(pc.equal(counts, 1)).as_py():

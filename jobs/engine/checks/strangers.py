@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from jobs.engine.blame.traces import ATTEMPTS
 from jobs.engine.checks.stored_plan import StoredPlan
+from jobs.engine.forgotten import FORGOTTEN, is_of_forgotten
 from jobs.engine.identity import JOB
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.log import LOG, entry_number
@@ -16,14 +17,16 @@ from jobs.engine.ledger.ending import SUCCESS, SUMMARY
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.plans.revisions import is_revision
+from jobs.engine.settled import SETTLED
 from jobs.engine.shards import shard_number
+from jobs.engine.staged import INDEX, STAGED, is_staged
 from jobs.storage.storage import Storage
 
 _JOB = "_job"
 # Names of what an attempt at a shard leaves begin so.
 _SHARD = re.compile(r"[0-9]+-[0-9]+")
-_RECORDS = {JOB, SUMMARY}
-_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, LOG, CHECKPOINTS)
+_RECORDS = {JOB, SETTLED, SUMMARY}
+_FOLDERS = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, CLAIMS, LOG, CHECKPOINTS, FORGOTTEN, STAGED)
 
 
 def strangers(
@@ -63,9 +66,17 @@ def strangers(
     for name in storage.names(LOG):
         if entry_number(name) is None:
             yield f"{LOG}/{name} is no entry of the log."
+    for name in storage.names(FORGOTTEN):
+        if not is_of_forgotten(name):
+            yield f"{FORGOTTEN}/{name} is no tombstone."
     for name in storage.names(CHECKPOINTS):
         if not is_checkpoint(name):
             yield f"{CHECKPOINTS}/{name} is no checkpoint."
+    for path in (f"{STAGED}/{name}" for name in storage.names(STAGED)):
+        if not is_staged(path.rpartition("/")[2]):
+            yield f"{path} was staged by no run."
+        elif path != INDEX and not has_run and storage.exists(SUCCESS):
+            yield f"{path} was left by a run that was killed; run the job again."
     yield from _in_plan(storage, plan, has_run)
     for output, paths in parts.items():
         yield from _in_output(storage, output, paths, plan, done, has_run)

@@ -14,6 +14,7 @@ from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.run import extend_plan
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import after_change
+from jobs.engine.forgotten import Forgotten
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Labels
@@ -101,6 +102,7 @@ def preview(
         plan = Plan(storage, heads.revisions())
         known = _of_plan(storage, plan, heads, Growth())
         news = News(plan.planned, inputs or [Origin(identity.input)])
+        members = Forgotten.read(storage).without(members)
         examples = _Examples()
         shards = size = items = 0
         for shard in cut_into_shards(news.among(members, reporter.listed), settings.shards):

@@ -19,6 +19,7 @@ from jobs.engine.driver.progress import Reporter
 from jobs.engine.driver.status import take_stock
 from jobs.engine.driver.summary import Summary, after_change, finished
 from jobs.engine.driver.working import Working
+from jobs.engine.forgotten import Forgotten
 from jobs.engine.identity import Identity
 from jobs.engine.interrupts import interrupts
 from jobs.engine.job import Job, Labels
@@ -36,6 +37,7 @@ from jobs.engine.plans.plan import Plan
 from jobs.engine.reports import ShardReport
 from jobs.engine.settings import RunSettings
 from jobs.engine.shards import ShardSpec
+from jobs.engine.staged import staged_names
 from jobs.engine.workers.joining import reach
 from jobs.members import Member, Origin
 from jobs.messages.errors import JobError, LeaseLostError, UserError
@@ -62,6 +64,7 @@ def run(
     inputs: Sequence[Origin] = (),
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Runs a job, or what is left of it, until every shard is committed or given up.
 
@@ -78,6 +81,7 @@ def run(
             identity.
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
+        prepare: Called when there is something to do; raises where the job could do nothing of it.
 
     Raises:
         UserError: Something the user has to change; nothing that was committed is lost.
@@ -88,6 +92,11 @@ def run(
     began = time.monotonic()
     storage = Storage(output, options)
     reporter = Reporter(labels, settings.line_every_s)
+
+    def ready() -> None:
+        reach(settings)
+        prepare()
+
     with interrupts() as signals, Lease(storage) as lease, reporter:
         for warning in identity.check(storage):
             _log.warning(warning)
@@ -104,7 +113,7 @@ def run(
             reporter,
             ledger,
             inputs,
-            ready=lambda: reach(settings),
+            ready=ready,
         )
         tell(growth, settings, labels.members)
         processed, mended = 0, Mended()
@@ -114,7 +123,7 @@ def run(
         if len(left) or lost or is_changing or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
             if len(left) or lost or is_changing:
-                reach(settings)
+                ready()
             ledger.begin_late()
         driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):
@@ -139,9 +148,11 @@ def run(
 
         if not ledger.epoch:
             summary = summarise(ledger.heads)
-            if summary.tells_of(stored_summary(storage)):
+            if summary.tells_of(stored_summary(storage)) and not staged_names(storage):
                 return summary  # nothing was to be done
-            ledger.begin_late()  # a driver that was taken for dead has done something since
+            # A driver that was taken for dead has done something since, or one that was killed has
+            # left something.
+            ledger.begin_late()
         ledger.check()
         write_card(storage, list(job.schemas))
         return ledger.end(summarise)
@@ -177,6 +188,7 @@ def extend_plan(
     plan = Plan(storage, ledger.heads.revisions())
     inputs = inputs or [Origin(identity.input)]
     news = News(plan.planned, inputs, redo=settings.changed == "redo")
+    members = Forgotten.read(storage).without(members)
 
     def before_new_generation() -> int:
         ready()

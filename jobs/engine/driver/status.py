@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.engine.forgotten import is_forgetting
 from jobs.engine.identity import require_identity
 from jobs.engine.ledger.commits import quarantined
 from jobs.engine.ledger.ending import SUCCESS
@@ -13,6 +14,7 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.plans.plan import Plan
 from jobs.storage.storage import Storage
 
+STOPPED_FORGET = "A forget is under way or was killed; wait for it, or run it again."
 STOPPED_RETRY = "A retry is under way or was killed; wait for it, or run it or the job again."
 
 
@@ -32,8 +34,8 @@ class Status:
         bytes: Output -> bytes of its parts.
         generations: Number of generations.
         success: Whether all was committed when the last run ended.
-        change: A sentence about a retry that changes shared parts just now, or was killed while it
-            did; None if there is none.
+        change: A sentence about a retry that changes shared parts just now, or a forget, or one
+            that was killed while it did; None if there is none.
     """
 
     shards: int
@@ -87,6 +89,9 @@ def take_stock(storage: Storage, plan: Plan, heads: Heads) -> Status:
     told = heads.tally()
     left = plan.items[~done]
     given_up = plan.which(quarantined(storage))
+    change = STOPPED_RETRY if heads.stale() else None
+    if is_forgetting(storage):
+        change = STOPPED_FORGET
     return Status(
         shards=len(plan),
         shards_done=int(done.sum()),
@@ -99,5 +104,5 @@ def take_stock(storage: Storage, plan: Plan, heads: Heads) -> Status:
         bytes=told.bytes,
         generations=plan.generations,
         success=storage.exists(SUCCESS),
-        change=STOPPED_RETRY if heads.stale() else None,
+        change=change,
     )

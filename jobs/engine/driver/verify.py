@@ -12,11 +12,13 @@ import pyarrow as pa
 
 from jobs.engine.checks.commits import CommitsCheck, Counted
 from jobs.engine.checks.ending import check_ending, check_schema, stored_identity
+from jobs.engine.checks.not_forgotten import not_forgotten
 from jobs.engine.checks.repeated import repeated_keys
 from jobs.engine.checks.shards import PartsCheck
 from jobs.engine.checks.stored_plan import Planned, StoredPlan
 from jobs.engine.checks.strangers import strangers
-from jobs.engine.driver.status import STOPPED_RETRY
+from jobs.engine.driver.status import STOPPED_FORGET, STOPPED_RETRY
+from jobs.engine.forgotten import is_forgetting
 from jobs.engine.identity import JOB, read_identity
 from jobs.engine.lease.log import Log, LogEntry
 from jobs.engine.ledger.checkpoints import CHECKPOINTS
@@ -24,7 +26,9 @@ from jobs.engine.ledger.commits import committed, failure_path, parse_failure, q
 from jobs.engine.ledger.ending import SUCCESS
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.records import RecordError
+from jobs.engine.settled import read_settled
 from jobs.engine.shards import shard_number
+from jobs.engine.staged import check_index
 from jobs.messages.bar import bar
 from jobs.messages.errors import NotNowError, UserError
 from jobs.storage.storage import Storage
@@ -45,7 +49,8 @@ def verify(
     Each file is read once, however many shards share it.
 
     A run may be writing: shards that are not done yet are told, and nothing of what is in the
-    making is taken for damage. While a retry waits to be finished, that is all there is to say.
+    making is taken for damage. While a retry or a forget waits to be finished, that is all there is
+    to say. Where something was forgotten, nothing of it may be anywhere.
 
     Args:
         output: Local path or fsspec URL.
@@ -91,6 +96,7 @@ def verify(
         for problem in parts.run(commits.run(is_done)):  # while others are told
             problems.append(problem)
     problems += repeated_keys(storage, parts.keys, parts.of_items)
+    problems += _damaged_records(storage)
     problems += strangers(storage, plan, done - commits.unread, parts.parts)
     left = len(plan) - sum(plan.is_known(shard) for shard in done if shard in plan)
     later = _log(storage, [])
@@ -98,8 +104,11 @@ def verify(
     problems += check_ending(storage, len(plan), left, commits.tally, last, was_marked)
     if commits.stale:
         problems = [STOPPED_RETRY]
+    if is_forgetting(storage):
+        problems = [STOPPED_FORGET]
     if not problems:  # else a record may be damaged, and then they cannot be compared
         problems += _of_checkpoints(storage, commits.tally)
+        problems += not_forgotten(storage, entries, done)
     if problems and any(entry.kind == "change" for entry in later[len(entries) :]):
         return ["Another command has changed this output meanwhile; verify again."]
     return problems
@@ -136,6 +145,14 @@ def _of_checkpoints(storage: Storage, tally: Counted) -> Iterator[str]:
         dict(tally.rows),
     ):
         yield f"What is in {CHECKPOINTS} is not what the records say; {fix}."
+
+
+def _damaged_records(storage: Storage) -> Iterator[str]:
+    for check in (check_index, read_settled):
+        try:
+            check(storage)
+        except RecordError as error:
+            yield str(error)
 
 
 def _unplanned(plan: StoredPlan, done: Set[str]) -> list[str]:

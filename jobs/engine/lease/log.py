@@ -1,7 +1,7 @@
 """The log of an output: who wrote to it, and which committed parts gave way to others.
 
-Entries are numbered, created exclusively and never changed: of two drivers that append at once,
-storage refuses one.
+Entries are numbered, created exclusively and never changed (but for keys that were forgotten): of
+two drivers that append at once, storage refuses one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 from jobs.engine.records import RecordError, parse_record, sealed
-from jobs.engine.reports import Merged, ShardReport
+from jobs.engine.reports import Merged, Revision, ShardReport
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
@@ -34,6 +34,7 @@ class LogEntry:
         time: When it was made, UTC, ISO 8601; never compared.
         retried: Shards of which items were processed again, as they are now.
         merged: Parts that took the place of others; apply after `retried`.
+        revised: Shard -> where its members stand now, of which no other was planned.
         summary: Summary of an end: how the job stands; None if the driver was stopped.
         nonce: Tells it from another driver's entry with the same content.
     """
@@ -47,6 +48,7 @@ class LogEntry:
     )
     retried: Sequence[ShardReport] = ()
     merged: Sequence[Merged] = ()
+    revised: Mapping[str, Revision] = field(default_factory=dict)
     summary: Mapping[str, Any] | None = None
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -96,6 +98,13 @@ class Log:
                 yield _parsed(data, each)
             except RecordError:  # several at once may come cut off, which one alone does not
                 yield self.read(each)
+
+    def restate(self, entry: LogEntry) -> None:
+        """Stores an entry in its own place, without keys that were forgotten.
+
+        That and nothing else may be other than it was: it counts for the same.
+        """
+        self._storage.publish_bytes(sealed(asdict(entry)), entry_path(entry.number))
 
     def create(self, entry: LogEntry) -> bool:
         """Stores an entry; False if another one has its number."""

@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -143,6 +144,15 @@ def read_checkpoints(storage: Storage) -> tuple[pa.Table, int] | None:
         _log.warning("A checkpoint is missing; the records are read instead.")
         return None
     return pa.concat_tables(tables), int(names[-1].partition("-")[0])
+
+
+def checkpoint_verdicts(storage: Storage) -> Iterator[str]:
+    """Names of the items that checkpoints have verdicts on."""
+    for name in filter(is_checkpoint, storage.names(CHECKPOINTS)):
+        data = storage.read_bytes(f"{CHECKPOINTS}/{name}")
+        verdicts = pq.ParquetFile(io.BytesIO(data)).read(["verdicts"])["verdicts"]
+        for chunk in verdicts.chunks:
+            yield from chunk.keys.to_pylist()
 
 
 def _completed(table: pa.Table) -> pa.Table:

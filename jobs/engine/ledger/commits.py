@@ -38,6 +38,16 @@ def create_commit(storage: Storage, report: ShardReport) -> bool:
     return storage.create_bytes(sealed(record), commit_path(report.shard))
 
 
+def restate_commit(storage: Storage, report: ShardReport) -> None:
+    """Stores a commit record in its own place, without keys that were forgotten.
+
+    That and nothing else may be other than it was: it counts for the same.
+    """
+    storage.publish_bytes(
+        sealed({**asdict(report), "rows": report.rows}), commit_path(report.shard)
+    )
+
+
 def is_committed(storage: Storage, shard: str) -> bool:
     """Whether a shard has a commit record."""
     return storage.exists(commit_path(shard))

@@ -144,7 +144,8 @@ class Heads:
         for entry in entries:
             self.position = entry.number
             named = (report.shard for report in entry.retried)
-            shards = dict.fromkeys([*named, *(s for each in entry.merged for s in each.shards)])
+            shared = (shard for each in entry.merged for shard in each.shards)
+            shards = dict.fromkeys([*named, *shared, *entry.revised])
             rows.update(self._rows([s for s in shards if s not in rows and self.has(s)]))
             for report in entry.retried:
                 if report.shard in rows and rows[report.shard]["position"] <= entry.number:
@@ -155,6 +156,13 @@ class Heads:
                     parts = dict(merged.parts())
                     for shard in there:
                         rows[shard] = _after_merge(rows[shard], merged, parts[shard], entry.number)
+            for shard, revision in entry.revised.items():
+                if shard in rows and rows[shard]["position"] <= entry.number:
+                    rows[shard] = {
+                        **rows[shard],
+                        "revision": vars(revision),
+                        "position": entry.number,
+                    }
         if not rows:
             return
         table = pa.concat_tables([self._table, pa.Table.from_pylist(list(rows.values()), SCHEMA)])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.engine.blame.traces import ATTEMPTS
+from jobs.engine.forgotten import FORGOTTEN, is_forgetting
 from jobs.engine.identity import upgrade
 from jobs.engine.lease.claims import CLAIMS
 from jobs.engine.lease.lease import Lease
@@ -27,7 +29,9 @@ from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.names import shard_of
 from jobs.engine.plans.index import PLAN, indexed
 from jobs.engine.plans.revisions import is_revision
-from jobs.engine.reports import Merged, ShardReport
+from jobs.engine.reports import Merged, Revision, ShardReport
+from jobs.engine.staged import STAGED, staged_names
+from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 
 # A reader of an output in the making reads no more small records than these.
@@ -58,13 +62,22 @@ class Ledger:
         lease: Lease of this driver.
 
         outputs: Names of the job's outputs, where nothing may be committed yet.
+        forgets: Whether this driver ends a forgetting that was stopped, which others wait for.
 
     Attributes:
         heads: What was committed when this driver began, and what it has replaced since.
     """
 
-    def __init__(self, storage: Storage, lease: Lease, outputs: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        lease: Lease,
+        outputs: Iterable[str] = (),
+        *,
+        forgets: bool = False,
+    ) -> None:
         """Reads the heads."""
+        self._forgets = forgets
         self._storage = storage
         self._lease = lease
         self._log = Log(storage)
@@ -99,14 +112,16 @@ class Ledger:
             after: The last entry of the log that this driver knows of, if it has gone by that.
 
         Raises:
-            UserError: Another driver has it, or has had it since.
+            UserError: Another driver has it, or has had it since; or a forgetting is to be ended.
             LeaseLostError: This one had it.
         """
         if self.epoch:
             self.check()
             return
+        self._refuse_half_forgotten()
         clean = self._storage.exists(SUCCESS)
         self._lease.take(after)
+        self._refuse_half_forgotten()
         upgrade(self._storage)
         show_ending(self._storage, self._log)
         self.sweep()
@@ -114,7 +129,7 @@ class Ledger:
         if not self.heads.has_checkpoints:
             delete_checkpoints(self._storage)
         if not clean:
-            self._remove_garbage()
+            self.remove_garbage()
 
     def begin_late(self) -> None:
         """Begins after the plan was read, without the lease, of an output that was finished.
@@ -123,6 +138,13 @@ class Ledger:
             UserError: Another driver has it, or had it since.
         """
         self.begin(self._last)
+
+    def _refuse_half_forgotten(self) -> None:
+        if not self._forgets and is_forgetting(self._storage):
+            raise UserError(
+                f"a forget of '{self._storage.url}' was stopped half-way: run 'mtcnn-ray forget' "
+                "on it again, which ends that"
+            )
 
     def committed(self, report: ShardReport) -> None:
         """Takes note of a first commit, which a worker has made."""
@@ -135,15 +157,25 @@ class Ledger:
         self.heads = Heads.read(self._storage)
         self._commits = []  # they are among those that no checkpoint has
 
-    def replace(self, retried: Sequence[ShardReport] = (), merged: Sequence[Merged] = ()) -> None:
+    def replace(
+        self,
+        retried: Sequence[ShardReport] = (),
+        merged: Sequence[Merged] = (),
+        revised: Mapping[str, Revision] = MappingProxyType({}),
+    ) -> None:
         """Lets new parts take the place of others, all at once, and removes those.
+
+        Args:
+            retried: Shards whose rows are other ones now.
+            merged: Files in which rows stand now.
+            revised: Shard -> where its members stand now; they and its rows are the same.
 
         Raises:
             LeaseLostError: Another driver has the lease; everything stays as it is.
         """
         shards = [*(report.shard for report in retried), *(s for m in merged for s in m.shards)]
         before = {part.path for head in self.heads.of(set(shards)) for part in head.parts.values()}
-        entry = self._lease.append("change", retried=retried, merged=merged)
+        entry = self._lease.append("change", retried=retried, merged=merged, revised=dict(revised))
         self.heads.apply(entry)
         after = self.heads.paths()
         gone = pc.invert(pc.is_in(paths := pa.array(sorted(before), pa.string()), value_set=after))
@@ -152,7 +184,8 @@ class Ledger:
     def sweep(self) -> None:
         """Removes what writers that were killed have left half written, and traces of attempts."""
         storage = self._storage
-        folders = ("", "_job", PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS)
+        records = (PLAN, COMMITS, QUARANTINE, ATTEMPTS, LOG, CHECKPOINTS, CLAIMS)
+        folders = ("", "_job", *records, FORGOTTEN, STAGED)
         names = [path for folder in (*folders, *self.outputs) for path in storage.leftovers(folder)]
         names += [f"{ATTEMPTS}/{name}" for name in storage.names(ATTEMPTS)]
         if self._lease.held:
@@ -167,9 +200,13 @@ class Ledger:
         self._store(least=_LEAST_SHARDS)
         self.heads = Heads.read(self._storage)
         summary = summarise(self.heads)
-        self._lease.append("end", summary=summary.as_record())
+        staged = staged_names(self._storage)
+        record = summary.as_record()
+        self._lease.append("end", summary=record)
         # After that, as workers that come later see that nobody waits for them.
-        self._remove_garbage()
+        self.remove_garbage()
+        if record["status"]["success"]:  # else the next run has a use for them
+            self._storage.delete(*staged)
         show_ending(self._storage, self._log)
         return summary
 
@@ -184,7 +221,7 @@ class Ledger:
         self.heads.mark_stored()
         self._commits = []
 
-    def _remove_garbage(self) -> None:
+    def remove_garbage(self) -> None:
         """Removes parts that no shard has, of those shards that nobody will commit any more.
 
         And files with members that no shard has.

@@ -95,9 +95,18 @@ def cut_into_shards(members: Iterable[Member], sizes: ShardSizes) -> Iterator[li
         yield shard
 
 
-def write_files(storage: Storage, name: str, shards: Iterator[list[Member]]) -> Iterator[PlanFile]:
-    """Writes plan files, a row group a shard; yields what the index says of each."""
-    for number in count():
+def write_files(
+    storage: Storage, name: str, shards: Iterator[list[Member]], first: int = 0
+) -> Iterator[PlanFile]:
+    """Writes plan files, a row group a shard; yields what the index says of each.
+
+    Args:
+        storage: The output.
+        name: What they are called by, before their numbers.
+        shards: The members of each shard.
+        first: Number of the first file.
+    """
+    for number in count(first):
         path = f"{name}-{number:05d}.parquet"
         items: list[int] = []
         sizes: list[int] = []

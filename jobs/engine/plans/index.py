@@ -1,21 +1,29 @@
-"""The index of a generation of the plan, written last: its files and what is in them."""
+"""The index of a generation of the plan, written last: its files and what is in them.
+
+A generation may have later versions of its index, which name other files for the same shards; the
+last one counts.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from jobs.engine.records import read_record
 from jobs.members import Origin
-from jobs.messages.errors import UserError
+from jobs.messages.errors import NotNowError, UserError
 from jobs.storage.storage import Storage
 
 PLAN = "_job/plan"
 
 FIX = "restore it from a copy, or use another output"
 
-_NAME = re.compile(r"generation-([0-9]{3,})\.json")
+_TRIES = 3
+
+_NAME = re.compile(r"generation-([0-9]{3,})(?:~([0-9]+))?\.json")
+_FILE = re.compile(r"generation-[0-9]+(?:\.([0-9]+))?-[0-9]+\.parquet")
 
 
 @dataclass(frozen=True)
@@ -66,25 +74,57 @@ class Index:
         return None if self.input is None else Origin(self.input, self.prefix)
 
 
-def index_path(number: int) -> str:
-    """Where the index of a generation is."""
-    return f"{PLAN}/generation-{number:03d}.json"
+def index_path(number: int, version: int = 1) -> str:
+    """Where a version of the index of a generation is."""
+    return f"{PLAN}/generation-{number:03d}" + f"~{version}" * (version > 1) + ".json"
 
 
 def indexed(storage: Storage) -> list[int]:
     """Numbers of the generations that have an index, in order."""
+    return sorted(index_versions(storage))
+
+
+def index_versions(storage: Storage) -> dict[int, int]:
+    """Number of each generation that has an index -> the last version of that."""
     # A generation left out would be planned again in the place of the one that is there.
-    found = (_NAME.fullmatch(name) for name in storage.confirmed_names(PLAN))
-    return sorted(int(match[1]) for match in found if match)
+    found: dict[int, int] = {}
+    for number, version in _versions(storage.confirmed_names(PLAN)):
+        found[number] = max(version, found.get(number, 0))
+    return found
 
 
-def read_index(storage: Storage, number: int) -> Index:
+def older_indices(storage: Storage) -> list[str]:
+    """Paths of indices that do not count any more."""
+    last = index_versions(storage)
+    found = _versions(storage.names(PLAN))
+    return [index_path(number, version) for number, version in found if version < last[number]]
+
+
+def is_plan_file(name: str) -> bool:
+    """Whether a file of the plan holds members that were planned first."""
+    return _FILE.fullmatch(name) is not None
+
+
+def epoch_of(name: str) -> int | None:
+    """Epoch of the driver that planned a file, 0 in version 0.1; None if it is no such file."""
+    found = _FILE.fullmatch(name)
+    return int(found[1] or 0) if found else None
+
+
+def read_index(storage: Storage, number: int, version: int | None = None) -> Index:
     """The index of a generation.
+
+    Args:
+        storage: The output.
+        number: Number of the generation.
+        version: Which version of it; None is the last.
 
     Raises:
         RecordError: It is damaged.
     """
-    return read_record(storage, index_path(number), Index, FIX)
+    if version is None:
+        version = index_versions(storage).get(number, 1)
+    return read_record(storage, index_path(number, version), Index, FIX)
 
 
 def read_indices(storage: Storage) -> list[Index]:
@@ -93,12 +133,20 @@ def read_indices(storage: Storage) -> list[Index]:
     Raises:
         UserError: One is missing or damaged.
     """
-    numbers = indexed(storage)
-    for number in range(len(numbers)):
-        if number != numbers[number]:
-            # The later ones would pass for others, and their shards with them.
-            raise UserError(f"'{index_path(number)}' is missing: {FIX}")
-    return [read_index(storage, number) for number in numbers]
+    for _ in range(_TRIES):
+        versions = index_versions(storage)
+        for number in range(len(versions)):
+            if number not in versions:
+                # The later ones would pass for others, and their shards with them.
+                raise UserError(f"'{index_path(number)}' is missing: {FIX}")
+        with contextlib.suppress(FileNotFoundError):  # a later version has just taken its place
+            return [read_index(storage, *each) for each in sorted(versions.items())]
+    raise NotNowError(f"the plan of '{storage.url}' changes all the time: run the command again")
+
+
+def _versions(names: Iterable[str]) -> Iterator[tuple[int, int]]:
+    found = filter(None, map(_NAME.fullmatch, names))
+    return ((int(match[1]), int(match[2] or 1)) for match in found)
 
 
 def origins_of(indices: Sequence[Index], first: str) -> tuple[tuple[Origin, ...], bool]:

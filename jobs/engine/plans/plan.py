@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import chain, compress
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from jobs.engine.identity import read_identity
 from jobs.engine.plans.generation import Generation, cut_into_shards, joined, write_files
 from jobs.engine.plans.growth import Growth, KeyClashError, News
-from jobs.engine.plans.index import PLAN, Index, PlanFile, index_path, read_indices
+from jobs.engine.plans.index import PLAN, Index, PlanFile, epoch_of, index_path, read_indices
 from jobs.engine.plans.members import GroupReader, Planned, read_members
 from jobs.engine.records import create_record
 from jobs.engine.reports import Revision
@@ -24,9 +23,6 @@ from jobs.keys import KeySet
 from jobs.members import Member, Origin
 from jobs.messages.errors import LeaseLostError, UserError
 from jobs.storage.storage import Storage
-
-# Of a driver, which its files are called by; those of version 0.1 had none.
-_PLANNED = re.compile(r"generation-[0-9]+(?:\.([0-9]+))?-[0-9]+\.parquet")
 
 __all__ = ["PLAN", "Plan", "PlanReader"]
 
@@ -227,13 +223,19 @@ class Plan:
 
     def files(self) -> list[str]:
         """Files that hold the members of the plan, in order."""
-        return [path for generation in self._generations for path in generation.files]
+        return [path for path, _ in self.files_from()]
+
+    def files_from(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """Those files, each with the generation and index of its first shard."""
+        for generation in self._generations:
+            for path, start in zip(generation.files, generation.starts, strict=False):
+                yield path, (generation.number, int(start))
 
     def _delete_leftovers(self, epoch: int) -> None:
         """Removes files of plannings before this one that never got their index, nor ever will."""
         counted = {file.path for index in read_indices(self._storage) for file in index.files}
-        found = ((name, _PLANNED.fullmatch(name)) for name in self._storage.names(PLAN))
-        older = [f"{PLAN}/{name}" for name, match in found if match and int(match[1] or 0) < epoch]
+        found = ((name, epoch_of(name)) for name in self._storage.names(PLAN))
+        older = [f"{PLAN}/{name}" for name, made in found if made is not None and made < epoch]
         self._storage.delete(*(path for path in older if path not in counted))
 
     def _name_repeated(self, repeated: KeySet, files: Iterable[PlanFile]) -> str:

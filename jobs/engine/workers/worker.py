@@ -8,7 +8,7 @@ import pickle
 import socket
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -19,6 +19,7 @@ import pyarrow as pa
 from jobs.engine.blame.attempt import Attempt
 from jobs.engine.blame.processing import processed
 from jobs.engine.blame.watchdog import Limits, State, Watchdog
+from jobs.engine.forgotten import Forgets, Forgotten
 from jobs.engine.identity import package_versions
 from jobs.engine.job import Job
 from jobs.engine.lease.log import Log
@@ -68,12 +69,15 @@ class Worker:
         self._watchdog = Watchdog(self._storage, limits.within(memory)) if limits else None
 
     def start(self, pickled_job: bytes) -> None:
-        """Loads the job; None is enough to merge."""
+        """Loads the job, and what was forgotten; None is enough to merge."""
         if self._watchdog:
             self._watchdog.tell(State("reading"))
         self._job: Job = pickle.loads(pickled_job)
         if self._job is not None:
             self._processor = self._job.start()
+            self._forgotten = Forgotten.read(self._storage)
+            if isinstance(self._processor, Forgets):
+                self._processor.forget(self._forgotten)
         if self._watchdog:
             self._watchdog.tell(State())
 
@@ -145,10 +149,10 @@ class Worker:
                 before = spec.retry.before
                 old = self._plan.group(*before) if before else members
                 parts = RetriedParts(self._storage, self._job, spec, spec.retry, old, members)
-                attempt.expect(parts.members, parts.choice.wants)
+                attempt.expect(parts.members, parts.choice.wants, self._knows())
             else:
                 parts = _NewParts(self._storage, self._job, spec)
-                attempt.expect(members)
+                attempt.expect(members, is_forgotten=self._knows())
             statuses = self._write_parts(attempt, parts, published)
         report = ShardReport(
             shard=spec.shard,
@@ -168,8 +172,16 @@ class Worker:
             worker_bytes=resident_bytes(),
             epoch=spec.epoch,
             revision=spec.revision,
+            forgotten=attempt.forgotten,
         )
         return parts.whole(report)
+
+    def _knows(self) -> Callable[[str], bool] | None:
+        """Tells which items were forgotten, if any were."""
+        if not self._forgotten:
+            return None
+        of_faces = len(naming_columns(self._job.schemas[self._job.primary])) > 1
+        return lambda name: self._forgotten.has_item(name, of_faces)
 
     def _committed(self, shard: str) -> ShardReport:
         [report] = read_commits(self._storage, [shard])
@@ -216,6 +228,11 @@ class Worker:
             # Storage refuses a second commit; this spares the work.
             if not attempt.spec.retry and is_committed(self._storage, attempt.spec.shard):
                 raise _AlreadyCommittedError
+            if Forgotten.read(self._storage) != self._forgotten:  # by a driver after its own
+                raise OutputError(
+                    f"something was forgotten in '{self._storage.url}' since this worker began: "
+                    "run the same command again"
+                )
             for name, part in parts.publish():
                 published[name] = part
         return statuses

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from jobs import registry
 from jobs.cli.flags import DETECTING, FLAGS, Given, takes
+from jobs.curate.kind import CURATE
 from jobs.embed.kind import EMBED
 from jobs.extract.config import Config, load_config
 from jobs.extract.kind import EXTRACT
@@ -107,19 +108,30 @@ def test_nothing_said_is_nothing_given() -> None:
         ("weights", "mine", "mine"),
         ("changed", "redo", "redo"),
         ("gone", "drop", "drop"),
+        ("verdicts", "own.csv", "own.csv"),
+        ("against", "lfw", ["lfw"]),
+        ("calibrate", None, True),
     ],
 )
-def test_a_flag_stands_for_its_setting(name: str, word: str, value: object) -> None:
+def test_a_flag_stands_for_its_setting(name: str, word: str | None, value: object) -> None:
     setting = FLAGS[name].setting
-    found = given_by([f"--{name}", word], name)
+    found = given_by([f"--{name}", *([word] if word else [])], name)
     assert found.flags == {setting: value}
-    config: JobConfig = found.load(EMBED if name in EMBED.flags else EXTRACT)
+    kinds: Any = (CURATE, EMBED)
+    config: JobConfig = found.load(next((k for k in kinds if name in k.flags), EXTRACT))
     if name in ("device", "engine", "precision"):  # what both have
         assert getattr(config.embed, name) == value  # type: ignore[attr-defined]
         config = found.load(EXTRACT)
     section, _, key = setting.partition(".")
-    assert getattr(getattr(config, section), key) == value
+    has = getattr(getattr(config, section), key)
+    assert (list(has) if isinstance(has, tuple) else has) == value
     assert config.given == {section, setting}
+
+
+def test_a_flag_that_can_be_repeated_and_was_not_given_says_nothing() -> None:
+    assert given_by([], "against").flags == {"curate.against": None}
+    said = given_by(["--against", "a", "--against", "b"], "against").flags
+    assert said == {"curate.against": ["a", "b"]}
 
 
 def test_every_flag_is_known_to_the_test_above() -> None:

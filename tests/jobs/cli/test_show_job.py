@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.cli.show_job import (
+    figures_table,
     forecast_table,
     retry_table,
     status_json,
@@ -25,6 +26,7 @@ from jobs.engine.driver.summary import Summary
 from jobs.engine.job import Labels
 from jobs.engine.plans.growth import Growth
 from jobs.extract.kind import EXTRACT
+from jobs.kind.figures import Figures
 from jobs.kind.forecast import Forecast
 from jobs.photos import statuses as photo_statuses
 
@@ -157,3 +159,21 @@ def test_a_retry_tells_of_shards_that_were_given_up() -> None:
     assert _line(table, "given", "up").startswith("given up 2 shards stay as they were")
     lines = _lines(retry_table(EXTRACT, Retried(_SUMMARY, 0), "out"))
     assert not any(line[:2] == ["given", "up"] for line in lines)
+
+
+def test_figures_are_a_table_with_numbers_to_the_right() -> None:
+    rows = [("[drop]", 12345, "why"), ("share", 0.5, None)]
+    figures = Figures("f", "A [title]", ("what", "count", ""), rows, ["A note."])
+    table = figures_table(figures)
+    assert [column.justify for column in table.columns] == ["left", "right", "left"]
+    file = io.StringIO()
+    Console(file=file, width=80).print(table)
+    assert all(
+        text in file.getvalue()
+        for text in ("A [title]", "[drop]", "12,345", "0.500", "why", "A note.")
+    )
+
+
+def test_figures_are_the_same_after_they_were_stored() -> None:
+    figures = Figures("f", "t", ["a", "b"], [["x", 1], ["y", None]], ["n"])
+    assert Figures.of(json.loads(json.dumps(figures.as_record()))) == figures

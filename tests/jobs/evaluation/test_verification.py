@@ -8,13 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jobs.evaluation.scored_pairs import _figures, those_with
 from jobs.evaluation.truth.pairs import Pairs
-from jobs.evaluation.verification import (
-    _figures,
-    _those_with,
-    embedding_settings,
-    evaluate_verification,
-)
+from jobs.evaluation.verification import embedding_settings, evaluate_verification
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
 from mtcnn_core.evaluation.verification import verify
@@ -61,7 +57,7 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
 
 def test_pairs_with_absent_photos_are_left_out() -> None:
     pairs = Pairs(["a", "b", "c"], ["b", "x", "a"], np.array([True, True, False]), np.arange(3))
-    left = _those_with(pairs, {"a", "b", "c"})
+    left = those_with(pairs, {"a", "b", "c"})
     assert (left.a, left.b) == (["a", "c"], ["b", "a"])
     assert left.same.tolist() == [True, False]
     assert left.folds is not None

@@ -159,8 +159,9 @@ def test_an_output_of_another_job_is_refused_whatever_else_differs() -> None:
 
 def test_a_new_output_begins_with_what_is_wanted(tmp_path: Path) -> None:
     config = load_config(None, {"crop.size": 112})
-    going = going_on(replace(EXTRACT, schema_version=3), config, str(tmp_path / "out"))
-    assert going == begun(replace(EXTRACT, schema_version=3), config)
+    kind, output = replace(EXTRACT, schema_version=3), str(tmp_path / "out")
+    going = going_on(kind, config, output)
+    assert going == begun(kind, config, output)
     assert (going.config, going.digest, going.schema) == (config, config.digest(), 3)
     assert going.recorded == config.identity()
 

@@ -40,3 +40,10 @@ def test_missing_library_is_told(rng: np.random.Generator, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "imagehash", None)
     with pytest.raises(EmbeddingError, match=r"mtcnn-ray\[embed\]"):
         perceptual_hash(_smooth(rng))
+
+
+def test_a_crop_is_evened_about_its_axis(rng: np.random.Generator) -> None:
+    crop = _smooth(rng)
+    assert perceptual_hash(crop, crop.shape[1] / 2 - 1) == perceptual_hash(crop[:, :-2])
+    assert perceptual_hash(crop, crop.shape[1] / 2 + 1) == perceptual_hash(crop[:, 2:])
+    assert perceptual_hash(crop, crop.shape[1] / 2) == perceptual_hash(crop)

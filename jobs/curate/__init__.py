@@ -1,0 +1,1 @@
+"""The job `curate`: vectors of faces -> a verdict on each."""
