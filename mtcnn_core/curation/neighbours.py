@@ -19,7 +19,7 @@ from mtcnn_core.curation.errors import CurationError
 BLOCK = 4096
 # Up to here every face is compared with every other; beyond it with the lists of the nearest cells.
 _EXACT = 50_000
-_PROBES = 12
+_PROBES = 8
 _SAMPLE_PER_CELL = 48
 _SEED = 20
 
