@@ -16,6 +16,7 @@ from jobs.kind.job_kind import Show
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from mtcnn_core.curation.thresholds import THRESHOLDS, Thresholds
+from mtcnn_core.embedding.known import by_digest
 
 
 def check_begun(output: Storage, upstreams: Upstreams) -> None:
@@ -65,7 +66,7 @@ def settle(
         show(found)
         figures[found.name] = found.as_record()
     else:
-        thresholds = _known(upstreams.model["name"], settings)
+        thresholds = _known(upstreams.model, settings)
     thresholds = replace(thresholds, **_said(settings))
     values = {**asdict(thresholds), "model": upstreams.model}
     if store:
@@ -73,8 +74,10 @@ def settle(
     return thresholds
 
 
-def _known(model: str, settings: CurateSettings) -> Thresholds:
-    """Thresholds of a known model, or those that were said, if all were."""
+def _known(made_by: Mapping[str, Any], settings: CurateSettings) -> Thresholds:
+    """Thresholds of a known model, whatever it is called here; or those said, if all were."""
+    known_model = by_digest(made_by["digest"])
+    model = known_model.name if known_model else made_by["name"]
     if model in THRESHOLDS:
         return THRESHOLDS[model]
     said = _said(settings)

@@ -451,9 +451,9 @@ def test_crops_do_not_stop_the_cascade(
             second.set()
         return detect(self, *arguments)
 
-    def waiting(self: FaceRows, found: Found) -> None:
+    def waiting(self: FaceRows, found: Found, *more: Any) -> None:
         assert second.wait(60), "the second photo is not looked at before the first has its crops"
-        add(self, found)
+        add(self, found, *more)
 
     monkeypatch.setattr(FaceDetector, "detect_many", noticed)
     monkeypatch.setattr(FaceRows, "add", waiting)

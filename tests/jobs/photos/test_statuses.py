@@ -16,6 +16,7 @@ _STATUSES = [
     "unreadable",
     "timeout",
     "crashed",
+    "forgotten",
 ]
 
 
