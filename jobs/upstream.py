@@ -107,7 +107,7 @@ class Upstream:
 
     def planned(self, shard: str) -> list[Member]:
         """The members that a shard of it was made of, in order."""
-        return PlanReader(self._storage).members(self._plan.named(shard))
+        return self._plan_reader.members(self._plan.named(shard))
 
     def rows(self, member: Member, table: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yields some columns of a shard's rows in a table, in order.
@@ -166,6 +166,10 @@ class Upstream:
     @cached_property
     def _heads(self) -> Heads:
         return Heads.read(self._storage)
+
+    @cached_property
+    def _plan_reader(self) -> PlanReader:
+        return PlanReader(self._storage)
 
     @cached_property
     def _plan(self) -> Plan:
