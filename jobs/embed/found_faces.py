@@ -19,7 +19,7 @@ from mtcnn_core.faces import Faces
 
 TABLE = "faces"
 _COLUMNS = (
-    *("key", "uri", "label", "face_index", "box", "score", "landmarks", "matrix", "sharpness"),
+    *("key", "label", "face_index", "box", "score", "landmarks", "matrix"),
     *("image_width", "image_height"),
 )
 
@@ -30,25 +30,21 @@ class FoundFaces:
 
     Attributes:
         key: Key of the photo.
-        uri: Where it was.
         label: Its label.
         sha256: Digest of its file, hexadecimal; None if that is not known.
         size: ``(width, height)`` of the photo as displayed.
         faces: The faces, in pixels of the photo.
         indices: ``face_index`` of each.
         matrices: float32 ``(n, 2, 3)``, photo -> stored crop.
-        sharpness: float32 ``(n,)``, of the stored crops.
     """
 
     key: str
-    uri: str
     label: str | None
     sha256: str | None
     size: tuple[int, int]
     faces: Faces
     indices: list[int]
     matrices: NDArray[np.float32]
-    sharpness: NDArray[np.float32]
 
 
 class FoundShard:
@@ -116,7 +112,6 @@ def _found(rows: pa.Table, sha256: str | None) -> FoundFaces:
     first = rows.slice(0, 1).to_pylist()[0]
     return FoundFaces(
         key=first["key"],
-        uri=first["uri"],
         label=first["label"],
         sha256=sha256,
         size=(first["image_width"], first["image_height"]),
@@ -127,7 +122,6 @@ def _found(rows: pa.Table, sha256: str | None) -> FoundFaces:
         ),
         indices=rows.column("face_index").to_pylist(),
         matrices=_numbers(rows, "matrix", (2, 3)),
-        sharpness=rows.column("sharpness").to_numpy(),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import pyarrow as pa
 
@@ -76,7 +75,7 @@ class Vectorizer:
         """The photos of a shard that have faces, each with its file."""
         shard = FoundShard(self._faces, member)
         found = shard.photos()
-        limits = self._photos.limits if self._photos else self._limits
+        limits = self._photos.limits if self._photos else ImageLimits()
         for each, file in self._with_files(found, shard):
             matrices = self._embedder.matrices(each.faces.boxes, each.faces.landmarks)
             size = self._embedder.model.size
@@ -102,7 +101,3 @@ class Vectorizer:
             yield found[place], file
             done = place + 1
         yield from ((each, None) for each in found[done:])
-
-    @cached_property
-    def _limits(self) -> ImageLimits:
-        return ImageLimits(**self._faces.identity.config["limits"])

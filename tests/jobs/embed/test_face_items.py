@@ -49,14 +49,12 @@ def _photo(
     faces = Faces(np.array([[40, 40, 80, 80]]), np.ones(1), np.zeros((1, 5, 2)))
     found = FoundFaces(
         key="a.png",
-        uri="in/a.png",
         label=None,
         sha256=changes.get("sha256", digest),
         size=(160, 160),
         faces=faces,
         indices=[0],
         matrices=stored,
-        sharpness=np.ones(1, np.float32),
     )
     crop = cut(pixels, stored[0], changes.get("stored_size", SIZE))
     is_stored = changes.get("is_stored", False)
@@ -75,7 +73,6 @@ def test_crop_is_cut_from_the_photo(pixels: NDArray[np.uint8]) -> None:
 
 
 def test_photo_is_preferred_to_the_stored_crop(pixels: NDArray[np.uint8]) -> None:
-    photo = _photo(255 - pixels, _read(_file(pixels)), is_stored=True, sha256=None)
     photo = _photo(
         255 - pixels,
         _read(_file(pixels)),
