@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Any
 
+from jobs.kind.config import Settings
 from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
 
@@ -13,7 +14,11 @@ _KINDS = (
     "jobs.extract.kind:EXTRACT",
     "jobs.embed.kind:EMBED",
     "jobs.curate.kind:CURATE",
+    "jobs.feed.kind:FEED",
 )
+
+# Settings of commands that are no jobs: a file for several commands may hold them.
+_OTHERS = ("jobs.train.config:EmbeddingTrainingConfig",)
 
 JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 
@@ -55,7 +60,8 @@ def job_of(output: str, options: Mapping[str, Any]) -> JobKind[Any]:
         raise UserError(f"'{output}' was made by another program: {error}") from error
 
 
-def sections_of_others(kind: JobKind[Any]) -> frozenset[str]:
-    """Sections of a config file that are for other jobs than this one."""
-    every = {section for other in JOBS for section in other.config.model_fields}
-    return frozenset(every - kind.config.model_fields.keys())
+def sections_of_others(config: type[Settings]) -> frozenset[str]:
+    """Sections of a config file that are for other commands than the one with these settings."""
+    configs = (*(kind.config for kind in JOBS), *map(resolve_name, _OTHERS))
+    every = {section for other in configs for section in other.model_fields}
+    return frozenset(every - config.model_fields.keys())

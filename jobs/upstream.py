@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -66,6 +68,12 @@ class Upstream:
         made = self.identity
         parts = [made.job, made.digest, dict(made.models), made.input, dict(made.upstream)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def state(self) -> str:
+        """What changes when any of its rows is made anew: SHA-256, hexadecimal."""
+        made = [[head.shard, head.made] for head in self._heads.all()]
+        return hashlib.sha256(json.dumps([self.digest, made]).encode()).hexdigest()
 
     @cached_property
     def origins(self) -> tuple[tuple[Origin, ...], bool]:
@@ -127,6 +135,40 @@ class Upstream:
             rows = StoredRows(file, part.path, schema, wanted)
             yield from rows.take(part.first_row, part.rows)
 
+    def take(
+        self, member: Member, table: str, columns: Sequence[str], rows: npt.NDArray[np.int64]
+    ) -> pa.Table:
+        """Some rows of a shard in a table; row groups that hold none of them are not read.
+
+        Args:
+            member: The shard, as it was listed.
+            table: Any of its tables.
+            columns: Those wanted.
+            rows: Numbers of the rows within the shard, rising.
+
+        Raises:
+            UserError: The shard was made anew since it was listed, or its part cannot be read.
+        """
+        with self._part(member, table) as (head, file):
+            wanted = rows + head.parts[table].first_row
+            found: list[pa.Table] = []
+            start = 0
+            for number in range(file.num_row_groups):
+                stop = start + file.metadata.row_group(number).num_rows
+                low, high = np.searchsorted(wanted, [start, stop])
+                if low < high:
+                    group = file.read_row_group(number, columns, use_threads=False)
+                    found.append(group.take(pa.array(wanted[low:high] - start)))
+                start = stop
+            return pa.concat_tables(found)
+
+    def check_same(
+        self, member: Member, found: pa.Table, expected: pa.Table, names: Sequence[str]
+    ) -> None:
+        """Raises a `UserError` unless rows are those that were listed."""
+        if any(not found[name].equals(expected[name]) for name in names):
+            raise self._changed(member)
+
     @contextlib.contextmanager
     def _part(
         self, member: Member, table: str
@@ -155,7 +197,10 @@ class Upstream:
             [head] = self._heads.of([member.key])
             if str(head.made) == member.version:
                 return head
-        raise UserError(
+        raise self._changed(member)
+
+    def _changed(self, member: Member) -> UserError:
+        return UserError(
             f"shard {member.key} of '{self.url}' has changed meanwhile: run the same command again"
         )
 

@@ -25,7 +25,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.curate", "jobs.embed", "jobs.extract"],  # the jobs, beside each other
+        ["jobs.loader"],
+        ["jobs.curate", "jobs.embed", "jobs.extract", "jobs.train"],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
         ["jobs.cli"],
@@ -35,13 +36,19 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["evaluation", "kernels"],
         ["curation", "engines"],
         ["settings"],
-        ["cascade", "crops", "images"],
+        ["cascade", "crops", "images", "training"],
         ["importing", "pictures", "ssd"],
         ["detectors", "embedding"],
+        ["facenet"],
+    ],
+    "mtcnn_core.facenet": [
+        ["cost", "nn2", "small", "triplet"],
+        ["networks"],
+        ["export", "losses"],
     ],
     "mtcnn_core.embedding": [
         ["errors", "model"],
-        ["quality", "record"],
+        ["card", "quality", "record"],
         ["graph", "known", "normalise", "perceptual_hash", "places", "ports"],
         ["dlib_file", "feed", "inception"],
         ["dlib_graph"],

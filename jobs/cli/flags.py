@@ -10,11 +10,12 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from jobs.kind.config import JobConfig
+from jobs.kind.config import JobConfig, Settings
 from jobs.kind.job_kind import FurtherInput, JobKind
 from mtcnn_core.engines.registry import DEVICE_NAMES, ENGINE_NAMES, ENGINES, EXACT
 
 AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 OutputArgument = Annotated[str, typer.Argument(metavar="OUTPUT", help="The dataset's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -113,9 +114,28 @@ FLAGS = {
             "verdicts",
             "curate.verdicts",
             str,
-            "Your own verdicts, which come before all others: key, face_index, verdict, identity.",
-            "CSV",
+            "For curate a CSV of your own, which come before all others: key, face_index, verdict, "
+            "identity. For feed what curate has made.",
+            "CSV|VERDICTS",
+            also=("feed.verdicts",),
         ),
+        Flag(
+            "where",
+            "feed.where",
+            str,
+            "Only faces of which that is true, such as 'score >= 0.95 and box_width >= 40'.",
+            "SQL",
+            also=("export.where",),
+        ),
+        Flag(
+            "group",
+            "feed.group",
+            str,
+            "What comes to lie side by side: identities by name, or those that look alike.",
+            "identity|neighbours",
+        ),
+        Flag("vectors", "feed.vectors", str, "What embed has made, for neighbours.", "VECTORS"),
+        Flag("split", "feed.split", str, "Shares of the identities.", "train=.9,val=.1"),
         Flag("calibrate", "curate.calibrate", bool, "Choose the thresholds by planted errors."),
         Flag(
             "model",
@@ -161,12 +181,17 @@ class Given:
         Raises:
             jobs.messages.errors.UserError: Something that was said is wrong.
         """
+        return self.load_config(kind.config, unless_said)
+
+    def load_config(
+        self, config: type[AnySettings], unless_said: Mapping[str, object] | None = None
+    ) -> AnySettings:
+        """The config of a command; as for a job."""
         from jobs.kind.loading import load
         from jobs.registry import sections_of_others
 
-        flags = {**(unless_said or {}), **self.settings(kind.config)}
-        others = sections_of_others(kind)
-        return load(kind.config, self.file, flags, self.sets, others=others)
+        flags = {**(unless_said or {}), **self.settings(config)}
+        return load(config, self.file, flags, self.sets, others=sections_of_others(config))
 
     def shared(self) -> JobConfig:
         """The sections that all jobs have; those of single jobs are passed over.
@@ -175,16 +200,16 @@ class Given:
             jobs.messages.errors.UserError: Something that was said is wrong.
         """
         from jobs.kind.loading import load
-        from jobs.registry import JOBS
+        from jobs.registry import sections_of_others
 
         own = JobConfig.model_fields
-        others = {section for kind in JOBS for section in kind.config.model_fields}
+        others = sections_of_others(JobConfig)
         settings = self.settings(JobConfig)
         flags = {key: value for key, value in settings.items() if _section(key) in own}
         sets = [text for text in self.sets if _section(text.partition("=")[0]) in own]
         return load(JobConfig, self.file, flags, sets, others=others)
 
-    def settings(self, config: type[JobConfig]) -> dict[str, object]:
+    def settings(self, config: type[Settings]) -> dict[str, object]:
         """Setting -> value, of the flags that were given to a job with these settings."""
         said = {key: value for key, value in self.flags.items() if value is not None}
         return {_own(key, config): value for key, value in said.items()}
@@ -195,7 +220,7 @@ class Given:
 
 
 def takes(
-    *names: str,
+    *names: str | Flag,
     sets: bool = True,
     preset: str | None = None,
     inputs: Sequence[FurtherInput] = (),
@@ -205,12 +230,12 @@ def takes(
     The command declares a parameter ``given``: :class:`Given`; in its place come the flags.
 
     Args:
-        names: Names in :data:`FLAGS`.
+        names: Names in :data:`FLAGS`, or flags that only this command has.
         sets: Whether it has `--set`.
         preset: Taken where no `--config` is given.
         inputs: Arguments that stand for settings too, before those of the command.
     """
-    flags = [FLAGS[name] for name in names]
+    flags = [FLAGS[name] if isinstance(name, str) else name for name in names]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(command)
@@ -237,7 +262,7 @@ def takes(
     return decorate
 
 
-def _own(setting: str, config: type[JobConfig]) -> str:
+def _own(setting: str, config: type[Settings]) -> str:
     """What a flag of some setting sets in a job."""
     also = (other for flag in FLAGS.values() if flag.setting == setting for other in flag.also)
     own = (name for name in (setting, *also) if _section(name) in config.model_fields)

@@ -13,6 +13,7 @@ from jobs.cli.jobs import add_jobs
 from jobs.cli.models import app as models_app
 from jobs.cli.outputs import add_outputs
 from jobs.cli.photos import add_photos
+from jobs.cli.train import app as train_app
 from jobs.messages.credentials import redacted
 from jobs.messages.errors import Interrupted, JobError, NotNowError, UserError
 from jobs.messages.plain_text import plain
@@ -31,6 +32,7 @@ add_outputs(app)
 add_photos(app)
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(models_app, name="models")
+app.add_typer(train_app, name="train")
 # click's class for everything that is wrong with a command line; newer typer carries its own copy.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 

@@ -82,7 +82,7 @@ def retry(
     from jobs.kind.retry import retry
 
     kind = job_of(output, given.output_options())
-    others = sections_of_others(kind)
+    others = sections_of_others(kind.config)
     flags = given.settings(kind.config)
     done = retry(kind, output, status, source, given.file, flags, given.sets, others)
     Console().print(retry_table(kind, done, output))

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.curate.finished import Finished
+from jobs.finished import Finished
 from jobs.messages.errors import UserError
 from mtcnn_core.crops.alignment import centrality
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from jobs.curate.config import CurateSettings
 from jobs.curate.faces import other_faces
-from jobs.curate.finished import Finished, open_finished
 from jobs.curate.own import OwnVerdict, read_own
+from jobs.finished import Finished, open_finished
 from jobs.kind.schemas import EMBEDDING_MODEL
 from jobs.messages.errors import UserError
 from jobs.sources.inputs import recorded

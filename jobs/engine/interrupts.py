@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -169,7 +170,8 @@ def interrupts() -> Iterator[Interrupts]:
     taken._exit.start()
     taken.install()
     try:
-        yield taken
+        with _unraisable_in_silence():
+            yield taken
     except Interrupted:
         raise
     except (KeyboardInterrupt, SystemExit) as error:
@@ -184,6 +186,26 @@ def interrupts() -> Iterator[Interrupts]:
         for number, handler in before.items():
             signal.signal(number, handler)
         taken._exit.stop()
+
+
+@contextlib.contextmanager
+def _unraisable_in_silence() -> Iterator[None]:
+    """Prints no trace of an interrupt that Python cannot raise where it comes.
+
+    That is so in what it does around a fork, or in a finaliser; the run ends all the same, since
+    the signal was counted.
+    """
+    before = sys.unraisablehook
+
+    def hook(found: sys.UnraisableHookArgs, /) -> None:
+        if not isinstance(found.exc_value, Interrupted):
+            before(found)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def _in_main_thread() -> bool:

@@ -28,23 +28,17 @@ class RedoingRunSettings(RunSettings):
     gone: Literal["report", "keep", "drop"] = "drop"
 
 
-class JobConfig(BaseModel):
-    """The sections that every job has; each kind of job adds its own, one a field.
+class Settings(BaseModel):
+    """Sections of settings, one a field; what commands with other sections than a job's share.
 
     Attributes:
-        input: How the input is read.
-        output: How the output is written.
-        run: How the work is spread over workers.
+        compared: Dotted name of a setting -> what of its value takes part in comparing and in the
+            digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    # Dotted name of a setting -> what of its value takes part in comparing and in the digest.
     compared: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-
-    input: InputSettings = Field(default_factory=InputSettings)
-    output: OutputSettings = Field(default_factory=OutputSettings)
-    run: RunSettings = Field(default_factory=RunSettings)
 
     _given: frozenset[str] = PrivateAttr(default=frozenset())
 
@@ -77,16 +71,8 @@ class JobConfig(BaseModel):
         return type(self).model_validate(tree).as_given(self._given)
 
     def identity(self) -> dict[str, Any]:
-        """What determines the output, as JSON values: a section each, of `run` its shards.
-
-        Left out are credentials, whatever only changes how fast or where the job runs, and what is
-        said of one of several inputs.
-        """
-        dump = self.model_dump(mode="json")
-        apart = PACE | NAMES_INPUT
-        dump["input"] = {name: value for name, value in dump["input"].items() if name not in apart}
-        dump["run"] = {"shards": dump["run"]["shards"]}
-        return dump
+        """What determines the output, as JSON values: a section each, without credentials."""
+        return self.model_dump(mode="json")
 
     def digest(self) -> str:
         """SHA-256 of `identity` as canonical JSON (sorted keys, no spaces, UTF-8), in hex."""
@@ -99,3 +85,29 @@ class JobConfig(BaseModel):
             section[last] = what(section[last])
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+class JobConfig(Settings):
+    """The sections that every job has; each kind of job adds its own, one a field.
+
+    Attributes:
+        input: How the input is read.
+        output: How the output is written.
+        run: How the work is spread over workers.
+    """
+
+    input: InputSettings = Field(default_factory=InputSettings)
+    output: OutputSettings = Field(default_factory=OutputSettings)
+    run: RunSettings = Field(default_factory=RunSettings)
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the output, as JSON values: a section each, of `run` its shards.
+
+        Left out are credentials, whatever only changes how fast or where the job runs, and what is
+        said of one of several inputs.
+        """
+        dump = super().identity()
+        apart = PACE | NAMES_INPUT
+        dump["input"] = {name: value for name, value in dump["input"].items() if name not in apart}
+        dump["run"] = {"shards": dump["run"]["shards"]}
+        return dump

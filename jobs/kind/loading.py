@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from jobs.kind.config import JobConfig
+from jobs.kind.config import Settings
 from jobs.kind.layers import Layers
 from jobs.messages.errors import UserError
 
-AnyConfig = TypeVar("AnyConfig", bound=JobConfig)
+AnyConfig = TypeVar("AnyConfig", bound=Settings)
 
 
 def load(
@@ -33,7 +33,7 @@ def load(
         path_or_preset: A YAML file, the name of a preset (`facenet160`), or None for the defaults.
         flags: Dotted key to value; None means that the flag was not given.
         sets: `a.b=value` each; the value is read as YAML.
-        stored: What an output was made with (see :meth:`JobConfig.identity`), below all others.
+        stored: What an output was made with (see :meth:`Settings.identity`), below all others.
         others: Sections of other jobs: in a file or a preset they are passed over.
 
     Returns:

@@ -25,7 +25,7 @@ class PointTemplate:
     size: int
     points: Points
 
-    def scaled(self, size: int) -> Points:
+    def scaled(self, size: float) -> Points:
         """Returns the points for a crop of another side."""
         return self.points * (size / self.size)
 

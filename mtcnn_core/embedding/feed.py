@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mtcnn_core.embedding.errors import EmbeddingError
-from mtcnn_core.embedding.model import Feeding
+from mtcnn_core.embedding.model import Feeding, Known
 from mtcnn_core.embedding.ports import CropInput
 from mtcnn_core.settings.embedding import EmbeddingSettings
 
@@ -17,6 +17,8 @@ _NEEDED = {
     "size": "size (the side of its crops in pixels)",
 }
 _BATCH = 8
+# What a file says of itself holds, whatever is set.
+_TOLD = ("template", "margin", "size", "normalise", "mean", "scale", "colours")
 
 
 def settled(name: str, feeding: Feeding, settings: EmbeddingSettings, image: CropInput) -> Feeding:
@@ -44,6 +46,29 @@ def settled(name: str, feeding: Feeding, settings: EmbeddingSettings, image: Cro
         layout="nhwc" if image.channels_last else "nchw",
         batch=image.batch or feeding.batch or _BATCH,
     )
+
+
+def fed(name: str, known: Known | None, settings: EmbeddingSettings) -> Feeding:
+    """Returns how a model is fed, as far as it is known or said.
+
+    Args:
+        name: What the model is called.
+        known: What is known of it; None if nothing is.
+        settings: What is said instead.
+
+    Raises:
+        EmbeddingError: Its file says how it is fed, and the settings say otherwise.
+    """
+    feeding = said(known.feeding if known else Feeding(), settings)
+    if known is not None and known.is_told:
+        for key in _TOLD:
+            own, other = getattr(known.feeding, key), getattr(feeding, key)
+            if own != other:
+                raise EmbeddingError(
+                    f"the model '{name}' was trained with {key} {own}, and {key} is set to "
+                    f"{other}: leave that setting out"
+                )
+    return feeding
 
 
 def said(feeding: Feeding, settings: EmbeddingSettings) -> Feeding:

@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mtcnn_core.embedding.card import read_card
 from mtcnn_core.embedding.dlib_file import find_dlib
 from mtcnn_core.embedding.dlib_graph import dlib_graph
 from mtcnn_core.embedding.errors import EmbeddingError
@@ -98,7 +99,10 @@ def read_files(path: Path) -> EmbeddingFiles:
         found = EmbeddingFiles(path.stem, IR, graph, _read(weights))
     else:
         found = EmbeddingFiles(path.stem, ONNX, _whole(path, graph))
-    return replace(found, known=by_digest(found.digest))
+    known = by_digest(found.digest)
+    if known is None and found.ending == ONNX:
+        known = read_card(found.graph, path.name)
+    return replace(found, known=known)
 
 
 def _imported(name: str) -> EmbeddingFiles:
@@ -108,7 +112,7 @@ def _imported(name: str) -> EmbeddingFiles:
     found = read_files(folder / f"{name}{ending}")
     if digest_of(found.graph, found.weights) != record.files:
         raise damaged(name, "its files are not those that were imported")
-    known = by_name(record.known) or Known(name, record.licence, record.feeding)
+    known = by_name(record.known) or found.known or Known(name, record.licence, record.feeding)
     known = replace(known, licence=record.licence)
     return replace(found, name=name, known=known, origin=record.digest)
 

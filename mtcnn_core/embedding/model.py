@@ -18,6 +18,8 @@ class Feeding:
         template: Where the face lies, a name of :class:`EmbeddingSettings`.
         margin: For the template "margin": as there.
         size: Side of the crop in pixels.
+        window: Side of the crop as a fraction of the template's square, in the middle of which it
+            lies; not for the template "margin", whose margin tells that.
         normalise: What becomes of the values: "fixed", "prewhiten", "imagenet" or "own".
         mean: For "own": what is taken from values of 0 to 255.
         scale: For "own": what the difference is divided by.
@@ -35,6 +37,7 @@ class Feeding:
     colours: str | None = None
     layout: str | None = None
     batch: int | None = None
+    window: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class EmbeddingModel:
         flip: Whether the vector of the mirrored crop is added.
         norm_tells: Whether the length of a vector tells how usable the face is.
         thresholds: Cosines that hold for its vectors; None where they were not measured.
+        window: Side of the crop as a fraction of the template's square.
     """
 
     name: str
@@ -89,10 +93,14 @@ class EmbeddingModel:
     flip: bool = False
     norm_tells: bool = False
     thresholds: Thresholds | None = None
+    window: float = 1.0
 
     def about(self) -> dict[str, Any]:
         """Returns all of it as plain values, for records and metadata."""
-        return dataclasses.asdict(self)
+        values = dataclasses.asdict(self)
+        if self.window == 1.0:  # as before there were others
+            del values["window"]
+        return values
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,7 @@ class Known:
         digests: Digests of its files, as :attr:`EmbeddingModel.digest`.
         norm_tells: Whether the length of a vector tells how usable the face is.
         thresholds: Cosines that hold for its vectors.
+        is_told: Whether its file says all this itself, so that settings cannot say otherwise.
     """
 
     name: str
@@ -114,3 +123,4 @@ class Known:
     digests: frozenset[str] = frozenset()
     norm_tells: bool = False
     thresholds: Thresholds | None = None
+    is_told: bool = False

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcnn_core.embedding.errors import EmbeddingError, UnfitModel
-from mtcnn_core.embedding.feed import said, settled
+from mtcnn_core.embedding.feed import fed, settled
 from mtcnn_core.embedding.files import EmbeddingFiles
 from mtcnn_core.embedding.model import UNRECORDED, EmbeddingModel, Feeding
 from mtcnn_core.embedding.normalise import Normaliser
@@ -40,7 +40,7 @@ class EmbeddingNetwork:
 
     def __init__(self, files: EmbeddingFiles, settings: EmbeddingSettings) -> None:
         self._name = files.name
-        feeding = said(files.known.feeding if files.known else Feeding(), settings)
+        feeding = fed(files.name, files.known, settings)
         try:
             self._started, image = _start(files, settings, feeding)
             self._feeding = settled(files.name, feeding, settings, image)
@@ -125,6 +125,7 @@ def _model(
         licence=known.licence if known else UNRECORDED,
         width=width,
         flip=settings.flip,
+        window=feeding.window or 1.0,
         norm_tells=bool(known and known.norm_tells),
         thresholds=known.thresholds if known and as_known else None,
         **feed,

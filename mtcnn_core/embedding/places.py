@@ -25,4 +25,6 @@ def places(model: EmbeddingModel, boxes: Floats, landmarks: Floats) -> Floats:
     """
     if model.template == "margin":
         return margin_matrices(boxes, model.margin, model.size)
-    return template_matrices(landmarks, TEMPLATES[model.template].scaled(model.size))
+    whole = model.size / model.window
+    template = TEMPLATES[model.template].scaled(whole) - (whole - model.size) / 2
+    return template_matrices(landmarks, template)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mtcnn_core.embedding.dlib_file import WIDTH, find_dlib, read_dlib
 from mtcnn_core.embedding.dlib_graph import build_graph as build_dlib
 from mtcnn_core.embedding.errors import EmbeddingError
-from mtcnn_core.embedding.feed import said
+from mtcnn_core.embedding.feed import fed
 from mtcnn_core.embedding.files import EmbeddingFiles, digest_of, read_files
 from mtcnn_core.embedding.inception import build_graph as build_inception
 from mtcnn_core.embedding.inception import is_inception
@@ -120,7 +120,7 @@ def keep_embedding(
     if not NAME.fullmatch(name) or name in (DLIB, ORIGINAL):
         raise EmbeddingError(f"a model cannot be called '{name}': give another --name")
     files = read_source(path)
-    feeding = said(files.known.feeding if files.known else Feeding(), settings)
+    feeding = fed(files.name, files.known, settings)
     model = _tried(files, feeding)
     record = Record(
         name=name,

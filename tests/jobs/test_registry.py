@@ -55,4 +55,4 @@ def test_folder_without_a_job_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_section_of_a_job_is_one_of_others_too() -> None:
-    assert not registry.sections_of_others(EXTRACT) & EXTRACT.config.model_fields.keys()
+    assert not registry.sections_of_others(EXTRACT.config) & EXTRACT.config.model_fields.keys()

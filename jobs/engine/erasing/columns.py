@@ -97,7 +97,9 @@ class Naming:
         batch = batch.filter(pa.array(~self.gone(batch, forgotten)))
         for name in self.lists:
             batch = _with(batch, name, _shorter(batch.column(name), forgotten))
-        for table, lost in fewer.items():
+        # A row of a face that stays has lost nothing: what is of that face in other tables is named
+        # like it, and stays as well.
+        for table, lost in () if self.has_face else fewer.items():
             name = count_column(table)
             if lost and name in batch.schema.names:
                 column = batch.column(name)

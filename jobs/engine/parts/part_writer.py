@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.engine.parts.row_bytes import canonical, row_bytes
+from jobs.engine.parts.whole import Piece, Whole
 from jobs.engine.reports import PartReport
 from jobs.messages.errors import JobError, OutputError
 from jobs.storage.storage import Storage
@@ -31,7 +32,7 @@ class PartWriter:
         names: Paths that it may have there, the first it can have.
         schema: Schema of its rows.
         row_group_bytes: Limit of a row group's data before compression; a single row may exceed
-            it.
+            it. Rows that the schema keeps whole are divided only where they alone exceed it.
         options: Keyword arguments of `pyarrow.parquet.ParquetWriter`.
     """
 
@@ -50,6 +51,7 @@ class PartWriter:
         self._row_group_bytes = row_group_bytes
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
+        self._whole = Whole.of(schema, row_group_bytes)
         self._rows = 0
         self._report: PartReport | None = None
         with contextlib.ExitStack() as stack:
@@ -80,20 +82,17 @@ class PartWriter:
                 f"rows for {self._path} have another schema than announced:\n"
                 f"{batch.schema}\ninstead of\n{self._schema}"
             )
-        sizes = row_bytes(batch)
-        start = 0
-        for row, size in enumerate(sizes.tolist()):
-            if self._pending_bytes and self._pending_bytes + size > self._row_group_bytes:
-                self._pending.append(batch.slice(start, row - start))
-                self._flush()
-                start = row
-            self._pending_bytes += size
-        self._pending.append(batch.slice(start))
         self._rows += batch.num_rows
+        if self._whole is None:
+            self._add(batch)
+        else:
+            self._add_whole(self._whole.add(batch))
 
     def finish(self) -> PartReport:
         """Finishes the file, which does not appear yet; nothing can be added any more."""
         if self._report is None:
+            if self._whole is not None:
+                self._add_whole(self._whole.rest())
             self._flush()
             self._parquet.close()
             self._file.close()
@@ -116,6 +115,27 @@ class PartWriter:
             if self._storage.create_file(self._spool, name, report.sha256):
                 return replace(report, path=name)
         raise OutputError(f"'{report.path}' has other content already: verify the output")
+
+    def _add(self, batch: pa.RecordBatch) -> None:
+        sizes = row_bytes(batch)
+        start = 0
+        for row, size in enumerate(sizes.tolist()):
+            if self._pending_bytes and self._pending_bytes + size > self._row_group_bytes:
+                self._pending.append(batch.slice(start, row - start))
+                self._flush()
+                start = row
+            self._pending_bytes += size
+        self._pending.append(batch.slice(start))
+
+    def _add_whole(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            is_full = self._pending_bytes + piece.bytes > self._row_group_bytes
+            if self._pending_bytes and (is_full or piece.is_apart):
+                self._flush()
+            self._pending += piece.batches
+            self._pending_bytes += piece.bytes
+            if piece.is_apart:
+                self._flush()
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)

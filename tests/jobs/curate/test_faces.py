@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jobs.curate.faces import Photos, Vectors, read_photos, read_vectors
-from jobs.curate.finished import open_finished
+from jobs.finished import open_finished
 from jobs.messages.errors import UserError
 from tests.jobs.curate.made_up import Curated, Face, Photo, make_faces
 

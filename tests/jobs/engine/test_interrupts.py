@@ -104,3 +104,37 @@ def test_file_descriptor_for_signals_is_as_before() -> None:
         pass
     before = signal.set_wakeup_fd(-1)
     assert before == -1
+
+
+class _Interrupting:
+    def __del__(self) -> None:
+        raise Interrupted("Interrupted by SIGINT.")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_interrupt_where_python_cannot_raise_leaves_no_trace() -> None:
+    seen: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        with interrupts():
+            _Interrupting()
+    finally:
+        sys.unraisablehook = before
+    assert not seen
+
+
+class _Failing:
+    def __del__(self) -> None:
+        raise ValueError("of its own")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_other_errors_where_python_cannot_raise_are_told_as_before() -> None:
+    seen: list[object] = []
+    before, sys.unraisablehook = sys.unraisablehook, seen.append
+    try:
+        with interrupts():
+            _Failing()
+    finally:
+        sys.unraisablehook = before
+    assert len(seen) == 1

@@ -1,0 +1,1 @@
+"""Training: from a feed to a network that makes vectors of faces."""

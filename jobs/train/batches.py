@@ -1,0 +1,66 @@
+"""The batches of a training, epoch after epoch, from the very one on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import Tensor
+from torchdata.stateful_dataloader import StatefulDataLoader
+
+from jobs.loader.face_feed import FaceFeed
+from jobs.messages.errors import UserError
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Batches:
+    """Batches without end.
+
+    Args:
+        feed: One epoch of them.
+        loaders: Processes that read and decode; 0 is this one.
+
+    Attributes:
+        epoch: The one that the last batch was of, from 0.
+    """
+
+    def __init__(self, feed: FaceFeed, loaders: int) -> None:
+        self.epoch = 0
+        self._feed = feed
+        self._loader = StatefulDataLoader(feed, batch_size=None, num_workers=loaders)
+        self._iterator: Iterator[Batch] | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yields crops, uint8 ``(n, 3, size, size)`` RGB, and class ids, int64 ``(n,)``.
+
+        Raises:
+            UserError: There are not enough crops for a batch.
+        """
+        given = True
+        while True:
+            for batch in self._of_epoch():
+                given = True
+                yield batch
+            if not given:
+                raise UserError(
+                    "the feed has not enough faces for a batch: lower train.p or train.k"
+                )
+            given = False
+            self._iterator = None
+            self.epoch += 1
+
+    def _of_epoch(self) -> Iterator[Batch]:
+        self._feed.set_epoch(self.epoch)
+        self._iterator = iter(self._loader)
+        yield from self._iterator
+
+    def state_dict(self) -> dict[str, Any]:
+        """What tells where the next batch is."""
+        return {"epoch": self.epoch, "loader": self._loader.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on behind the batch after which :meth:`state_dict` was asked."""
+        self.epoch = state["epoch"]
+        self._feed.set_epoch(self.epoch)
+        self._loader.load_state_dict(dict(state["loader"]))

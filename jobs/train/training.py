@@ -1,0 +1,115 @@
+"""`train embedding`: from a feed to a network, resumed where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+
+from jobs.engine.identity import Identity, package_versions
+from jobs.engine.interrupts import Interrupts, interrupts
+from jobs.engine.lease.lease import Lease
+from jobs.messages.errors import Interrupted
+from jobs.sources.overlap import check_apart
+from jobs.storage.storage import Storage
+from jobs.train.config import EmbeddingTrainingConfig
+from jobs.train.progress import TrainingProgress
+from jobs.train.requirements import check_installed
+from jobs.train.summary import TrainingSummary, read_summary
+from jobs.upstream import Upstream
+
+JOB = "train embedding"
+MODEL = "model.onnx"
+
+# What a first signal leaves to the step in hand, and to its checkpoint.
+_GRACE_S = 60.0
+_PACKAGES = ("torch", "torchdata", "pytorch-metric-learning", "mtcnn-ray", "opencv-python-headless")
+
+_log = logging.getLogger(__name__)
+
+
+def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> TrainingSummary:
+    """Trains a network on a feed. The same call resumes it; one that has ended returns at once.
+
+    Args:
+        feed: Local path or fsspec URL of an output of `feed`.
+        output: Folder for checkpoints, log, curve and the network.
+        config: All settings.
+
+    Raises:
+        jobs.messages.errors.UserError: Something the user has to change.
+        jobs.messages.errors.NotNowError: Another training writes there.
+        jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
+    """
+    check_installed(config.run.device)
+    check_apart(feed, output)
+    storage = Storage(output, config.output.storage_options)
+    upstream = Upstream(feed, config.input.storage_options, "feed")
+    identity = Identity(
+        config=config.identity(),
+        digest=config.digest(),
+        packages=package_versions(_PACKAGES),
+        input=feed,
+        job=JOB,
+        defaults=EmbeddingTrainingConfig().identity(),
+        upstream={"faces": upstream.state},
+    )
+    with interrupts() as signals, Lease(storage) as lease:
+        for warning in identity.check(storage):
+            _log.warning(warning)
+        if (ended := read_summary(storage)) is not None:
+            return ended
+        lease.take()
+        identity.write(storage)
+        _learn(feed, output, config, signals, lease)
+        lease.check()
+        summary = _export(feed, output, config, upstream)
+        lease.check()
+        summary.write(storage)
+    return summary
+
+
+def _learn(
+    feed: str, output: str, config: EmbeddingTrainingConfig, signals: Interrupts, lease: Lease
+) -> None:
+    # Imported here: a training that has ended is told without PyTorch.
+    from jobs.train.loop import Place, TrainingLoop
+
+    place = Place(feed, output, config)
+    run = config.run
+    if run.workers:
+        from jobs.train.on_ray import train_on_ray
+
+        train_on_ray(place, signals)
+        return
+    progress = TrainingProgress(config.train.steps, run.line_every_s)
+    loop = TrainingLoop(place, show=progress.show, check=lease.check)
+    loop.resume()
+    with progress, signals.draining(_GRACE_S):
+        loop.run(lambda: signals.deadline is not None)
+    if loop.step < config.train.steps:
+        raise Interrupted("Interrupted.")
+
+
+def _export(
+    feed: str, output: str, config: EmbeddingTrainingConfig, upstream: Upstream
+) -> TrainingSummary:
+    from jobs.train.exporting import exported
+    from jobs.train.loop import Place, TrainingLoop
+
+    loop = TrainingLoop(Place(feed, output, config))
+    loop.resume()
+    data = exported(loop.network, config, upstream)
+    Storage(output, config.output.storage_options).publish_bytes(data, MODEL)
+    accuracies = [row.accuracy for row in loop.rows if row.accuracy is not None]
+    last = loop.rows[-1]
+    return TrainingSummary(
+        steps=loop.step,
+        epochs=last.epoch,
+        crops=last.crops,
+        seconds=last.seconds,
+        loss=last.loss,
+        accuracy=last.accuracy,
+        best_accuracy=max(accuracies, default=None),
+        model=MODEL,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )

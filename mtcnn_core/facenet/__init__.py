@@ -1,0 +1,1 @@
+"""FaceNet (Schroff et al., 2015): networks that make vectors of faces, and what they learn from."""

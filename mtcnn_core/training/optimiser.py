@@ -1,0 +1,51 @@
+"""What changes the weights in each step, and by how much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from mtcnn_core.settings.training import TrainingSettings
+
+_STEPS = (0.5, 0.75)
+_STEP = 0.1
+
+
+def build_optimiser(
+    parameters: Iterable[torch.nn.Parameter], settings: TrainingSettings
+) -> torch.optim.Optimizer:
+    """Returns an optimiser; decay is for weights that are multiplied, and not for what is added.
+
+    Args:
+        parameters: Of the network and its loss.
+        settings: Which, and how it is set.
+    """
+    trained = [each for each in parameters if each.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in trained if each.ndim > 1]},
+        {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(
+            groups, rate, momentum=settings.momentum, weight_decay=decay, nesterov=True
+        )
+    if settings.optimiser == "adagrad":
+        return torch.optim.Adagrad(groups, rate, weight_decay=decay)
+    return torch.optim.AdamW(groups, rate, weight_decay=decay)
+
+
+def learning_rate(step: int, settings: TrainingSettings) -> float:
+    """Returns the learning rate of a step, counted from 0: a function of nothing else."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    share = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    if settings.schedule == "cosine":
+        return settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
+    if settings.schedule == "steps":
+        return settings.learning_rate * _STEP ** sum(share >= each for each in _STEPS)
+    return settings.learning_rate
