@@ -66,7 +66,7 @@ class Where:
         """
         self._connection.register("rows_", rows)
         try:
-            found = self._connection.execute(self._query).to_arrow_table()
+            found = self._connection.sql(self._query).to_arrow_table()
         except self._duckdb.Error as error:
             raise self._wrong(error) from error
         finally:

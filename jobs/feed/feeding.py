@@ -108,10 +108,12 @@ class Feeding(Staging):
         column = rows["identity"].combine_chunks()
         identities = column.dictionary.to_pylist()
         of_face = column.indices.to_numpy(zero_copy_only=False).astype(np.intp)
-        order = self._order(identities, rows, of_face)
-        ids = give_ids(identities, order, begun)
         splits = Splits(self._settings.split, self._settings.seed)
         split = [splits.of(identity) for identity in identities]
+        order = self._order(identities, rows, of_face)
+        # The splits one after the other, so that whoever reads one reads little of the others.
+        ranks = np.array([splits.names.index(name) for name in split])
+        ids = give_ids(identities, order[np.argsort(ranks[order], kind="stable")], begun)
         # Faces of an identity stay in the order of the dataset.
         in_order = np.argsort(ids[of_face], kind="stable")
         of_face = of_face[in_order]

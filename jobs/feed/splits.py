@@ -39,11 +39,14 @@ class Splits:
     Args:
         text: As :func:`read_splits` reads it.
         seed: Another one deals otherwise.
+
+    Attributes:
+        names: Of the splits, in their order.
     """
 
     def __init__(self, text: str, seed: int) -> None:
         shares = read_splits(text)
-        self._names = [name for name, _ in shares]
+        self.names = [name for name, _ in shares]
         self._ends = list(accumulate(share for _, share in shares))
         self._seed = seed
 
@@ -52,6 +55,6 @@ class Splits:
         digest = hashlib.sha256(f"{self._seed}/{identity}".encode()).digest()
         place = int.from_bytes(digest[:8], "big") / 2**64
         return next(
-            (name for name, end in zip(self._names, self._ends, strict=True) if place < end),
-            self._names[-1],
+            (name for name, end in zip(self.names, self._ends, strict=True) if place < end),
+            self.names[-1],
         )

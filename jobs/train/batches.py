@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
-from torchdata.stateful_dataloader import StatefulDataLoader
 
 from jobs.loader.face_feed import FaceFeed
 from jobs.messages.errors import UserError
@@ -28,7 +28,11 @@ class Batches:
     def __init__(self, feed: FaceFeed, loaders: int) -> None:
         self.epoch = 0
         self._feed = feed
-        self._loader = StatefulDataLoader(feed, batch_size=None, num_workers=loaders)
+        with warnings.catch_warnings():  # of torchdata's own call of what PyTorch will drop
+            warnings.simplefilter("ignore", UserWarning)
+            from torchdata.stateful_dataloader import StatefulDataLoader
+
+            self._loader = StatefulDataLoader(feed, batch_size=None, num_workers=loaders)
         self._iterator: Iterator[Batch] | None = None
 
     def __iter__(self) -> Iterator[Batch]:

@@ -85,10 +85,11 @@ class TrainingLoop:
             size=size,
             window=settings.window,
             flip=settings.flip,
+            pool_bytes=settings.pool_bytes,
             storage_options=config.input.storage_options,
         )
         self._batches = Batches(feed, config.run.loaders)
-        self.network = build_network(settings.network)
+        self.network = build_network(settings.network, size)
         loss = build_loss(settings.loss, settings.margin, feed.classes)
         device = config.run.device
         self._learner = Learner(self.network, loss, settings, device, ranks.shared)
@@ -146,15 +147,14 @@ class TrainingLoop:
             self._step += 1
             self._crops += len(crops) * self._ranks.world
             is_last = self._step >= self._config.train.steps or any(self._ranks.gathered(stop()))
-            if not (is_last or self._is_due("log_every") or self._is_due("checkpoint_every")):
-                if not self._is_trial():
-                    continue
+            if not (is_last or self._is_told()):
+                continue
             seconds = time.monotonic() - began
             self._seconds += seconds
             mean = sum(losses) / len(losses)
             row = LogRow(self._step, self._batches.epoch, self._seconds, self._crops, mean, rate)
             if self._held_out and (self._is_trial() or self._step >= self._config.train.steps):
-                row = replace(row, **self._held_out.trial(self._learner.vectors))
+                row = replace(row, **vars(self._held_out.trial(self._learner.vectors)))
             self._rows.append(row)
             if is_last or self._is_due("checkpoint_every"):
                 self._save()
@@ -163,8 +163,12 @@ class TrainingLoop:
                 return
             losses, crops_before, began = [], self._crops, time.monotonic()
 
+    def _is_told(self) -> bool:
+        return self._is_due("log_every") or self._is_due("checkpoint_every") or self._is_trial()
+
     def _is_due(self, name: str) -> bool:
-        return self._step % getattr(self._config.run, name) == 0
+        every: int = getattr(self._config.run, name)
+        return self._step % every == 0
 
     def _is_trial(self) -> bool:
         return self._step % self._config.held_out.every == 0

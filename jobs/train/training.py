@@ -62,7 +62,7 @@ def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> 
         identity.write(storage)
         _learn(feed, output, config, signals, lease)
         lease.check()
-        summary = _export(feed, output, config, upstream)
+        summary = _export(feed, output, config)
         lease.check()
         summary.write(storage)
     return summary
@@ -72,8 +72,10 @@ def _learn(
     feed: str, output: str, config: EmbeddingTrainingConfig, signals: Interrupts, lease: Lease
 ) -> None:
     # Imported here: a training that has ended is told without PyTorch.
+    from jobs.train.exporting import feeding
     from jobs.train.loop import Place, TrainingLoop
 
+    feeding(feed, config)  # raises now rather than at the end
     place = Place(feed, output, config)
     run = config.run
     if run.workers:
@@ -90,15 +92,13 @@ def _learn(
         raise Interrupted("Interrupted.")
 
 
-def _export(
-    feed: str, output: str, config: EmbeddingTrainingConfig, upstream: Upstream
-) -> TrainingSummary:
+def _export(feed: str, output: str, config: EmbeddingTrainingConfig) -> TrainingSummary:
     from jobs.train.exporting import exported
     from jobs.train.loop import Place, TrainingLoop
 
     loop = TrainingLoop(Place(feed, output, config))
     loop.resume()
-    data = exported(loop.network, config, upstream)
+    data = exported(loop.network, feed, config)
     Storage(output, config.output.storage_options).publish_bytes(data, MODEL)
     accuracies = [row.accuracy for row in loop.rows if row.accuracy is not None]
     last = loop.rows[-1]

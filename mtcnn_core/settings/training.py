@@ -30,6 +30,7 @@ class TrainingSettings:
         margin: Of the triplet loss, between squared distances.
         p: Identities in a batch, if all have `k` faces.
         k: Faces of an identity in a batch, at most.
+        pool_bytes: Bytes of crops that each reader draws its batches from, about.
         steps: Batches to train on.
         optimiser: What changes the weights.
         learning_rate: Highest learning rate.
@@ -48,8 +49,9 @@ class TrainingSettings:
     flip: bool = True
     loss: Loss = "triplet"
     margin: Annotated[float, Field(gt=0, le=4)] = 0.2
-    p: Annotated[int, Field(ge=2, le=10_000)] = 45
-    k: Annotated[int, Field(ge=2, le=1_000)] = 40
+    p: Annotated[int, Field(ge=2, le=10_000)] = 30
+    k: Annotated[int, Field(ge=2, le=1_000)] = 4
+    pool_bytes: Annotated[int, Field(ge=1)] = 64 << 20
     steps: Annotated[int, Field(ge=1)] = 10_000
     optimiser: Optimiser = "adamw"
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3

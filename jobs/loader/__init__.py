@@ -1,0 +1,1 @@
+"""Reading a feed: batches for training, and plain crops; without Ray."""

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jobs.messages.errors import UserError
+from tests.jobs.curate.made_up import people
+from tests.jobs.feed.feeds import Fed
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("torchdata", reason="torchdata is not installed")
+
+from jobs.feed import FaceFeed  # noqa: E402
+from jobs.loader.index import read_index  # noqa: E402
+from jobs.loader.split import faces_of, read_split  # noqa: E402
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*set_vital.*:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    fed = Fed.of(tmp_path_factory.mktemp("feed"), people(30, 6), split="train=.8,val=.2")
+    return str(fed.output)
+
+
+def _batches(feed: FaceFeed, workers: int = 0) -> list[tuple[Any, Any]]:
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    return list(StatefulDataLoader(feed, batch_size=None, num_workers=workers))
+
+
+def _same(one: list[tuple[Any, Any]], other: list[tuple[Any, Any]]) -> bool:
+    return len(one) == len(other) and all(
+        torch.equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
+
+
+def test_a_batch_is_crops_and_class_ids(feed: str) -> None:
+    crops, ids = next(iter(FaceFeed(feed, 4, 3)))
+    assert crops.shape == (12, 3, 14, 14)  # of crops of 16 pixels
+    assert crops.dtype == torch.uint8
+    assert ids.dtype == torch.int64
+    assert len(set(ids.tolist())) == 4
+
+
+def test_an_epoch_has_each_crop_once(feed: str) -> None:
+    whole = {crops.tobytes(): class_id for crops, class_id in _plain(feed, "train")}
+    found = [
+        (np.ascontiguousarray(crop.permute(1, 2, 0).numpy()).tobytes(), int(class_id))
+        for crops, ids in FaceFeed(feed, 4, 3, augment=False, window=1.0)
+        for crop, class_id in zip(crops, ids, strict=True)
+    ]
+    assert len(dict(found)) == len(found)
+    assert dict(found).items() <= whole.items()
+    feeding = FaceFeed(feed, 4, 3)
+    assert feeding.remainder() == len(whole) - len(found)
+    assert feeding.batches() * 12 == len(found)
+
+
+def _plain(feed: str, split: str) -> Iterator[tuple[np.ndarray, int]]:
+    for crops, ids in read_split(feed, split, size=16):
+        yield from zip(crops, ids.tolist(), strict=True)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_seed_decides(feed: str, workers: int) -> None:
+    once, again = (_batches(FaceFeed(feed, 4, 3, seed=5), workers) for _ in range(2))
+    assert _same(once, again)
+    assert not _same(once, _batches(FaceFeed(feed, 4, 3, seed=6), workers))
+
+
+def test_what_is_seen_of_a_crop_does_not_depend_on_who_reads_it(feed: str) -> None:
+    seen = [
+        {
+            crop.numpy().tobytes()
+            for crops, _ in _batches(FaceFeed(feed, 2, 2), workers)
+            for crop in crops
+        }
+        for workers in (0, 2)
+    ]
+    assert len(seen[0] & seen[1]) > 0.8 * min(map(len, seen))
+
+
+def test_another_epoch_is_another_order_and_other_parts(feed: str) -> None:
+    first, second = FaceFeed(feed, 4, 3), FaceFeed(feed, 4, 3)
+    second.set_epoch(1)
+    seen = [
+        {crop.numpy().tobytes() for crops, _ in each for crop in crops} for each in (first, second)
+    ]
+    assert len(seen[0] & seen[1]) < 0.3 * len(seen[0])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("after", [1, 4])
+def test_it_goes_on_at_the_very_batch(feed: str, workers: int, after: int) -> None:
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    def loader() -> Any:
+        return StatefulDataLoader(FaceFeed(feed, 4, 3), batch_size=None, num_workers=workers)
+
+    whole = list(loader())
+    stopped = loader()
+    batches = iter(stopped)
+    for _ in range(after):
+        next(batches)
+    state = stopped.state_dict()
+    del batches
+    resumed = loader()
+    resumed.load_state_dict(state)
+    assert _same(list(resumed), whole[after:])
+
+
+def test_ranks_share_the_crops_and_give_equally_many_batches(feed: str) -> None:
+    ranks = [list(FaceFeed(feed, 3, 2, rank=rank, world=3)) for rank in range(3)]
+    assert len({len(batches) for batches in ranks}) == 1
+    ids = [{int(i) for _, ids in batches for i in ids} for batches in ranks]
+    assert not (ids[0] & ids[1] or ids[1] & ids[2] or ids[0] & ids[2])
+
+
+def test_all_identities_of_other_splits_are_left_out(feed: str) -> None:
+    train, val = ({i for _, i in _plain(feed, split)} for split in ("train", "val"))
+    assert train and val and not train & val
+
+
+def test_only_some_places_are_read(feed: str) -> None:
+    index = read_index(feed, "val")
+    places, ids = faces_of(index)
+    (crops, found), *more = read_split(feed, "val", size=16, places=places[3:9:2])
+    whole = [crop for crop, _ in _plain(feed, "val")]
+    assert not more
+    assert np.array_equal(crops, np.stack(whole[3:9:2]))
+    assert np.array_equal(found, ids[3:9:2])
+
+
+def test_a_split_that_is_not_there_is_told(feed: str) -> None:
+    with pytest.raises(UserError, match="no face in the split 'test': it has train, val"):
+        FaceFeed(feed, split="test")
+
+
+def test_another_output_is_told(feed: str) -> None:
+    with pytest.raises(UserError, match="is no feed"):
+        FaceFeed(str(Path(feed).parent / "faces"))
+
+
+def test_memory_is_bounded_by_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from jobs.loader.crops import StoredCrops
+
+    fed = Fed.of(tmp_path, people(150, 6))
+    size = sum(file.stat().st_size for file in (fed.output / "feed").glob("*.parquet"))
+    peak = 0
+    take = StoredCrops.take
+
+    def noted(self: StoredCrops, places: np.ndarray) -> Iterator[np.ndarray]:
+        nonlocal peak
+        yield from take(self, places)
+        peak = max(peak, self.bytes)
+
+    monkeypatch.setattr(StoredCrops, "take", noted)
+    pool = 40_000
+    assert sum(len(ids) for _, ids in FaceFeed(str(fed.output), 4, 3, pool_bytes=pool)) > 800
+    assert peak < 3 * pool < size / 4
