@@ -15,6 +15,7 @@ _KINDS = (
     "jobs.embed.kind:EMBED",
     "jobs.curate.kind:CURATE",
     "jobs.feed.kind:FEED",
+    "jobs.export.kind:EXPORT",
 )
 
 # Settings of commands that are no jobs: a file for several commands may hold them.

@@ -11,9 +11,7 @@ from jobs.messages.errors import UserError
 # Columns that no expression is about; reading them would take most of the time.
 UNREAD = frozenset({"crop"})
 
-_DERIVED = """
-    SELECT *, "box"[3] - "box"[1] AS box_width, "box"[4] - "box"[2] AS box_height FROM rows_
-"""
+_DERIVED = ', "box"[3] - "box"[1] AS box_width, "box"[4] - "box"[2] AS box_height'
 
 
 class Where:
@@ -47,26 +45,26 @@ class Where:
             "SET lock_configuration = true",
         ):
             self._connection.execute(setting)
-        self._query = f"SELECT CAST(({expression}\n) AS BOOLEAN) AS wanted FROM ({_DERIVED})"
         try:
-            is_one = len(self._connection.extract_statements(self._query)) == 1
+            is_one = len(self._connection.extract_statements(self._query(""))) == 1
         except duckdb.Error as error:
             raise self._wrong(error) from error
-        if not is_one or (";" in expression.strip().rstrip(";") and not is_one):
+        if not is_one:
             raise UserError("a condition is one expression, such as score >= 0.95: give one")
 
     def mask(self, rows: pa.Table) -> pa.BooleanArray:
         """Tells of each row whether it is wanted.
 
         Args:
-            rows: With a column `box`.
+            rows: Where they have a column `box`, they have `box_width` and `box_height` too.
 
         Raises:
             UserError: The expression cannot be evaluated on them.
         """
         self._connection.register("rows_", rows)
         try:
-            found = self._connection.sql(self._query).to_arrow_table()
+            query = self._query(_DERIVED if "box" in rows.column_names else "")
+            found = self._connection.sql(query).to_arrow_table()
         except self._duckdb.Error as error:
             raise self._wrong(error) from error
         finally:
@@ -77,6 +75,10 @@ class Where:
                 "or sums up faces"
             )
         return found["wanted"].combine_chunks().fill_null(False)
+
+    def _query(self, derived: str) -> str:
+        rows = f"(SELECT *{derived} FROM rows_)"
+        return f"SELECT CAST(({self._expression}\n) AS BOOLEAN) AS wanted FROM {rows}"
 
     def _wrong(self, error: Exception) -> UserError:
         reason = " ".join(str(error).split("LINE 1:")[0].split()).rstrip(".!")

@@ -128,6 +128,13 @@ FLAGS = {
             also=("export.where",),
         ),
         Flag(
+            "format",
+            "export.format",
+            str,
+            "The files that are written.",
+            "imagefolder|webdataset|huggingface|facenet",
+        ),
+        Flag(
             "group",
             "feed.group",
             str,

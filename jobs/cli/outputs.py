@@ -47,7 +47,10 @@ def verify(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     from jobs.cli.show_job import verdict
     from jobs.engine.driver.verify import verify
 
-    problems = verify(output, given.output_options(), failed_statuses=FAILED_STATUSES)
+    options = given.output_options()
+    problems = verify(output, options, failed_statuses=FAILED_STATUSES)
+    if not problems:
+        problems = job_of(output, options).problems(output, options)
     if as_json:
         print(json.dumps({"problems": problems}, indent=1, ensure_ascii=False))
     else:

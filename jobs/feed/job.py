@@ -22,6 +22,7 @@ from jobs.feed.upstreams import open_upstreams
 from jobs.kind.job_kind import Continued, Opened
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
+from jobs.placed import taken, turns
 from jobs.storage.storage import Storage
 from jobs.upstream import Upstream
 
@@ -168,8 +169,8 @@ class Feeder:
 
     def _rows(self, staged: pa.Table) -> pa.RecordBatch:
         """Rows of `feed`, with their crops."""
-        crops = self._crops(staged)
-        is_first = _turns(staged)
+        crops = taken(self._faces, "faces", "crop", staged)
+        is_first = turns(staged["class_id"])
         columns = {
             "key": staged["key"],
             "face_index": staged["face_index"],
@@ -186,41 +187,16 @@ class Feeder:
 
     def _classes(self, staged: pa.Table) -> pa.RecordBatch:
         schema = self._schemas["classes"]
-        table = staged.filter(pa.array(_turns(staged))).select(schema.names).cast(schema)
+        table = staged.filter(pa.array(turns(staged["class_id"]))).select(schema.names).cast(schema)
         (batch,) = table.combine_chunks().to_batches()
         return batch
-
-    def _crops(self, staged: pa.Table) -> pa.Array:
-        """The crops of faces, from wherever they are, in the order of the faces."""
-        places = staged.select(["shard", "version", "row"])
-        shards = places["shard"].combine_chunks().dictionary_encode()
-        numbers = shards.indices.to_numpy(zero_copy_only=False)
-        rows = places["row"].to_numpy()
-        versions = places["version"].to_pylist()
-        found, order = [], []
-        for number, shard in enumerate(shards.dictionary.to_pylist()):
-            here = np.flatnonzero(numbers == number)
-            here = here[np.argsort(rows[here], kind="stable")]
-            member = Member(shard, f"faces/{shard}", None, versions[here[0]], None)
-            taken = self._faces.take(member, "faces", [*_NAMES, "crop"], rows[here])
-            self._faces.check_same(member, taken, staged.take(pa.array(here)), _NAMES)
-            found.append(taken["crop"].combine_chunks())
-            order.append(here)
-        back = np.argsort(np.concatenate(order), kind="stable")
-        return pa.concat_arrays(found).take(pa.array(back))
-
-
-def _turns(staged: pa.Table) -> np.ndarray:
-    """Whether each row is the first of its class."""
-    ids = staged["class_id"].to_numpy()
-    return np.concatenate([[True], ids[1:] != ids[:-1]])
 
 
 def _cut(first: PlacedFace, count: int) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Rows of some items, and of the classes that begin among them."""
-    turns = np.asarray(first.rows.column("num_classes"))
-    before = int(turns[: first.index].sum())
-    begun = int(turns[first.index : first.index + count].sum())
+    begins = np.asarray(first.rows.column("num_classes"))
+    before = int(begins[: first.index].sum())
+    begun = int(begins[first.index : first.index + count].sum())
     yield "feed", first.rows.slice(first.index, count)
     if begun:
         yield "classes", first.classes.slice(before, begun)

@@ -37,6 +37,9 @@ def forget_in(
     """
     if face is not None and len(keys) != 1:
         raise UserError("--face is the number of a face of one photo: give its --key, and no other")
+    for output, kind in kinds.items():
+        if kind.unforgetting:
+            raise UserError(f"nothing can be forgotten in '{output}', {kind.unforgetting}")
     options = config.output.storage_options
     targets = [
         Target(

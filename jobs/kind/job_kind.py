@@ -150,6 +150,10 @@ class JobKind(Generic[AnyConfig]):
         inputs: Inputs besides the one whose members are listed.
         metavar: What the command line calls that one.
         has_figures: Whether it has figures to show.
+        checker: Function that tells what is wrong with files besides its tables; empty if there are
+            none.
+        unforgetting: Why nothing is forgotten in its outputs, and what to do instead; empty where
+            it can be.
         schema_version: Version of its tables' schemas.
         meanings: Setting -> what it once meant, of those whose meaning has changed.
         before: Setting -> the value with which all is as it was before there was the setting, where
@@ -171,6 +175,8 @@ class JobKind(Generic[AnyConfig]):
     inputs: tuple[FurtherInput, ...] = ()
     metavar: str = "INPUT"
     has_figures: bool = False
+    checker: str = ""
+    unforgetting: str = ""
     schema_version: int = 1
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
     before: Mapping[str, Any] = field(default_factory=dict)
@@ -184,6 +190,11 @@ class JobKind(Generic[AnyConfig]):
         """
         opened: Opened = resolve_name(self.opener)(source_url, going)
         return opened
+
+    def problems(self, output: str, options: Mapping[str, Any]) -> list[str]:
+        """What is wrong with files of an output besides its tables, a sentence each."""
+        found: list[str] = resolve_name(self.checker)(output, options) if self.checker else []
+        return found
 
     def time(self, job: Job, members: Sequence[Member]) -> SampleTimes | None:
         """Times a worker on some items, for `plan`; None if that cannot be told."""

@@ -92,6 +92,15 @@ class Storage:
         with self.writing():
             self._folder.put_bytes(data, path)
 
+    def publish_many(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Makes files of given paths and contents appear, replacing what was there.
+
+        Each appears whole or not at all, also when the process is killed; after a power failure
+        that holds once this has returned. Much faster than one by one.
+        """
+        with self.writing():
+            self._folder.put_many(files)
+
     @property
     def fenced(self) -> bool:
         """Whether storage itself refuses to create what is there, however late that comes."""

@@ -44,10 +44,12 @@ def order_by_likeness(centres: NDArray[np.float32], smallest: int = 2) -> Indice
 def _direction(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The first principal component, about; a vector of length 1, or zeros."""
     # The row farthest out is not at right angles to it.
-    direction = values[np.argmax(np.einsum("nd,nd->n", values, values))].copy()
+    farthest = int(np.argmax(np.einsum("nd,nd->n", values, values)))
+    direction: NDArray[np.float64] = values[farthest].copy()
     for _ in range(_STEPS):
         length = float(np.linalg.norm(direction))
         if not length:
             return direction
         direction = values.T @ (values @ (direction / length))
-    return direction / max(float(np.linalg.norm(direction)), 1e-300)
+    found: NDArray[np.float64] = direction / max(float(np.linalg.norm(direction)), 1e-300)
+    return found

@@ -36,9 +36,9 @@ def draw_pairs(persons: NDArray[np.integer], count: int, seed: int) -> Pairs:
         seed: Of what is drawn.
     """
     chance = np.random.default_rng(seed)
-    persons = np.unique(persons, return_inverse=True)[1]
-    same = _of_one(persons, count // 2, chance)
-    other = _of_two(persons, len(same), chance)
+    numbers = np.unique(persons, return_inverse=True)[1].astype(np.intp)
+    same = _of_one(numbers, count // 2, chance)
+    other = _of_two(numbers, len(same), chance)
     same = same[: len(other)]
     both = np.concatenate([same, other])
     return Pairs(both[:, 0], both[:, 1], np.arange(len(both)) < len(same))

@@ -67,7 +67,7 @@ def export_onnx(
         torch.onnx.export(
             network,
             (torch.zeros(_BATCH, 3, size, size),),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # as its documentation says
             input_names=["crops"],
             output_names=["vectors"],
             dynamic_axes={"crops": {0: "n"}, "vectors": {0: "n"}},

@@ -31,6 +31,17 @@ def move(file: Path, target: Path) -> None:
     sync(target.parent)
 
 
+def move_all(files: Iterable[tuple[Path, Path]]) -> None:
+    """Makes many files appear under other names in their folders, each whole or not at all.
+
+    Which of them do is not known if the power fails before it returns; what appeared without its
+    content by then is empty or shorter. The disk is waited for once rather than for each.
+    """
+    for file, target in files:
+        os.replace(file, target)
+    os.sync()
+
+
 def link(file: Path, target: Path) -> bool:
     """Makes a file appear under a name that is free, whole or not at all; its old name stays.
 

@@ -44,6 +44,16 @@ class LocalFolder:
             file.write_bytes(data)
             self.put(file, path)
 
+    def put_many(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Makes files with these contents appear; durable when all are."""
+        with contextlib.ExitStack() as stack:
+            moved = []
+            for path, data in files:
+                file = stack.enter_context(self.spool(path))
+                file.write_bytes(data)
+                moved.append((file, self._root / path))
+            durable.move_all(moved)
+
     def create(self, file: Path, path: str) -> None:
         """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
         self.fenced = durable.link(file, self._root / path)

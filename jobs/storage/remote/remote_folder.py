@@ -73,6 +73,12 @@ class RemoteFolder:
         """Makes a file with this content appear."""
         self._upload(path, len(data), self._filesystem.pipe_file, self._full(path), data)
 
+    def put_many(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Makes files with these contents appear, several at once."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for done in [threads.submit(self.put_bytes, data, path) for path, data in files]:
+                done.result()
+
     def create(self, file: Path, path: str) -> None:
         """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
         if _uploads_files(self._filesystem):

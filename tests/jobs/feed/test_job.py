@@ -13,8 +13,8 @@ from jobs.kind.forget import forget_in
 from jobs.messages.errors import UserError
 from jobs.registry import job_of
 from tests.jobs.curate.made_up import Face, Photo, people
-from tests.jobs.feed.feeds import Fed
 from tests.jobs.engine.outputs import part_digests
+from tests.jobs.feed.feeds import Fed
 
 
 def _named(photos: list[Photo]) -> Counter[tuple[str, int, str]]:

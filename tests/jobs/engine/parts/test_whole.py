@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -50,7 +51,7 @@ def test_where_rows_are_cut_depends_on_the_rows_alone(
     values = [of for of, count in enumerate(sizes) for _ in range(count)]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=5)))
     bounds = [0, *cuts, len(values)]
-    batches = [values[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
+    batches = [values[a:b] for a, b in pairwise(bounds)]
     folder = tmp_path_factory.mktemp("whole")
     whole = _groups(folder / "one", [values], rows)
     assert _groups(folder / "many", batches, rows) == whole

@@ -1,0 +1,1 @@
+"""From faces or a feed to the files that other trainers read."""
