@@ -26,7 +26,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
         ["jobs.loader"],
-        ["jobs.curate", "jobs.embed", "jobs.extract", "jobs.train"],  # the jobs, beside each other
+        [
+            "jobs.curate",
+            "jobs.embed",
+            "jobs.export",
+            "jobs.extract",
+            "jobs.train",
+        ],  # the jobs, beside each other
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
         ["jobs.cli"],
@@ -124,6 +130,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["vectorizer"],
         ["job"],
     ],
+    "jobs.export": [
+        ["config", "formats", "names"],
+        ["batches", "card", "kind", "rows", "stems", "written"],
+        ["own", "schema"],
+        ["exporting"],
+        ["job"],
+    ],
     "jobs.extract": [
         ["config", "table_rows"],
         ["extractor", "kind"],
@@ -162,6 +175,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.photos": ("ray", "pyarrow"),
     "jobs.curate": ("ray",),
     "jobs.embed": ("ray",),
+    "jobs.export": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.cli": ("ray",),
 }

@@ -20,6 +20,8 @@ class ExportSettings(BaseModel):
             Parquet that `datasets` loads; "facenet" the folders of davidsandberg/facenet.
         where: Expression of SQL over the columns; faces of which it is not true are left out.
         unlabelled: Class of faces without a label; none of a feed is.
+        shard_bytes: Bytes of crops that are written together, and lie in one file where a format
+            has files of many, about.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,13 +29,14 @@ class ExportSettings(BaseModel):
     format: FormatName = "imagefolder"
     where: str | None = Field(default=None, min_length=1)
     unlabelled: str = Field(default="unlabelled", min_length=1)
+    shard_bytes: int = Field(default=32 << 20, ge=1)
 
 
 class ExportRunSettings(RedoingRunSettings):
-    """As for any job that follows another one.
+    """How the work is spread over workers, as for any job that follows another one.
 
     Attributes:
-        shards: One member, which is a shard of the input.
+        shards: One member, which is a batch of faces; see `export.shard_bytes`.
     """
 
     shards: ShardSizes = ShardSizes(first=1, step=1 << 30, max_members=1)

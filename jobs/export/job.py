@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 from jobs.engine.identity import require_identity
 from jobs.engine.parts.row_names import row_names
 from jobs.engine.staged import open_staged
+from jobs.export.batches import batch_of
 from jobs.export.config import Config
 from jobs.export.exporting import Exporting
-from jobs.export.formats import FORMATS, Face
+from jobs.export.formats.face import Batch, Face
+from jobs.export.formats.known import FORMATS
 from jobs.export.kind import EXPORT
 from jobs.export.schema import SCHEMA_VERSION, files_schema
 from jobs.finished import open_finished
@@ -68,6 +70,7 @@ def open_job(source_url: str, going: Continued[Config]) -> Opened:
         check_input=exporting.check,
         decide=exporting.decide,
         conclude=exporting.conclude,
+        lost=exporting.lost,
     )
 
 
@@ -103,7 +106,7 @@ class ExportJob(TablesJob):
 
 
 @dataclass(frozen=True)
-class Written:
+class ExportedFace:
     """A face that was written, as an item.
 
     Attributes:
@@ -120,7 +123,7 @@ class Written:
 class Exporter:
     """The job inside one worker process.
 
-    All files of a member are written before the first of its faces is an item: the same files, in
+    All files of a batch are written before the first of its faces is an item: the same files, in
     the same order, however often that is done, and whatever is done about single faces.
 
     Args:
@@ -133,7 +136,7 @@ class Exporter:
         self._format = FORMATS[job.config.export.format]
         self._schema = job.schemas["files"]
 
-    def read(self, members: Sequence[Member]) -> Iterator[Written]:
+    def read(self, members: Sequence[Member]) -> Iterator[ExportedFace]:
         """Yields the faces of some members; see :class:`jobs.engine.job.Processor`."""
         for member in members:
             with (
@@ -143,12 +146,21 @@ class Exporter:
                 staged = file.read()
             rows = self._write(member.key, staged)
             for index, name in enumerate(row_names(rows, ("key", "face_index"))):
-                yield Written(replace(member, key=name), rows, index)
+                yield ExportedFace(replace(member, key=name), rows, index)
 
-    def rows(self, items: Iterator[Written]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def rows(self, items: Iterator[ExportedFace]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of items; see :class:`jobs.engine.job.Processor`."""
+        first: ExportedFace | None = None
+        count = 0
         for item in items:
-            yield "files", item.rows.slice(item.index, 1)
+            follows = first and item.rows is first.rows and item.index == first.index + count
+            if first and not follows:
+                yield "files", first.rows.slice(first.index, count)
+            if not follows:
+                first, count = item, 0
+            count += 1
+        if first:
+            yield "files", first.rows.slice(first.index, count)
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the row of an item that is not touched."""
@@ -156,25 +168,34 @@ class Exporter:
         row: dict[str, Any] = {"key": key, "face_index": int(index), "status": status}
         yield "files", pa.RecordBatch.from_pylist([row], schema=self._schema)
 
-    def _write(self, shard: str, staged: pa.Table) -> pa.RecordBatch:
-        """Writes the files of a member; returns its rows."""
+    def _write(self, batch_key: str, staged: pa.Table) -> pa.RecordBatch:
+        """Writes the files of a batch; returns its rows."""
         crops = taken(self._source, self._table, "crop", staged).field("bytes").to_pylist()
-        names = ("key", "face_index", "identity", "class_id", "split", "class_name", "stem", "box")
+        names = ("key", "face_index", "identity", "class_id", "class_name", "stem", "box")
         columns = (staged[name].to_pylist() for name in names)
         faces = [Face(*values) for values in zip(*columns, crops, strict=True)]
         classes = json.loads(staged["classes"][0].as_py()) if self._format.tells_classes else []
-        self._format.write(self._storage, shard, faces, classes)
-        places = [self._format.place(face, shard) for face in faces]
+        batch = Batch(*batch_of(batch_key), faces, classes)
+        packed = self._format.write(self._storage, batch)
+        digests = [hashlib.sha256(crop).hexdigest() for crop in crops]
+        count = len(faces)
         table = pa.table(
             {
-                **{name: staged[name] for name in ("key", "face_index", "identity", "class_id")},
-                "split": staged["split"].dictionary_encode(),
-                "path": [path for path, _ in places],
-                "member": pa.array([member for _, member in places], pa.string()),
+                **{name: staged[name] for name in names[:4]},
+                "box": staged["box"],
+                "split": pa.array([batch.split] * count).dictionary_encode(),
+                "path": [self._format.place(batch, face) for face in faces],
+                "member": pa.array(
+                    [face.file_name if packed else None for face in faces], pa.string()
+                ),
                 "bytes": [len(crop) for crop in crops],
-                "sha256": [hashlib.sha256(crop).hexdigest() for crop in crops],
-                "status": pa.array(["ok"] * len(faces)).dictionary_encode(),
+                "sha256": digests,
+                "file_bytes": pa.array([packed.bytes if packed else None] * count, pa.int64()),
+                "file_sha256": pa.array(
+                    [packed.sha256 if packed else None] * count, pa.string()
+                ).dictionary_encode(),
+                "status": pa.array(["ok"] * count).dictionary_encode(),
             }
         )
-        (batch,) = table.select(self._schema.names).cast(self._schema).combine_chunks().to_batches()
-        return batch
+        (rows,) = table.select(self._schema.names).cast(self._schema).combine_chunks().to_batches()
+        return rows

@@ -19,7 +19,7 @@ EXPORT = JobKind(
     packages=("mtcnn-ray", "numpy", "pyarrow", "ray"),
     flags=("format", "where"),
     opener="jobs.export.job:open_job",
-    checker="jobs.export.files:problems",
+    checker="jobs.export.own:problems",
     unforgetting="its files would stay: forget them in what it was exported from, and run "
     "'mtcnn-ray export' again, which removes them",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +15,29 @@ from jobs.where import UNREAD, Where
 
 # What a dataset without splits is all of.
 SPLIT = "train"
-_COLUMNS = ("key", "face_index", "identity", "class_id", "split", "box", "shard", "version", "row")
+# Table of the input -> columns that are read whatever the condition.
+_NEEDED = {
+    "faces": ("key", "face_index", "label", "kept", "box"),
+    "feed": ("key", "face_index", "class_id", "split", "status"),
+}
+_BOX = pa.list_(pa.float32())
 
 
-def read_rows(
-    source: Finished, settings: ExportSettings, advance: Callable[[int], None]
-) -> pa.Table:
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Faces that are exported.
+
+    Attributes:
+        rows: Columns key, face_index, identity, class_id, split, box, shard, version, row and
+            bytes (about, of the crop), in the order of the input.
+        classes: Name of each class, by its id; no two are the same.
+    """
+
+    rows: pa.Table
+    classes: list[str]
+
+
+def read_rows(source: Finished, settings: ExportSettings, advance: Callable[[int], None]) -> Chosen:
     """Reads the faces to be exported; no crop is read.
 
     Args:
@@ -28,83 +46,87 @@ def read_rows(
         advance: Told how many rows were read.
 
     Returns:
-        Columns key, face_index, identity, class_id, split, box, shard, version and row, in the
-        order of the input. Class ids of a dataset go by the names of its classes.
+        What was chosen. Class ids of a dataset go by the names of its classes.
     """
-    is_feed = source.identity.job == "feed"
+    table = "feed" if source.identity.job == "feed" else "faces"
     where = Where(settings.where) if settings.where else None
-    pieces = list(_pieces(source, "feed" if is_feed else "faces", where, advance))
-    rows = pa.concat_tables(pieces) if pieces else None
-    if rows is None:
-        return pa.table({name: [] for name in _COLUMNS})
-    if is_feed:
-        classes = source.dataset.read("classes", ["class_id", "identity"])
-        names = dict(
-            zip(classes["class_id"].to_pylist(), classes["identity"].to_pylist(), strict=True)
-        )
-        identity = [names.get(class_id, str(class_id)) for class_id in rows["class_id"].to_pylist()]
-        rows = rows.append_column("identity", pa.array(identity, pa.string()))
-        rows = rows.append_column("box", pa.nulls(len(rows), pa.list_(pa.float32())))
-        return rows.select(_COLUMNS)
-    identity = rows["label"].combine_chunks()
-    called = sorted(
-        {*pc.unique(identity).drop_null().to_pylist()}
-        | ({settings.unlabelled} if identity.null_count else set()),
-        key=str.encode,
-    )
+    rows = pa.concat_tables(list(_pieces(source, table, where, advance)))
+    if table == "feed":
+        return _of_feed(source, rows)
+    identity = pc.cast(rows["label"], pa.string()).combine_chunks()
     named = pc.fill_null(identity, settings.unlabelled)
-    class_id = pc.index_in(named, pa.array(called, pa.string())).cast(pa.int32())
-    rows = rows.append_column("class_id", class_id).append_column("identity", identity)
-    rows = rows.append_column("split", pa.array([SPLIT] * len(rows)))
-    box = rows["box"].combine_chunks()
-    place = rows.schema.get_field_index("box")
-    rows = rows.set_column(place, "box", box.cast(pa.list_(pa.float32())))
-    return rows.select(_COLUMNS)
+    classes = sorted(pc.unique(named).to_pylist(), key=str.encode)
+    class_id = pc.index_in(named, pa.array(classes, pa.string())).cast(pa.int32())
+    split = pa.array([SPLIT], pa.string()).take(pa.array(np.zeros(len(rows), np.int64)))
+    return Chosen(_with(rows, identity=identity, class_id=class_id, split=split), classes)
 
 
-def class_names(rows: pa.Table, settings: ExportSettings) -> list[str]:
-    """What each class is called, by its id; ids that no face has are called by their number."""
-    ids = rows["class_id"].to_numpy()
-    names = [str(number) for number in range(int(ids.max(initial=-1)) + 1)]
-    first = np.unique(ids, return_index=True)[1]
-    some = rows.take(pa.array(first))
-    for class_id, name in zip(
-        some["class_id"].to_pylist(), some["identity"].to_pylist(), strict=True
-    ):
-        names[class_id] = settings.unlabelled if name is None else name
-    return names
+def _of_feed(source: Finished, rows: pa.Table) -> Chosen:
+    told = source.dataset.read("classes", ["class_id", "identity"])
+    names = dict(zip(told["class_id"].to_pylist(), told["identity"].to_pylist(), strict=True))
+    count = max(names, default=-1) + 1
+    taken = set(names.values())
+    # Ids that no identity has any more: called by their number, whatever identities are called.
+    for number in range(count):
+        if number not in names:
+            name = str(number)
+            while name in taken:
+                name = f"{name}_"
+            names[number] = name
+            taken.add(name)
+    classes = [names[number] for number in range(count)]
+    identity = pa.array(classes, pa.string()).take(rows["class_id"].combine_chunks())
+    return Chosen(_with(rows, identity=identity, box=pa.nulls(len(rows), _BOX)), classes)
+
+
+def _with(rows: pa.Table, **columns: pa.Array) -> pa.Table:
+    for name, column in columns.items():
+        place = rows.schema.get_field_index(name)
+        if place < 0:
+            rows = rows.append_column(name, column)
+        else:
+            rows = rows.set_column(place, name, column)
+    return rows
 
 
 def _pieces(
     source: Finished, table: str, where: Where | None, advance: Callable[[int], None]
 ) -> Iterator[pa.Table]:
+    """The rows that are wanted of each row group, with the columns that are needed."""
     schema = source.dataset.schema(table)
-    names = [name for name in schema.names if name not in UNREAD]
+    needed = _NEEDED[table]
+    names = [name for name in schema.names if name not in UNREAD] if where else list(needed)
     versions = {head.shard: str(head.made) for head in source.heads.all()}
-    shards = list(source.rows_by_shard(table))
-    starts = np.cumsum([0, *(rows for _, rows in shards)])
-    called = pa.array([shard for shard, _ in shards], pa.string())
-    version = pa.array([versions[shard] for shard, _ in shards], pa.string())
+    parts = list(source.heads.parts(table))
+    starts = np.cumsum([0, *(part.rows for _, part in parts)])
+    shards = pa.array([shard for shard, _ in parts], pa.string())
+    version = pa.array([versions[shard] for shard, _ in parts], pa.string())
+    sizes = np.array([part.size / max(1, part.rows) for _, part in parts])
     start = 0
     for batch in source.dataset.batches(table, names):
         rows = pa.Table.from_batches([batch])
         numbers = np.arange(start, start + len(rows))
         of = np.searchsorted(starts, numbers, side="right") - 1
-        if "kept" in names:
-            is_in = rows["kept"].combine_chunks()
-        else:
-            is_in = pc.equal(rows["status"].combine_chunks().cast(pa.string()), "ok")
+        is_in = _is_whole(rows)
         if where is not None:
             is_in = pc.and_(is_in, where.mask(rows))
-        for name, column in (
-            ("shard", called.take(pa.array(of))),
-            ("version", version.take(pa.array(of))),
-            ("row", pa.array(numbers - starts[of], pa.int64())),
-        ):
-            rows = rows.append_column(name, column)
-        if "split" in rows.column_names:
-            place = rows.schema.get_field_index("split")
-            rows = rows.set_column(place, "split", rows["split"].cast(pa.string()))
+        rows = _with(
+            rows.select(needed),
+            shard=shards.take(pa.array(of)),
+            version=version.take(pa.array(of)),
+            row=pa.array(numbers - starts[of], pa.int64()),
+            bytes=pa.array(sizes[of], pa.float64()),
+        )
+        for name, kind in (("split", pa.string()), ("box", _BOX)):
+            if name in needed:
+                rows = _with(rows, **{name: rows[name].combine_chunks().cast(kind)})
         yield rows.filter(is_in)
         start += batch.num_rows
         advance(batch.num_rows)
+
+
+def _is_whole(rows: pa.Table) -> pa.Array:
+    """Whether each face is one that counts, and has a crop."""
+    if "kept" in rows.column_names:
+        return rows["kept"].combine_chunks()
+    return pc.equal(rows["status"].combine_chunks().cast(pa.string()), "ok")

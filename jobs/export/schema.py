@@ -17,11 +17,16 @@ _FILES = [
     pa.field("identity", pa.string()),
     pa.field("class_id", pa.int32()),
     pa.field("split", _WORD),
+    pa.field("box", pa.list_(pa.float32())),
     # Below the output; and in a file that holds many, what it is called there.
     pa.field("path", pa.string()),
     pa.field("member", pa.string()),
+    # Of the crop.
     pa.field("bytes", pa.int64()),
     pa.field("sha256", pa.string()),
+    # Of the file, where it holds many.
+    pa.field("file_bytes", pa.int64()),
+    pa.field("file_sha256", _WORD),
     pa.field("status", _WORD, nullable=False),
 ]
 # What is staged for the workers: of each face where its crop is, and what it is called.
@@ -31,7 +36,6 @@ STAGED = pa.schema(
         ("face_index", pa.int16()),
         ("identity", pa.string()),
         ("class_id", pa.int32()),
-        ("split", pa.string()),
         ("class_name", pa.string()),
         ("stem", pa.string()),
         ("box", pa.list_(pa.float32())),

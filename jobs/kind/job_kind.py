@@ -93,6 +93,8 @@ class Opened:
         decide: What the driver does before it lists the input, told where to show figures, and
             whether it may write to the output; None is nothing.
         conclude: What there is to show when all is done.
+        lost: Parts of tables whose rows tell of other files that are not there any more: what is
+            in them is done once more.
     """
 
     job: Job
@@ -104,6 +106,7 @@ class Opened:
     check_input: Callable[[Member], None] | None = None
     decide: Callable[[Show, bool], None] | None = None
     conclude: Callable[[], Sequence[Figures]] = tuple
+    lost: Callable[[], Sequence[str]] = tuple
 
     def check(self, member: Member) -> None:
         """Raises a `UserError` if the input that a member was planned from is not there."""

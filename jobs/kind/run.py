@@ -58,6 +58,7 @@ def run_job(
         labels=kind.labels,
         options=config.output.storage_options,
         prepare=opened.prepare,
+        lost=opened.lost,
     )
     for figures in opened.conclude():
         show(figures)

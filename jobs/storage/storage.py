@@ -206,6 +206,11 @@ class Storage:
         with self.writing():
             self._folder.delete(paths)
 
+    def prune(self, folder: str) -> None:
+        """Removes the folders below a folder that hold nothing, and itself if it holds nothing."""
+        with self.writing():
+            self._folder.prune(folder)
+
     def leftovers(self, folder: str) -> list[str]:
         """Paths of the files in a folder that are being written, or whose writers were killed."""
         if not self.local:  # where nothing is written before it is whole

@@ -65,6 +65,7 @@ def run(
     labels: Labels = Labels(),  # noqa: B008 - frozen
     options: Mapping[str, Any] | None = None,
     prepare: Callable[[], None] = lambda: None,
+    lost: Callable[[], Sequence[str]] = tuple,
 ) -> Summary:
     """Runs a job, or what is left of it, until every shard is committed or given up.
 
@@ -82,6 +83,7 @@ def run(
         labels: What to call things when reporting progress.
         options: Keyword arguments of the output's fsspec file system.
         prepare: Called when there is something to do; raises where the job could do nothing of it.
+        lost: Tells the parts whose rows tell of other files that are not there as they say.
 
     Raises:
         UserError: Something the user has to change; nothing that was committed is lost.
@@ -118,19 +120,19 @@ def run(
         tell(growth, settings, labels.members)
         processed, mended = 0, Mended()
         left = np.flatnonzero(~ledger.heads.which(plan))
-        lost = lost_parts(storage, ledger.heads)
+        missing = sorted({*lost_parts(storage, ledger.heads), *lost()})
         is_changing = wants_change(growth, settings)
-        if len(left) or lost or is_changing or ledger.heads.stale():
+        if len(left) or missing or is_changing or ledger.heads.stale():
             check_room(storage, settings.min_free_bytes)
-            if len(left) or lost or is_changing:
+            if len(left) or missing or is_changing:
                 ready()
             ledger.begin_late()
         driver = Working(job, storage, identity, settings, ledger, reporter, signals)
         if len(left):
             processed = _run_shards(driver, plan, left)
-        if lost or is_changing:
+        if missing or is_changing:
             ledger.refresh()
-            mended = mend(driver, plan, lost, changes if is_changing else None)
+            mended = mend(driver, plan, missing, changes if is_changing else None)
         if not mended.given_up:  # parts that were lost are there again
             merge_all(storage, ledger, regroupings(job.row_group_bytes), settings, signals)
 

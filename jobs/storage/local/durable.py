@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -31,14 +32,32 @@ def move(file: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def move_all(files: Iterable[tuple[Path, Path]]) -> None:
-    """Makes many files appear under other names in their folders, each whole or not at all.
+def unfinished(name: str) -> str:
+    """What a file is called until it is whole; no two are called the same."""
+    return f".{name}.{uuid.uuid4().hex}.tmp"
 
-    Which of them do is not known if the power fails before it returns; what appeared without its
-    content by then is empty or shorter. The disk is waited for once rather than for each.
+
+def write_all(files: Iterable[tuple[str, bytes]]) -> None:
+    """Makes many files appear, each whole or not at all, also when the process is killed.
+
+    The disk is waited for once rather than for each: if the power fails before this returns, some
+    of them may be empty or shorter.
     """
-    for file, target in files:
-        os.replace(file, target)
+    folders = set()
+    for path, data in files:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            os.makedirs(folder, exist_ok=True)
+            folders.add(folder)
+        temporary = os.path.join(folder, unfinished(name))
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
     os.sync()
 
 
@@ -76,6 +95,13 @@ def remove(files: Iterable[Path]) -> None:
             folders.add(file.parent)
     for folder in folders:
         sync(folder)
+
+
+def prune(folder: Path) -> None:
+    """Removes the folders below a folder that hold nothing, and itself if it holds nothing."""
+    for path, _, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):  # something is in it
+            os.rmdir(path)
 
 
 def sync(path: Path) -> None:

@@ -46,13 +46,7 @@ class LocalFolder:
 
     def put_many(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Makes files with these contents appear; durable when all are."""
-        with contextlib.ExitStack() as stack:
-            moved = []
-            for path, data in files:
-                file = stack.enter_context(self.spool(path))
-                file.write_bytes(data)
-                moved.append((file, self._root / path))
-            durable.move_all(moved)
+        durable.write_all((str(self._root / path), data) for path, data in files)
 
     def create(self, file: Path, path: str) -> None:
         """Makes a spooled file appear if nothing has its name, else `FileExistsError`."""
@@ -107,6 +101,10 @@ class LocalFolder:
     def delete(self, paths: Iterable[str]) -> None:
         """Removes files, which need not be there."""
         durable.remove(self._root / path for path in paths)
+
+    def prune(self, folder: str) -> None:
+        """Removes folders that hold nothing: below a folder, and itself."""
+        durable.prune(self._root / folder)
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from jobs.storage.local.durable import make_folder
+from jobs.storage.local.durable import make_folder, unfinished
 from jobs.storage.temporary import temporary_folder
 
 _OPEN_FILES = Path("/proc/self/fd")
@@ -19,7 +18,7 @@ _OPEN_FILES = Path("/proc/self/fd")
 def beside(target: Path) -> Iterator[Path]:
     """A name for a file in the folder of `target`; what is still there at the end is removed."""
     make_folder(target.parent)
-    path = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    path = target.with_name(unfinished(target.name))
     try:
         yield path
     finally:

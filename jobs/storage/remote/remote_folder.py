@@ -197,6 +197,9 @@ class RemoteFolder:
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(remove, paths))
 
+    def prune(self, folder: str) -> None:
+        """Does nothing: object stores have no folders that could be empty."""
+
     def _entries(self, folder: str) -> list[dict[str, Any]]:
         try:
             return cast("list[dict[str, Any]]", self._call(self._path(folder).children))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from jobs.dataset import open_dataset
+from jobs.engine.driver.verify import verify
 from jobs.export.kind import EXPORT
 from jobs.kind.config import JobConfig
 from jobs.kind.forget import forget_in
@@ -26,9 +28,19 @@ FORMATS = ("imagefolder", "webdataset", "huggingface", "facenet")
 
 
 def export(source: Path, output: Path, format_: str, **settings: object) -> Any:
+    """Exports in batches of some faces."""
     said = {f"export.{name}": value for name, value in settings.items()}
-    flags = {"export.format": format_, "run.min_free_bytes": 0, **said}
+    flags = {"export.format": format_, "export.shard_bytes": 5000, "run.min_free_bytes": 0, **said}
     return run_job(EXPORT, str(source), str(output), load(EXPORT.config, None, flags))
+
+
+def files(output: Path) -> dict[str, str]:
+    """All files but the tables and the record of how they were made."""
+    return {
+        name: digest
+        for name, digest in digests(output).items()
+        if not name.startswith("files/") and name != "_SUCCESS"
+    }
 
 
 def digests(output: Path) -> dict[str, str]:
@@ -93,6 +105,16 @@ def test_image_folder_as_datasets_reads_it(fed: Fed, tmp_path: Path) -> None:
     assert set(read.features["label"].names) == names
 
 
+def test_image_folders_of_all_splits_as_datasets_reads_them(fed: Fed, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    export(fed.output, tmp_path / "out", "imagefolder")
+    read = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    counts = {name: 0 for name in ("train", "val")}
+    for row in fed.rows():
+        counts[row["split"]] += 1
+    assert read.num_rows == counts
+
+
 def test_webdataset(fed: Fed, tmp_path: Path) -> None:
     webdataset = pytest.importorskip("webdataset")
     export(fed.output, tmp_path, "webdataset")
@@ -131,16 +153,18 @@ def test_facenet(fed: Fed, tmp_path: Path) -> None:
     """By the rules of davidsandberg's `get_dataset`, `get_image_paths` and `lfw.py`."""
     export(fed.made.faces, tmp_path, "facenet")
     root = tmp_path / "train"
+    # get_dataset: every folder of the folder is a class; get_image_paths: every file a photo.
     classes = sorted(name for name in os.listdir(root) if os.path.isdir(root / name))
     assert "Ann_B_" in classes and "unlabelled" in classes
     for name in classes:
         paths = sorted(os.listdir(root / name))
         # lfw.py: name + '_' + '%04d' % number, with .jpg or .png.
         assert paths == [f"{name}_{number:04d}.jpg" for number in range(1, len(paths) + 1)]
-    boxes = min(root.glob("bounding_boxes_*.txt"))
-    path, *sides = boxes.read_text().splitlines()[0].split(" ")
-    assert (tmp_path / path).is_file()
-    assert [int(side) for side in sides] == [80, 80, 120, 120]
+    (boxes,) = root.glob("bounding_boxes_*.txt")
+    lines = [line.split(" ") for line in boxes.read_text().splitlines()]
+    files = sorted(str(path.relative_to(tmp_path)) for path in root.glob("*/*"))
+    assert sorted(path for path, *_ in lines) == files
+    assert {tuple(map(int, sides)) for _, *sides in lines} == {(80, 80, 120, 120)}
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -153,39 +177,90 @@ def test_the_same_bytes_again_and_nothing_to_do(format_: str, fed: Fed, tmp_path
     assert digests(tmp_path / "one") == before
 
 
+def problems(output: Path) -> list[str]:
+    return job_of(str(output), {}).problems(str(output), {})
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_damaged_or_strange_file_is_found(format_: str, fed: Fed, tmp_path: Path) -> None:
     export(fed.output, tmp_path, format_)
-    kind = job_of(str(tmp_path), {})
-    assert kind.problems(str(tmp_path), {}) == []
-    rows = open_dataset(str(tmp_path)).read("files").to_pylist()
-    file = tmp_path / rows[0]["path"]
+    assert problems(tmp_path) == []
+    file = tmp_path / open_dataset(str(tmp_path)).read("files", ["path"])["path"][0].as_py()
     data = bytearray(file.read_bytes())
-    crop = _crops(fed)[rows[0]["key"], rows[0]["face_index"]][1]
-    data[bytes(data).index(crop) + len(crop) // 2] ^= 1
+    data[len(data) // 2] ^= 1
     file.write_bytes(data)
     (file.parent / "stranger.jpg").write_bytes(b"x")
-    problems = kind.problems(str(tmp_path), {})
-    assert any(rows[0]["path"] in problem for problem in problems)
-    assert any("stranger.jpg" in problem for problem in problems)
+    name = file.relative_to(tmp_path)
+    assert problems(tmp_path) == [
+        f"{name} is not as it was written; delete it and run the job again.",
+        f"{name.parent}/stranger.jpg belongs to no face; run the job again.",
+    ]
+
+
+def test_a_class_that_was_altered_in_a_tar_is_found(fed: Fed, tmp_path: Path) -> None:
+    export(fed.output, tmp_path, "webdataset")
+    file = min(tmp_path.glob("train/*.tar"))
+    data = file.read_bytes()
+    place = data.index(b".cls")
+    file.write_bytes(data[: place + 512] + b"9" + data[place + 513 :])
+    assert len(problems(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_file_that_is_lost_is_made_anew(format_: str, fed: Fed, tmp_path: Path) -> None:
+    export(fed.output, tmp_path, format_)
+    before = files(tmp_path)
+    file = tmp_path / open_dataset(str(tmp_path)).read("files", ["path"])["path"][0].as_py()
+    file.unlink()
+    assert [str(file.relative_to(tmp_path)) in problem for problem in problems(tmp_path)] == [True]
+    done = export(fed.output, tmp_path, format_)
+    assert 0 < done.processed < len(fed.rows())
+    assert files(tmp_path) == before
+    assert verify(str(tmp_path)) == problems(tmp_path) == []
+
+
+def test_boxes_that_are_lost_are_written_anew(fed: Fed, tmp_path: Path) -> None:
+    export(fed.made.faces, tmp_path, "facenet")
+    before = files(tmp_path)
+    (boxes,) = tmp_path.glob("train/*.txt")
+    boxes.write_text(boxes.read_text().replace("120", "121"))
+    assert len(problems(tmp_path)) == 1
+    export(fed.made.faces, tmp_path, "facenet")
+    assert files(tmp_path) == before
 
 
 @pytest.mark.parametrize("format_", FORMATS)
 def test_files_of_who_is_forgotten_go(format_: str, tmp_path: Path) -> None:
-    fed = Fed.of(tmp_path, people(4, 3))
+    fed = Fed.of(tmp_path, [*people(3, 3), *people(1, 1, "alone")])
     output = tmp_path / "out"
     export(fed.made.faces, output, format_)
-    key = "p001/1.jpg"
     rows = open_dataset(str(output)).read("files").to_pylist()
-    (crop,) = [row["sha256"] for row in rows if row["key"] == key]
+    key = "alone000/0.jpg"
+    (crop,) = [row["crop"]["bytes"] for row in faces(fed.made.faces) if row["key"] == key]
+    assert any(crop in path.read_bytes() for path in output.rglob("*") if path.is_file())
     forget_in({str(fed.made.faces): job_of(str(fed.made.faces), {})}, [key], None, JobConfig())
     export(fed.made.faces, output, format_)
-    assert job_of(str(output), {}).problems(str(output), {}) == []
-    left = open_dataset(str(output)).read("files").to_pylist()
-    assert len(left) == 11 and crop not in {row["sha256"] for row in left}
-    if format_ in {"imagefolder", "facenet"}:
-        assert len([path for path in (output / "train").rglob("*.jpg")]) == 11
-        assert crop not in digests(output).values()
+    assert verify(str(output)) == problems(output) == []
+    assert len(open_dataset(str(output)).read("files")) == len(rows) - 1
+    for path in output.rglob("*"):
+        assert "alone" not in path.name
+        assert path.is_dir() or (crop not in path.read_bytes())
+
+
+def faces(output: Path) -> list[dict[str, Any]]:
+    return open_dataset(str(output)).read("faces").to_pylist()
+
+
+def test_after_photos_were_added_it_is_as_if_they_had_been_there(tmp_path: Path) -> None:
+    fed = Fed.of(tmp_path, people(3, 3))
+    export(fed.made.faces, tmp_path / "out", "facenet")
+    # In the middle, so that later files are called otherwise.
+    photos = [*people(3, 3), Photo("p001/3.jpg", "p001", (Face("p1", 3),))]
+    fed.made.make(photos)
+    export(fed.made.faces, tmp_path / "out", "facenet")
+    export(fed.made.faces, tmp_path / "new", "facenet")
+    assert digests(tmp_path / "out" / "train") == digests(tmp_path / "new" / "train")
+    assert problems(tmp_path / "out") == []
 
 
 def test_forgetting_in_an_export_is_refused(fed: Fed, tmp_path: Path) -> None:
@@ -200,11 +275,59 @@ def test_a_condition_leaves_out(fed: Fed, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_worker_left_is_removed(fed: Fed, tmp_path: Path) -> None:
-    folder = tmp_path / "train" / "p000"
-    folder.mkdir(parents=True)
-    (folder / f".x.jpg.{'0' * 32}.tmp").write_bytes(b"half")
-    export(fed.made.faces, tmp_path, "imagefolder")
-    assert all(path.suffix == ".jpg" for path in folder.iterdir())
+    class Killed(BaseException):
+        """Stands for a kill."""
+
+    replaced = os.replace
+
+    def replace(source: str, target: str) -> None:
+        if str(target).endswith("p002_3.jpg"):
+            shutil.copy(source, f"{source}.tmp")  # a kill would leave it, an exception does not
+            raise Killed
+        replaced(source, target)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(os, "replace", replace)
+        export(fed.made.faces, tmp_path / "one", "imagefolder")
+    assert list(tmp_path.rglob(".*.tmp"))
+    export(fed.made.faces, tmp_path / "one", "imagefolder")
+    export(fed.made.faces, tmp_path / "two", "imagefolder")
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+
+
+def test_a_folder_with_files_of_others_is_refused(fed: Fed, tmp_path: Path) -> None:
+    mine = tmp_path / "train" / "mine" / "x.jpg"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"x")
+    with pytest.raises(UserError, match="'train' that is not empty"):
+        export(fed.output, tmp_path, "imagefolder")
+    assert mine.exists()
+
+
+def test_what_lies_beside_the_splits_is_left_alone(fed: Fed, tmp_path: Path) -> None:
+    mine = tmp_path / "models" / "mine" / "x.jpg"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"x")
+    (tmp_path / "README.md").write_text("mine")
+    export(fed.output, tmp_path, "imagefolder")
+    assert mine.exists() and problems(tmp_path) == []
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def test_files_that_come_into_its_folders_later_are_removed_and_told(
+    fed: Fed, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    export(fed.output, tmp_path, "imagefolder")
+    (tmp_path / "train" / "x.jpg").write_bytes(b"x")
+    export(fed.output, tmp_path, "imagefolder")
+    assert not (tmp_path / "train" / "x.jpg").exists()
+    assert "(1, such as 'train/x.jpg')" in caplog.text
+
+
+def test_a_split_that_is_called_like_the_table_is_refused(tmp_path: Path) -> None:
+    fed = Fed.of(tmp_path, people(3, 2), split="files=1")
+    with pytest.raises(UserError, match="cannot be called 'files'"):
+        export(fed.output, tmp_path / "out", "imagefolder")
 
 
 def test_vectors_are_refused(fed: Fed, tmp_path: Path) -> None:

@@ -41,6 +41,25 @@ def test_publishing_again_replaces(storage: Storage) -> None:
     assert storage.read_bytes("a/b.json") == b"d"
 
 
+def test_many_files_are_published_and_replace_what_was_there(storage: Storage) -> None:
+    storage.publish_bytes(b"old", "a/b.bin")
+    storage.publish_many((path, path.encode()) for path in ("a/b.bin", "a/c.bin", "d/e/f.bin"))
+    for path in ("a/b.bin", "a/c.bin", "d/e/f.bin"):
+        assert storage.read_bytes(path) == path.encode()
+    assert storage.names("a") == ["b.bin", "c.bin"]
+    assert storage.leftovers("a") == []
+
+
+def test_empty_folders_are_removed_and_others_stay(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    storage.publish_many([("a/b/c.bin", b"c"), ("a/d.bin", b"d"), ("e/f.bin", b"f")])
+    storage.delete("a/b/c.bin", "e/f.bin")
+    storage.prune("a")
+    storage.prune("e")
+    storage.prune("gone")
+    assert storage.folders("") == ["a"] and storage.folders("a") == []
+
+
 def test_spooled_file_appears_only_when_published(storage: Storage) -> None:
     with storage.spool("a/b.bin") as spool:
         spool.write_bytes(b"abc")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.engine.lease.lock import FolderLock
+from jobs.messages.errors import OutputError
 from jobs.storage.local.durable import make_folder
 from jobs.storage.storage import Storage
 
@@ -92,3 +93,23 @@ def test_deletion_is_on_the_disk(tmp_path: Path, trace: Trace) -> None:
     (tmp_path / "a").write_bytes(b"")
     Storage(str(tmp_path)).delete("a")
     assert trace == [("remove", "a"), ("sync", ".")]
+
+
+def test_many_files_are_on_the_disk_when_publishing_returns(
+    tmp_path: Path, trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sync", lambda: trace.append(("sync", "all")))
+    Storage(str(tmp_path)).publish_many([("a/1", b"1"), ("a/2", b"2")])
+    assert trace == [("move", "a/1"), ("move", "a/2"), ("sync", "all")]
+
+
+def test_of_many_files_one_that_fails_leaves_nothing_half_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device", target)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OutputError):
+        Storage(str(tmp_path)).publish_many([("a/1", b"1")])
+    assert list((tmp_path / "a").iterdir()) == []

@@ -1,0 +1,1 @@
+"""The formats: how faces become the files that other programs read."""
