@@ -14,10 +14,9 @@ from jobs.storage.storage import Storage
 from jobs.train.config import EmbeddingTrainingConfig
 from jobs.train.progress import TrainingProgress
 from jobs.train.requirements import check_installed
-from jobs.train.summary import TrainingSummary, read_summary
+from jobs.train.summary import JOB, TrainingSummary, read_summary
 from jobs.upstream import Upstream
 
-JOB = "train embedding"
 MODEL = "model.onnx"
 
 # What a first signal leaves to the step in hand, and to its checkpoint.
