@@ -15,6 +15,7 @@ _KINDS = (
     "jobs.embed.kind:EMBED",
     "jobs.curate.kind:CURATE",
     "jobs.feed.kind:FEED",
+    "jobs.triplets.kind:TRIPLETS",
     "jobs.export.kind:EXPORT",
 )
 
@@ -53,8 +54,14 @@ def job_of(output: str, options: Mapping[str, Any]) -> JobKind[Any]:
     # Imported here: `--help` does without storage.
     from jobs.engine.identity import require_identity
     from jobs.storage.storage import Storage
+    from jobs.train.summary import JOB as TRAINING
 
     name = require_identity(Storage(output, options)).job
+    if name == TRAINING:
+        raise UserError(
+            f"'{output}' is the output of a training, which has no rows: only status and verify "
+            "are for it"
+        )
     try:
         return job_named(name)
     except UserError as error:

@@ -127,6 +127,8 @@ FLAGS = {
             "SQL",
             also=("export.where",),
         ),
+        Flag("margin", "triplets.margin", float, "Between the squared distances; 0.2 by default."),
+        Flag("per-anchor", "triplets.per_anchor", int, "Triplets of each anchor; all by default."),
         Flag(
             "format",
             "export.format",

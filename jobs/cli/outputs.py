@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -31,8 +33,11 @@ def status(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     without_pandas()
     from jobs.engine.driver.status import status
+    from jobs.train.summary import is_training
 
     options = given.output_options()
+    if is_training(output, options):
+        return _training_status(output, options, as_json)
     found = status(output, options)
     if as_json:
         print(json.dumps(status_json(found), indent=1))
@@ -46,11 +51,15 @@ def verify(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     """Checks every record against its files, and finds what does not belong there."""
     from jobs.cli.show_job import verdict
     from jobs.engine.driver.verify import verify
+    from jobs.train.summary import is_training, training_problems
 
     options = given.output_options()
-    problems = verify(output, options, failed_statuses=FAILED_STATUSES)
-    if not problems:
-        problems = job_of(output, options).problems(output, options)
+    if is_training(output, options):
+        problems = training_problems(output, options)
+    else:
+        problems = verify(output, options, failed_statuses=FAILED_STATUSES)
+        if not problems:
+            problems = job_of(output, options).problems(output, options)
     if as_json:
         print(json.dumps({"problems": problems}, indent=1, ensure_ascii=False))
     else:
@@ -145,6 +154,19 @@ def forget(
     kinds = {output: job_of(output, config.output.storage_options) for output in outputs}
     found = forget_in(kinds, keys or [], face, config, dry_run)
     Console().print(forgotten_table(found, dry_run))
+    return 0
+
+
+def _training_status(output: str, options: Mapping[str, Any], as_json: bool) -> int:
+    """Tells how far a training is."""
+    from jobs.cli.show_training import training_table
+    from jobs.train.summary import training_status
+
+    found = training_status(output, options)
+    if as_json:
+        print(json.dumps(asdict(found), indent=1))
+    else:
+        Console().print(training_table(found, output))
     return 0
 
 

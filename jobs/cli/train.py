@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from jobs.cli.flags import Flag, Given, JsonOption, OutputArgument, takes
 
@@ -34,6 +32,7 @@ def embedding(
     given: Given,
 ) -> int:
     """Trains a network that makes vectors of faces, as FaceNet; the same command resumes."""
+    from jobs.cli.show_training import summary_table
     from jobs.train.config import EmbeddingTrainingConfig
     from jobs.train.training import train_embedding
 
@@ -41,11 +40,5 @@ def embedding(
     if as_json:
         print(json.dumps(asdict(summary), indent=1))
         return 0
-    table = Table(title=escape(output), show_header=False, title_justify="left")
-    table.add_row("steps", f"{summary.steps:,}", f"{summary.crops:,} crops learned from")
-    table.add_row("loss", f"{summary.loss:.4f}", f"in {summary.seconds:,.0f} s of training")
-    if summary.accuracy is not None:
-        table.add_row("accuracy", f"{summary.accuracy:.3f}", f"best {summary.best_accuracy:.3f}")
-    table.add_row("network", escape(summary.model), f"SHA-256 {summary.sha256}")
-    Console().print(table)
+    Console().print(summary_table(summary, output))
     return 0

@@ -119,6 +119,8 @@ class _Exit:
 
     def stop(self) -> None:
         signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
+        # Not by closing it alone: a process that was forked meanwhile has it too.
+        self._sender.shutdown(socket.SHUT_RDWR)
         self._sender.close()
         self._thread.join()
         self._receiver.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -32,7 +33,9 @@ class Batches:
             warnings.simplefilter("ignore", UserWarning)
             from torchdata.stateful_dataloader import StatefulDataLoader
 
-            self._loader = StatefulDataLoader(feed, batch_size=None, num_workers=loaders)
+            self._loader = StatefulDataLoader(
+                feed, batch_size=None, num_workers=loaders, worker_init_fn=_with_own_signals
+            )
         self._iterator: Iterator[Batch] | None = None
 
     def __iter__(self) -> Iterator[Batch]:
@@ -68,3 +71,13 @@ class Batches:
         self.epoch = state["epoch"]
         self._feed.set_epoch(self.epoch)
         self._loader.load_state_dict(dict(state["loader"]))
+
+
+def _with_own_signals(worker: int) -> None:
+    """Lets a loader end when it is told to; it has the handlers of the process that it is from.
+
+    An interrupt from the keyboard reaches it as well, and is for that process alone.
+    """
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

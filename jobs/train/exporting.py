@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from torch import nn
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from jobs.loader.index import read_index
 from jobs.messages.errors import UserError
 from jobs.train.config import EmbeddingTrainingConfig
 from mtcnn_core.embedding.model import Feeding
 from mtcnn_core.facenet.export import CropError, export_onnx, feeding_of
-from mtcnn_core.facenet.networks import input_size
+from mtcnn_core.facenet.networks import build_network, input_size
 from mtcnn_core.settings.crops import CropSettings
 
 
@@ -31,14 +33,16 @@ def feeding(feed: str, config: EmbeddingTrainingConfig) -> Feeding:
         raise UserError(str(error)) from error
 
 
-def exported(network: nn.Module, feed: str, config: EmbeddingTrainingConfig) -> bytes:
+def exported(weights: Mapping[str, Tensor], feed: str, config: EmbeddingTrainingConfig) -> bytes:
     """The network in ONNX, with how it is fed and how it was trained in it.
 
     Args:
-        network: The network.
+        weights: Of the network, as PyTorch has them.
         feed: Where the feed is.
         config: All settings.
     """
     said = config.identity()
     name = f"{config.train.network}-{config.digest()[:8]}"
+    network = build_network(config.train.network, config.train.size)
+    network.load_state_dict(weights)
     return export_onnx(network, feeding(feed, config), name, said)

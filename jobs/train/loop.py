@@ -89,10 +89,10 @@ class TrainingLoop:
             storage_options=config.input.storage_options,
         )
         self._batches = Batches(feed, config.run.loaders)
-        self.network = build_network(settings.network, size)
+        network = build_network(settings.network, size)
         loss = build_loss(settings.loss, settings.margin, feed.classes)
         device = config.run.device
-        self._learner = Learner(self.network, loss, settings, device, ranks.shared)
+        self._learner = Learner(network, loss, settings, device, ranks.shared)
         self._held_out = HeldOut(place.feed, config, size) if ranks.writes else None
         self._rows: list[LogRow] = []
         self._step = self._crops = 0
@@ -102,11 +102,6 @@ class TrainingLoop:
     def step(self) -> int:
         """Steps so far."""
         return self._step
-
-    @property
-    def rows(self) -> list[LogRow]:
-        """The log so far."""
-        return self._rows
 
     def resume(self) -> None:
         """Goes on from the last checkpoint, if there is one.

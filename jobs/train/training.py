@@ -8,16 +8,15 @@ import logging
 from jobs.engine.identity import Identity, package_versions
 from jobs.engine.interrupts import Interrupts, interrupts
 from jobs.engine.lease.lease import Lease
-from jobs.messages.errors import Interrupted
+from jobs.messages.errors import Interrupted, JobError
 from jobs.sources.overlap import check_apart
 from jobs.storage.storage import Storage
 from jobs.train.config import EmbeddingTrainingConfig
 from jobs.train.progress import TrainingProgress
 from jobs.train.requirements import check_installed
-from jobs.train.summary import TrainingSummary, read_summary
+from jobs.train.summary import JOB, TrainingSummary, read_summary
 from jobs.upstream import Upstream
 
-JOB = "train embedding"
 MODEL = "model.onnx"
 
 # What a first signal leaves to the step in hand, and to its checkpoint.
@@ -93,22 +92,25 @@ def _learn(
 
 
 def _export(feed: str, output: str, config: EmbeddingTrainingConfig) -> TrainingSummary:
+    from jobs.train.checkpoints import Checkpoints
     from jobs.train.exporting import exported
-    from jobs.train.loop import Place, TrainingLoop
+    from jobs.train.log import rows_of
 
-    loop = TrainingLoop(Place(feed, output, config))
-    loop.resume()
-    data = exported(loop.network, feed, config)
-    Storage(output, config.output.storage_options).publish_bytes(data, MODEL)
-    accuracies = [row.accuracy for row in loop.rows if row.accuracy is not None]
-    last = loop.rows[-1]
+    storage = Storage(output, config.output.storage_options)
+    state = Checkpoints(storage, config.run.checkpoints).latest()
+    if state is None or state["step"] < config.train.steps:
+        raise JobError(f"the training in '{output}' has ended without its last checkpoint")
+    data = exported(state["learner"]["network"], feed, config)
+    storage.publish_bytes(data, MODEL)
+    rows = rows_of(state["rows"])
+    accuracies = [row.accuracy for row in rows if row.accuracy is not None]
     return TrainingSummary(
-        steps=loop.step,
-        epochs=last.epoch,
-        crops=last.crops,
-        seconds=last.seconds,
-        loss=last.loss,
-        accuracy=last.accuracy,
+        steps=state["step"],
+        epochs=rows[-1].epoch,
+        crops=state["crops"],
+        seconds=state["seconds"],
+        loss=rows[-1].loss,
+        accuracy=rows[-1].accuracy,
         best_accuracy=max(accuracies, default=None),
         model=MODEL,
         sha256=hashlib.sha256(data).hexdigest(),

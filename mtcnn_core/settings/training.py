@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 NetworkName = Literal["small", "nn2"]
@@ -34,7 +34,7 @@ class TrainingSettings:
         steps: Batches to train on.
         optimiser: What changes the weights.
         learning_rate: Highest learning rate.
-        warmup: Steps in which it rises from zero.
+        warmup: Steps in which it rises from zero; all of them, if there are fewer.
         schedule: How it falls: "cosine" to zero; "steps" to a tenth after half of the steps and
             again after three quarters; "constant" not at all.
         weight_decay: Share of each weight that is taken off, times the learning rate.
@@ -61,9 +61,3 @@ class TrainingSettings:
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     precision: TrainingPrecision = "f32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-
-    @model_validator(mode="after")
-    def _possible(self) -> TrainingSettings:
-        if self.warmup > self.steps:
-            raise ValueError("warmup cannot be longer than steps")
-        return self

@@ -41,9 +41,10 @@ def build_optimiser(
 
 def learning_rate(step: int, settings: TrainingSettings) -> float:
     """Returns the learning rate of a step, counted from 0: a function of nothing else."""
-    if step < settings.warmup:
-        return settings.learning_rate * (step + 1) / settings.warmup
-    share = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    warmup = min(settings.warmup, settings.steps)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    share = (step - warmup) / max(1, settings.steps - warmup)
     if settings.schedule == "cosine":
         return settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
     if settings.schedule == "steps":

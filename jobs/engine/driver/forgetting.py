@@ -115,7 +115,8 @@ class Output:
         members = planned_members(self.storage, self.plan, self.heads, forgotten)
         records = Records(self.storage, forgotten, self.of_faces)
         shards = {*members.gone}.union(*(one.changed for one in parts))
-        lost = set[str]().union(*(one.lost for one in parts), members.keys)
+        keys = (name for one in parts for name in one.lost if isinstance(name, str))
+        lost = {*keys, *members.keys}
         texts = {*members.uris, *filter(forgotten.has_photo, lost)}
         found = records.naming(sorted(shards))
         return Survey(

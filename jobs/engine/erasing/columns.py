@@ -16,6 +16,9 @@ from jobs.engine.job import count_column
 
 KEY, FACE, DIGEST = "key", "face_index", "sha256"
 
+# Key of a photo, or that and the number of a face in it.
+Name = str | tuple[str, int]
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -75,6 +78,15 @@ class Naming:
             gone |= _named(batch.column(name), forgotten)
         return gone
 
+    def names(self, batch: pa.RecordBatch) -> list[Name]:
+        """What each row is of: a photo, or a face of one; none where rows are of neither."""
+        if not self.has_key:
+            return []
+        keys = batch.column(KEY).to_pylist()
+        if not self.has_face:
+            return list(keys)
+        return list(zip(keys, batch.column(FACE).to_pylist(), strict=True))
+
     def named(self, batch: pa.RecordBatch, forgotten: Forgotten) -> int:
         """Entries of lists that name something that was forgotten."""
         return sum(
@@ -85,25 +97,23 @@ class Naming:
         self,
         batch: pa.RecordBatch,
         forgotten: Forgotten,
-        fewer: Mapping[str, Counter[str]],
+        fewer: Mapping[str, Counter[Name]],
     ) -> pa.RecordBatch:
         """The rows that stay, as they are to be.
 
         Args:
             batch: Rows with all their columns.
             forgotten: What is to be left out.
-            fewer: Other table -> key -> rows that it loses there.
+            fewer: Other table -> name of what its rows are of -> rows that it loses there.
         """
         batch = batch.filter(pa.array(~self.gone(batch, forgotten)))
         for name in self.lists:
             batch = _with(batch, name, _shorter(batch.column(name), forgotten))
-        # A row of a face that stays has lost nothing: what is of that face in other tables is named
-        # like it, and stays as well.
-        for table, lost in () if self.has_face else fewer.items():
+        for table, lost in fewer.items():
             name = count_column(table)
             if lost and name in batch.schema.names:
                 column = batch.column(name)
-                less = pa.array([lost[key] for key in batch.column(KEY).to_pylist()], column.type)
+                less = pa.array([lost[each] for each in self.names(batch)], column.type)
                 batch = _with(batch, name, pc.subtract(column, less))
         return batch
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.engine.erasing.columns import KEY, Naming
+from jobs.engine.erasing.columns import Name, Naming
 from jobs.engine.forgotten import Forgotten
 from jobs.engine.ledger.heads import Heads
 from jobs.engine.parts.layout import Layout
@@ -32,7 +32,7 @@ class Touched:
         rows: Shard -> rows that it loses.
         changed: Shards whose rows are other ones then.
         entries: Entries of lists that go.
-        lost: Key -> rows that go.
+        lost: Key -> rows that go; where rows are of faces, also key and face -> rows that go.
     """
 
     output: str
@@ -40,7 +40,7 @@ class Touched:
     rows: Counter[str] = field(default_factory=Counter)
     changed: set[str] = field(default_factory=set)
     entries: int = 0
-    lost: Counter[str] = field(default_factory=Counter)
+    lost: Counter[Name] = field(default_factory=Counter)
 
     @property
     def part(self) -> PartReport:
@@ -80,7 +80,7 @@ def touched(storage: Storage, heads: Heads, primary: str, forgotten: Forgotten) 
         DamagedPartError: A file cannot be read.
     """
     found: list[Touched] = []
-    fewer: dict[str, Counter[str]] = {}
+    fewer: dict[str, Counter[Name]] = {}
     for output in sorted(heads.outputs(), key=lambda name: (name == primary, name)):
         for shards in _files(heads, output):
             one = _look(storage, Touched(output, shards), forgotten, fewer)
@@ -91,9 +91,9 @@ def touched(storage: Storage, heads: Heads, primary: str, forgotten: Forgotten) 
     return found
 
 
-def lost_in(found: list[Touched], output: str) -> Counter[str]:
-    """Key -> rows that a table loses."""
-    lost: Counter[str] = Counter()
+def lost_in(found: list[Touched], output: str) -> Counter[Name]:
+    """What :attr:`Touched.lost` tells of a table."""
+    lost: Counter[Name] = Counter()
     for one in found:
         if one.output == output:
             lost.update(one.lost)
@@ -104,7 +104,7 @@ def written_without(
     storage: Storage,
     one: Touched,
     forgotten: Forgotten,
-    fewer: Mapping[str, Counter[str]],
+    fewer: Mapping[str, Counter[Name]],
     epoch: int,
     row_group_bytes: int,
 ) -> Erased:
@@ -116,7 +116,7 @@ def written_without(
         storage: The output.
         one: The file.
         forgotten: What is to be left out.
-        fewer: Other table -> key -> rows that it loses there.
+        fewer: Other table -> what :attr:`Touched.lost` tells of it.
         epoch: Epoch of the driver.
         row_group_bytes: Limit of a row group's data before compression.
 
@@ -156,27 +156,27 @@ def written_without(
 
 
 def _look(
-    storage: Storage, one: Touched, forgotten: Forgotten, fewer: Mapping[str, Counter[str]]
+    storage: Storage, one: Touched, forgotten: Forgotten, fewer: Mapping[str, Counter[Name]]
 ) -> Touched:
     path = one.part.path
-    counted = set[str]().union(*fewer.values())
+    counted = set[Name]().union(*fewer.values())
     try:
         with storage.open(path) as stream, pq.ParquetFile(stream) as file:
             naming = Naming.of(file.schema_arrow)
             if not naming.columns:
                 return one
-            if naming.has_face:  # nothing is counted by keys of photos
-                counted = set()
             batches = file.iter_batches(_ROWS_AT_ONCE, columns=naming.columns, use_threads=False)
             for shard, batch in _of_shards(one.shards, batches):
                 gone = naming.gone(batch, forgotten)
                 named = naming.named(batch, forgotten)
-                keys = batch.column(KEY).to_pylist() if naming.has_key else []
+                names = naming.names(batch)
                 if count := int(gone.sum()):
                     one.rows[shard] += count
-                    one.lost.update(key for key, goes in zip(keys, gone, strict=False) if goes)
+                    lost = [name for name, goes in zip(names, gone, strict=False) if goes]
+                    one.lost.update(lost)
+                    one.lost.update(name[0] for name in lost if isinstance(name, tuple))
                 one.entries += named
-                if count or named or (counted and not counted.isdisjoint(keys)):
+                if count or named or (counted and not counted.isdisjoint(names)):
                     one.changed.add(shard)
     except (OSError, pa.ArrowException) as error:
         raise DamagedPartError(path) from error

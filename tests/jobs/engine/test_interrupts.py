@@ -138,3 +138,15 @@ def test_other_errors_where_python_cannot_raise_are_told_as_before() -> None:
     finally:
         sys.unraisablehook = before
     assert len(seen) == 1
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_that_lives_on_holds_nothing_up() -> None:
+    with interrupts():
+        child = os.fork()
+        if not child:
+            time.sleep(60)
+            os._exit(0)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
