@@ -105,9 +105,10 @@ def test_image_folder_as_datasets_reads_it(fed: Fed, tmp_path: Path) -> None:
     assert set(read.features["label"].names) == names
 
 
-def test_image_folders_of_all_splits_as_datasets_reads_them(fed: Fed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("format_", FORMATS)
+def test_all_splits_as_datasets_reads_them(format_: str, fed: Fed, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
-    export(fed.output, tmp_path / "out", "imagefolder")
+    export(fed.output, tmp_path / "out", format_)
     read = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     counts = {name: 0 for name in ("train", "val")}
     for row in fed.rows():
