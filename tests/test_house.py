@@ -25,8 +25,11 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.loader"],
-        ["jobs.curate", "jobs.embed", "jobs.extract", "jobs.train"],  # the jobs, beside each other
+        ["jobs.finished", "jobs.loader", "jobs.placed", "jobs.where"],
+        [  # the jobs, beside each other
+            *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
+            *("jobs.train", "jobs.triplets"),
+        ],
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
         ["jobs.cli"],
@@ -58,10 +61,10 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["embedder"],
     ],
     "mtcnn_core.curation": [
-        ["errors"],
+        ["errors", "packing"],
         ["columns"],
         ["neighbours", "verdicts"],
-        ["likeness", "linkage"],
+        ["likeness", "linkage", "triplets"],
         ["thresholds"],
         ["duplicates"],
         ["identities", "planting"],
@@ -96,7 +99,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     "jobs.kind": [
         ["config", "figures", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
-        ["continuing", "tables_job"],
+        ["continuing", "staging", "tables_job"],
         ["run"],
         ["forecast", "forget", "retry"],
     ],
@@ -108,7 +111,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.curate": [
         ["config", "names"],
-        ["finished", "kind"],
+        ["kind"],
         ["faces", "schema"],
         ["own", "verdict_rows"],
         ["figures", "upstreams"],
@@ -131,6 +134,40 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["job"],
         ["times"],
     ],
+    "jobs.feed": [
+        ["candidates", "splits"],
+        ["classes", "config"],
+        ["figures", "kind", "upstreams"],
+        ["schema"],
+        ["feeding"],
+        ["job"],
+    ],
+    "jobs.triplets": [
+        ["config"],
+        ["kind"],
+        ["schema"],
+        ["mining"],
+        ["job"],
+    ],
+    "jobs.export": [
+        ["config", "formats", "names"],
+        ["card", "files", "kind", "rows"],
+        ["schema"],
+        ["exporting"],
+        ["job"],
+    ],
+    "jobs.loader": [
+        ["chance", "index"],
+        ["crops", "draws"],
+        ["face_feed", "split"],
+    ],
+    "jobs.train": [
+        ["config", "log", "ranks", "requirements", "summary"],
+        ["batches", "checkpoints", "curve", "held_out", "progress"],
+        ["exporting", "loop"],
+        ["on_ray"],
+        ["training"],
+    ],
     "jobs.bench": [
         ["bar", "machine", "rivals", "spread"],
         ["duel", "scaling", "stages"],
@@ -144,8 +181,11 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["stored_vectors", "verification", "widerface"],
     ],
     "jobs.cli": [
-        ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],
-        ["evaluate", "jobs", "models", "outputs", "photos"],
+        [
+            *("flags", "show_bench", "show_evaluation", "show_job", "show_training"),
+            "without_pandas",
+        ],
+        ["evaluate", "jobs", "models", "outputs", "photos", "train"],
         ["main"],
     ],
     "jobs.messages": [
@@ -162,7 +202,11 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.photos": ("ray", "pyarrow"),
     "jobs.curate": ("ray",),
     "jobs.embed": ("ray",),
+    "jobs.export": ("ray",),
     "jobs.extract": ("ray",),
+    "jobs.feed": ("ray",),
+    "jobs.loader": ("ray",),
+    "jobs.triplets": ("ray",),
     "jobs.cli": ("ray",),
 }
 

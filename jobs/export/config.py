@@ -30,7 +30,7 @@ class ExportSettings(BaseModel):
 
 
 class ExportRunSettings(RedoingRunSettings):
-    """As for any job that follows another one.
+    """Workers and attempts of a job whose shards are those of its input.
 
     Attributes:
         shards: One member, which is a shard of the input.

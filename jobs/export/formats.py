@@ -26,8 +26,8 @@ class Face:
     """A face that is exported.
 
     Attributes:
-        key: Of its photo.
-        face_index: Of the face in the photo.
+        key: Key of its photo.
+        face_index: Number of the face in the photo.
         identity: Whose it is; None if nobody has said.
         class_id: Number of the class.
         split: Its split.
@@ -49,7 +49,7 @@ class Face:
 
     @property
     def ending(self) -> str:
-        """Of its file, with the dot."""
+        """The ending of its file, with the dot."""
         return ".png" if self.crop.startswith(_PNG) else ".jpg"
 
 
