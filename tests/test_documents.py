@@ -12,8 +12,12 @@ import typer
 
 from jobs.cli.main import app
 from jobs.embed.config import EmbedConfig
+from jobs.export.config import Config as ExportConfig
 from jobs.extract.config import Config
+from jobs.feed.config import Config as FeedConfig
 from jobs.kind.loading import presets
+from jobs.train.config import EmbeddingTrainingConfig
+from jobs.triplets.config import Config as TripletConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -167,7 +171,11 @@ _SECRET = {"input.storage_options", "output.storage_options"}
 _OF_EXTRACT = DEFAULTS.keys() | _SECRET
 _EMBED_DEFAULTS = _flat(EmbedConfig().model_dump(mode="json"))
 _OF_EMBED = _EMBED_DEFAULTS.keys() | {"photos.storage_options"}
-SETTINGS = _OF_EXTRACT | _OF_EMBED
+_OF_FEED, _OF_EXPORT, _OF_TRIPLETS, _OF_TRAINING = (
+    {name for name in _flat(config.model_validate({}).model_dump(mode="json")) if "." in name}
+    for config in (FeedConfig, ExportConfig, TripletConfig, EmbeddingTrainingConfig)
+)
+SETTINGS = _OF_EXTRACT | _OF_EMBED | _OF_FEED | _OF_EXPORT | _OF_TRIPLETS | _OF_TRAINING
 _SECTIONS = {name.split(".")[0] for name in SETTINGS}
 
 
@@ -194,6 +202,30 @@ def test_every_setting_of_its_own_stands_in_the_tables_of_embed() -> None:
     rows = [line for line in _prose(EMBED).splitlines() if line.startswith("|")]
     named = _named("\n".join(row.split("|")[1] for row in rows))
     assert named - {"run.changed", "run.gone"} == _OF_EMBED - _OF_EXTRACT
+
+
+@pytest.mark.parametrize(
+    ("room", "settings"),
+    [
+        ("feed", _OF_FEED),
+        ("export", _OF_EXPORT),
+        ("triplets", _OF_TRIPLETS),
+        ("train", _OF_TRAINING),
+    ],
+)
+def test_every_setting_of_its_own_stands_in_the_table_of_a_room(
+    room: str, settings: set[str]
+) -> None:
+    text = _prose(ROOT / "jobs" / room / "README.md")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    named = _named("\n".join(row.split("|")[1] for row in rows))
+    shared = {"run.changed", "run.gone"}
+    assert named - shared == settings - _OF_EXTRACT - shared | (
+        {"run.workers", "run.ray_address", "run.gpus_per_worker", "run.max_attempts"}
+        | {"run.line_every_s"}
+        if room == "train"
+        else set()
+    )
 
 
 @pytest.mark.parametrize("document", [README, EXTRACT, EMBED], ids=["README", "extract", "embed"])

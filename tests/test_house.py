@@ -25,14 +25,11 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.loader"],
-        [
-            "jobs.curate",
-            "jobs.embed",
-            "jobs.export",
-            "jobs.extract",
-            "jobs.train",
-        ],  # the jobs, beside each other
+        ["jobs.finished", "jobs.loader", "jobs.placed", "jobs.where"],
+        [  # the jobs, beside each other
+            *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
+            *("jobs.train", "jobs.triplets"),
+        ],
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
         ["jobs.cli"],
@@ -64,10 +61,10 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["embedder"],
     ],
     "mtcnn_core.curation": [
-        ["errors"],
+        ["errors", "packing"],
         ["columns"],
         ["neighbours", "verdicts"],
-        ["likeness", "linkage"],
+        ["likeness", "linkage", "triplets"],
         ["thresholds"],
         ["duplicates"],
         ["identities", "planting"],
@@ -102,7 +99,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     "jobs.kind": [
         ["config", "figures", "layers", "schemas"],
         ["compact", "job_kind", "loading"],
-        ["continuing", "tables_job"],
+        ["continuing", "staging", "tables_job"],
         ["run"],
         ["forecast", "forget", "retry"],
     ],
@@ -114,7 +111,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.curate": [
         ["config", "names"],
-        ["finished", "kind"],
+        ["kind"],
         ["faces", "schema"],
         ["own", "verdict_rows"],
         ["figures", "upstreams"],
@@ -130,6 +127,28 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["vectorizer"],
         ["job"],
     ],
+    "jobs.extract": [
+        ["config", "table_rows"],
+        ["extractor", "kind"],
+        ["schema"],
+        ["job"],
+        ["times"],
+    ],
+    "jobs.feed": [
+        ["candidates", "splits"],
+        ["classes", "config"],
+        ["figures", "kind", "upstreams"],
+        ["schema"],
+        ["feeding"],
+        ["job"],
+    ],
+    "jobs.triplets": [
+        ["config"],
+        ["kind"],
+        ["schema"],
+        ["mining"],
+        ["job"],
+    ],
     "jobs.export": [
         ["config", "formats", "names"],
         ["batches", "card", "kind", "rows", "stems", "written"],
@@ -137,12 +156,22 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["exporting"],
         ["job"],
     ],
-    "jobs.extract": [
-        ["config", "table_rows"],
-        ["extractor", "kind"],
-        ["schema"],
-        ["job"],
-        ["times"],
+    "jobs.export.formats": [
+        ["face"],
+        ["folders", "hugging_face", "webdataset"],
+        ["known"],
+    ],
+    "jobs.loader": [
+        ["chance", "index"],
+        ["crops", "draws"],
+        ["face_feed", "split"],
+    ],
+    "jobs.train": [
+        ["config", "log", "ranks", "requirements", "summary"],
+        ["batches", "checkpoints", "curve", "held_out", "progress"],
+        ["exporting", "loop"],
+        ["on_ray"],
+        ["training"],
     ],
     "jobs.bench": [
         ["bar", "machine", "rivals", "spread"],
@@ -157,8 +186,11 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["stored_vectors", "verification", "widerface"],
     ],
     "jobs.cli": [
-        ["flags", "show_bench", "show_evaluation", "show_job", "without_pandas"],
-        ["evaluate", "jobs", "models", "outputs", "photos"],
+        [
+            *("flags", "show_bench", "show_evaluation", "show_job", "show_training"),
+            "without_pandas",
+        ],
+        ["evaluate", "jobs", "models", "outputs", "photos", "train"],
         ["main"],
     ],
     "jobs.messages": [
@@ -177,6 +209,9 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.embed": ("ray",),
     "jobs.export": ("ray",),
     "jobs.extract": ("ray",),
+    "jobs.feed": ("ray",),
+    "jobs.loader": ("ray",),
+    "jobs.triplets": ("ray",),
     "jobs.cli": ("ray",),
 }
 

@@ -22,6 +22,7 @@ from jobs.export.own import claim, open_written
 from jobs.export.rows import Chosen, read_rows
 from jobs.export.schema import STAGED
 from jobs.export.stems import numbered_stems, stems_of
+from jobs.export.written import Written
 from jobs.finished import Finished
 from jobs.kind.figures import Figures
 from jobs.kind.job_kind import Continued, Show
@@ -51,6 +52,9 @@ class Exporting(Staging):
         self._settings = going.config.export
         self._format = FORMATS[self._settings.format]
         self._digest = going.digest
+        # What was finished when it was looked at, if nothing was to be done anew since.
+        self._before: Written | None = None
+        self._is_anew = False
 
     def settle(self, show: Show, store: bool) -> str:
         """Tells from what the files are made; see :meth:`Staging.settle`."""
@@ -69,6 +73,7 @@ class Exporting(Staging):
             )
         rows = self._named(chosen)
         if output is not None:
+            self._before, self._is_anew = None, True
             splits = rows["split"].combine_chunks().dictionary_encode().dictionary.to_pylist()
             claim(output, self._settings.format, splits, self._digest)
         files = []
@@ -82,14 +87,19 @@ class Exporting(Staging):
         """Parts of `files` with rows of files that are missing, or have not their size."""
         if read_identity(self._output) is None:
             return []
-        return open_written(self._output, self._settings.format).lost()
+        written = self._before or self._open()
+        if is_finished(self._output) and not self._is_anew:
+            self._before = written
+        return written.lost()
 
     def conclude(self) -> Sequence[Figures]:
         """Removes files that are no face's any more, and writes the boxes."""
+        if self._before and self._before.is_right:
+            return ()
         with Lease(self._output):
             if not is_finished(self._output):  # what is a face's is not known yet
                 return ()
-            written = open_written(self._output, self._settings.format)
+            written = self._open()
             for path, data in written.wrong_boxes().items():
                 self._output.publish_bytes(data, path)
             strays = written.strays()
@@ -103,6 +113,9 @@ class Exporting(Staging):
             for folder in written.folders:
                 self._output.prune(folder)
         return ()
+
+    def _open(self) -> Written:
+        return open_written(self._output, self._settings.format)
 
     def _is_of_use(self, index: StagedIndex) -> bool:
         """Whether all that was staged is there still, or is committed and its files are there."""

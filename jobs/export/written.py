@@ -25,7 +25,7 @@ _THREADS = 16
 _AT_ONCE = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A file that should be there.
 
@@ -101,6 +101,11 @@ class Written:
     def strays(self) -> list[str]:
         """Files in the folders of the export that are no face's, half-written ones among them."""
         return [path for path in self._listed if path not in self.files]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all is there, and nothing else, as listings tell."""
+        return not (self.strays() or self.wrong_boxes() or self.lost())
 
     def wrong_boxes(self) -> dict[str, bytes]:
         """Path -> content of the files of boxes that are missing or others, as listings tell."""

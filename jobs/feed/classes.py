@@ -103,8 +103,8 @@ def cut(
     """Cuts classes into members: those there are stay, new classes are cut by their faces.
 
     Args:
-        class_ids: Of the classes, rising.
-        faces: Of each class.
+        class_ids: Ids of the classes, rising.
+        faces: How many each class has.
         begun: What there is already.
         limit: Faces of a member, unless a single class has more.
 

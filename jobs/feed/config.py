@@ -26,7 +26,7 @@ class FeedSettings(BaseModel):
         group: What comes to lie side by side: "identity" goes by name, "neighbours" by likeness.
         vectors: Output of `embed`, for "neighbours".
         split: Shares of the identities, as in "train=.9,val=.1".
-        seed: Of the splits.
+        seed: Another one deals identities out otherwise.
         shard_bytes: Bytes of crops in a shard, about.
     """
 
@@ -52,7 +52,7 @@ class FeedOutputSettings(OutputSettings):
 
 
 class FeedRunSettings(RedoingRunSettings):
-    """As for any job that follows another one; each shard is cut by `feed.shard_bytes`.
+    """Workers and attempts of a job whose shards are cut by `feed.shard_bytes`.
 
     Attributes:
         shards: One member, which is all of a shard.

@@ -56,7 +56,7 @@ def feed_schema(config_digest: str, crop: str, version: int = SCHEMA_VERSION) ->
     Args:
         config_digest: What the output records of the config.
         crop: How its crops were made, as JSON.
-        version: Of the schema.
+        version: Version of the schema.
     """
     metadata = {**provenance(config_digest, {}, version), CROP_SETTINGS: crop}
     schema = with_features(_FEED, metadata, images=["crop"])

@@ -41,7 +41,7 @@ class Splits:
         seed: Another one deals otherwise.
 
     Attributes:
-        names: Of the splits, in their order.
+        names: Names of the splits, in their order.
     """
 
     def __init__(self, text: str, seed: int) -> None:

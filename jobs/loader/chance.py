@@ -15,8 +15,8 @@ def uniform(places: NDArray[np.int64], seed: int, epoch: int, count: int) -> NDA
 
     Args:
         places: int64 ``(n,)``: the faces.
-        seed: Of all of them.
-        epoch: Another one has other numbers.
+        seed: Another one has other numbers.
+        epoch: Likewise.
         count: Numbers for each face.
 
     Returns:

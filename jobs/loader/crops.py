@@ -18,6 +18,8 @@ from jobs.storage.storage import Storage
 
 Bytes = NDArray[np.uint8]
 
+# Crops lie as they are to be seen.
+_DECODED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 # Where less of a block is left, that is copied out of it, so that the rest can go.
 _COPIED = 0.25
 
@@ -152,7 +154,7 @@ def decode_into(out: NDArray[np.uint8], file: Bytes, part: Part) -> None:
         UserError: The file cannot be decoded.
     """
     size = out.shape[0]
-    pixels = cv2.imdecode(file, cv2.IMREAD_COLOR_RGB)
+    pixels = cv2.imdecode(file, _DECODED)
     if pixels is None:
         raise UserError(f"a crop in the table '{TABLE}' is damaged: run 'mtcnn-ray verify' on it")
     height, width = pixels.shape[:2]
@@ -164,7 +166,10 @@ def decode_into(out: NDArray[np.uint8], file: Bytes, part: Part) -> None:
         piece = cv2.resize(
             piece, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         )
-    out[...] = piece[:, ::-1] if part.is_mirrored else piece
+    if part.is_mirrored:
+        cv2.flip(piece, 1, out)  # ten times as fast as a copy from right to left
+    else:
+        out[...] = piece
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def draws(
         blocks: Those of the lane.
         p: Identities in a batch, if all have `k` faces.
         k: Faces of an identity in a batch, at most.
-        seed: Of all that is drawn by chance.
+        seed: Numbers that all depends on that is drawn by chance.
         pool_bytes: Bytes of crops to draw from, about.
     """
     chance = np.random.default_rng(list(seed))

@@ -44,7 +44,7 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         k: Faces of an identity in a batch, at most.
         rank: Which process this is, of those that learn together.
         world: How many there are; with several each gives equally many batches.
-        seed: Of all that is drawn by chance.
+        seed: Another one draws other batches and parts.
         split: The split that is read.
         size: Side of a crop in the batch, in pixels; None is that of the window.
         window: Side of the square that is cut from each crop, as a fraction of the crop's.

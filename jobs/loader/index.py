@@ -27,9 +27,9 @@ class Block:
 
     Attributes:
         path: Its file, relative to the feed.
-        number: Of the row group in the file.
-        rows: Rows of it.
-        bytes: Of its crops, about.
+        number: Number of the row group in the file.
+        rows: How many rows it has.
+        bytes: Bytes of its crops, about.
     """
 
     path: str

@@ -32,7 +32,7 @@ def read_split(
         size: Side of a crop in pixels.
         window: Side of the middle square that is taken, as a fraction of the crop's.
         places: Only these faces, rising; None is all. See :class:`FeedIndex`.
-        index: Of this split, if it was read already.
+        index: Index of this split, if it was read already.
         storage_options: Keyword arguments of the fsspec file system.
 
     Raises:

@@ -37,7 +37,7 @@ def exported(weights: Mapping[str, Tensor], feed: str, config: EmbeddingTraining
     """The network in ONNX, with how it is fed and how it was trained in it.
 
     Args:
-        weights: Of the network, as PyTorch has them.
+        weights: Weights of the network, as PyTorch has them.
         feed: Where the feed is.
         config: All settings.
     """

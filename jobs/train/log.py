@@ -18,12 +18,12 @@ class LogRow:
     Attributes:
         step: Steps so far.
         epoch: The epoch it ended in, from 0.
-        seconds: Of training so far, over all runs; trials are not counted.
+        seconds: Seconds of training so far, over all runs; trials are not counted.
         crops: Crops learned from so far.
         loss: Mean of its steps.
-        learning_rate: Of its last step.
+        learning_rate: Learning rate of its last step.
         accuracy: On the pairs held out, at its end; None where there was no trial.
-        deviation: Of the accuracy over ten folds.
+        deviation: Standard deviation of the accuracy over ten folds.
         tar: True accept rate at a false accept rate of 1 in 100.
     """
 

@@ -34,7 +34,7 @@ class Place:
 
     Attributes:
         feed: Local path or fsspec URL of the feed.
-        output: That of the output.
+        output: Local path or fsspec URL of the output.
         config: All settings.
     """
 

@@ -32,6 +32,6 @@ def check_installed(device: str) -> None:
 
         if not torch.cuda.is_available():
             raise UserError(
-                "PyTorch finds no CUDA device: install a build of it for CUDA, or set run.device "
-                "to cpu"
+                "no CUDA device is found by PyTorch: install a build of it for CUDA, or set "
+                "run.device to cpu"
             )

@@ -26,9 +26,9 @@ class TrainingSummary:
         steps: Steps in all.
         epochs: Whole epochs.
         crops: Crops learned from.
-        seconds: Of training, over all runs.
+        seconds: Seconds of training, over all runs.
         loss: Mean of the last stretch.
-        accuracy: Of the pairs held out, told rightly at the end; None if none were held out.
+        accuracy: Share of the pairs held out that is told rightly at the end; None without any.
         best_accuracy: The best of all trials.
         model: The network, relative to the output.
         sha256: Its digest, hexadecimal.

@@ -33,7 +33,7 @@ class TripletSettings(BaseModel):
 
 
 class TripletRunSettings(RedoingRunSettings):
-    """As for any job that follows another one.
+    """Workers and attempts of a job whose shards are those of the feed.
 
     Attributes:
         shards: One member, which is a shard of the feed.

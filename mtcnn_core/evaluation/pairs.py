@@ -33,7 +33,7 @@ def draw_pairs(persons: NDArray[np.integer], count: int, seed: int) -> Pairs:
     Args:
         persons: ``(n,)``: whose each face is.
         count: Pairs of both kinds at most.
-        seed: Of what is drawn.
+        seed: Another one draws other pairs.
     """
     chance = np.random.default_rng(seed)
     numbers = np.unique(persons, return_inverse=True)[1].astype(np.intp)

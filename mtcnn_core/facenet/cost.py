@@ -14,10 +14,10 @@ class Cost:
     """What a part of a network costs.
 
     Attributes:
-        name: Of the part.
-        shape: Of its output for one crop.
+        name: What the part is called.
+        shape: Shape of its output for one crop.
         parameters: Weights and biases.
-        multiply_adds: Of convolutions and dense layers, for one crop; a bias counts as one.
+        multiply_adds: Those of convolutions and dense layers, for one crop; a bias counts as one.
     """
 
     name: str

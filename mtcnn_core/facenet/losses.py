@@ -19,7 +19,7 @@ def build_loss(name: Loss, margin: float, classes: int) -> nn.Module:
 
     Args:
         name: "softmax" and "arcface" have a weight vector for each class.
-        margin: Of "triplet".
+        margin: What "triplet" wants between squared distances.
         classes: One more than the highest class id.
     """
     if name == "triplet":

@@ -17,14 +17,14 @@ class Block(NamedTuple):
     """A row of the table: channels of the branches of an Inception block.
 
     Attributes:
-        ones: Of the 1 x 1 convolution; 0 is none.
-        reduce3: Before the 3 x 3 convolution.
-        threes: Of the 3 x 3 convolution.
-        reduce5: Before the 5 x 5 convolution; 0 leaves that branch out.
-        fives: Of the 5 x 5 convolution.
-        pool: "max", "l2", or none at all where empty.
+        ones: Channels of the 1 x 1 convolution; 0 is none.
+        reduce3: Channels before the 3 x 3 convolution.
+        threes: Channels of the 3 x 3 convolution.
+        reduce5: Channels before the 5 x 5 convolution.
+        fives: Channels of the 5 x 5 convolution.
+        pool: "max" or "l2".
         projected: Channels that what is pooled is brought to; 0 leaves it as it is.
-        stride: Of the last layer of each branch.
+        stride: Stride of the last layer of each branch.
     """
 
     ones: int
@@ -70,8 +70,8 @@ class Inception(nn.Module):
     """Branches of 1 x 1, 3 x 3 and 5 x 5 convolutions and of pooling, side by side.
 
     Args:
-        channels: Of its input.
-        block: Those of its branches.
+        channels: Channels of its input.
+        block: Channels of its branches.
     """
 
     def __init__(self, channels: int, block: Block) -> None:

@@ -23,8 +23,8 @@ class Residual(nn.Module):
     """Two 3 x 3 convolutions, the first of which halves the map, beside a 1 x 1 one.
 
     Args:
-        channels: Of its input.
-        out: Of its output.
+        channels: Channels of its input.
+        out: Channels of its output.
     """
 
     def __init__(self, channels: int, out: int) -> None:

@@ -27,7 +27,7 @@ class TrainingSettings:
         flip: Whether half of the crops are mirrored in training.
         loss: "triplet" with semi-hard negatives of the batch, as FaceNet; "softmax" or "arcface"
             with a weight vector for each identity, which is not exported.
-        margin: Of the triplet loss, between squared distances.
+        margin: What the triplet loss wants between squared distances.
         p: Identities in a batch, if all have `k` faces.
         k: Faces of an identity in a batch, at most.
         pool_bytes: Bytes of crops that each reader draws its batches from, about.
@@ -38,9 +38,9 @@ class TrainingSettings:
         schedule: How it falls: "cosine" to zero; "steps" to a tenth after half of the steps and
             again after three quarters; "constant" not at all.
         weight_decay: Share of each weight that is taken off, times the learning rate.
-        momentum: Of "sgd".
+        momentum: Momentum of "sgd".
         precision: What the network computes in; "bf16" keeps weights and losses in float32.
-        seed: Of weights, batches and pairs.
+        seed: Another one draws other weights, batches and pairs.
     """
 
     network: NetworkName = "small"

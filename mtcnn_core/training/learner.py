@@ -22,7 +22,7 @@ class Step:
     """What a step has shown.
 
     Attributes:
-        loss: Of its batch.
+        loss: Loss of its batch.
         learning_rate: With which it was made.
     """
 
@@ -69,7 +69,7 @@ class Learner:
         Args:
             crops: uint8 ``(n, 3, size, size)``, RGB.
             class_ids: int64 ``(n,)``.
-            number: Of the step, from 0; with the seed it decides all that is drawn by chance.
+            number: Number of the step, from 0; with the seed it decides all that is drawn.
 
         Raises:
             FloatingPointError: The loss is not a number any more.

@@ -20,7 +20,7 @@ def build_optimiser(
     """Returns an optimiser; decay is for weights that are multiplied, and not for what is added.
 
     Args:
-        parameters: Of the network and its loss.
+        parameters: What is trained: those of the network and of its loss.
         settings: Which, and how it is set.
     """
     trained = [each for each in parameters if each.requires_grad]
