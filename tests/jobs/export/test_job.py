@@ -276,6 +276,23 @@ def test_a_condition_leaves_out(fed: Fed, tmp_path: Path) -> None:
     assert [entry.name for entry in (tmp_path / "train").iterdir()] == ["p002"]
 
 
+def test_faces_that_are_not_kept_stay_out(tmp_path: Path) -> None:
+    two = Photo("p000/x.jpg", "p000", (Face("p0", 7), Face("p0", 8, is_kept=False)))
+    fed = Fed.of(tmp_path, [*people(2, 2), two])
+    export(fed.made.faces, tmp_path / "out", "imagefolder")
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 5
+
+
+def test_a_split_that_comes_later_is_in_the_card(tmp_path: Path) -> None:
+    fed = Fed.of(tmp_path, people(1, 2), split="train=.5,val=.5")
+    export(fed.output, tmp_path / "out", "huggingface")
+    fed.made.make(people(6, 2))
+    fed.run(split="train=.5,val=.5")
+    export(fed.output, tmp_path / "out", "huggingface")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "split: train" in card and "split: val" in card
+
+
 def test_what_a_killed_worker_left_is_removed(fed: Fed, tmp_path: Path) -> None:
     class Killed(BaseException):
         """Stands for a kill."""
