@@ -51,7 +51,6 @@ def draw_curve(rows: Sequence[LogRow], title: str) -> bytes:
         left.plot(steps, [row.loss for row in rows], color=_LOSS, alpha=0.3, linewidth=0.8)
         left.plot(steps, _evened([row.loss for row in rows]), color=_LOSS, linewidth=1.8)
         left.set_ylabel("loss")
-        left.set_ylim(bottom=0)
         tried = [row for row in rows if row.accuracy is not None]
         right.plot(
             [row.step for row in tried],

@@ -148,6 +148,15 @@ def test_other_losses_learn_as_well(loss: str, feed: str, tmp_path: Path) -> Non
     assert losses[-1] < losses[0]
 
 
+def test_nn2_makes_20_steps(feed: str, tmp_path: Path) -> None:
+    said = config(**{"train.network": "nn2", "train.steps": 20, "train.optimiser": "adagrad"})
+    summary = train_embedding(feed, str(tmp_path / "out"), said)
+    assert summary.steps == 20
+    assert (
+        Embedder(EmbeddingSettings(model=str(tmp_path / "out" / "model.onnx"))).model.width == 128
+    )
+
+
 def test_too_few_faces_for_a_batch_is_told(feed: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"lower train\.p or train\.k"):
         train_embedding(feed, str(tmp_path / "out"), config(**{"train.p": 50}))
