@@ -32,7 +32,10 @@ _SPLIT = "train=.5,val=.5"
 _FLIPPED = 0.1
 _PAIRS = 6000
 _WINDOW = 0.9
-_TRAINING = ("train.precision=bf16", "run.threads=1", "run.loaders=0", f"train.window={_WINDOW}")
+_TRAINING = (
+    *("train.precision=bfloat16", f"train.window={_WINDOW}"),
+    *("run.threads=1", "run.loaders=0"),
+)
 # So that a batch comes from few blocks, as it does where there are far more faces than in LFW.
 _SMALL_POOL = ("train.pool_bytes=1000000",)
 _SMALL_BLOCKS = ("output.row_group_bytes=250000",)

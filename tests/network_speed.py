@@ -1,8 +1,8 @@
 """How many crops a network learns in a second on one core: `python -m tests.network_speed`.
 
-Forward, backward and step on batches of 120 made-up crops, in float32 and in bfloat16; the fastest of
-four. Beside the networks that there are stands MobileFaceNet (Chen et al., 2018), with all of its
-channels and with half of them.
+Forward, backward and step on batches of 120 made-up crops, in float32 and in bfloat16; the fastest
+of four. Beside the networks that there are stands MobileFaceNet (Chen et al., 2018), with all of
+its channels and with half of them.
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ def main() -> None:
         "nn2, 224 px": (build_network("nn2"), input_size("nn2"), 12),
     }
     for name, (network, size, batch) in made.items():
-        rates = [rate(network, size, precision, batch) for precision in ("f32", "bf16")]
+        rates = [rate(network, size, precision, batch) for precision in ("float32", "bfloat16")]
         count = sum(each.numel() for each in network.parameters())
-        print(f"{name:30} {count:9,} weights  {rates[0]:6.0f} f32  {rates[1]:6.0f} bf16  crops/s")
+        shown = "  ".join(f"{each:6.0f}" for each in rates)
+        print(f"{name:30} {count:9,} weights  {shown} crops/s in float32 and bfloat16")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Loss = Literal["triplet", "softmax", "arcface"]
 Optimiser = Literal["adamw", "sgd", "adagrad"]
 Schedule = Literal["cosine", "steps", "constant"]
 TrainingDevice = Literal["cpu", "cuda"]
-TrainingPrecision = Literal["f32", "bf16"]
+TrainingPrecision = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -39,7 +39,7 @@ class TrainingSettings:
             again after three quarters; "constant" not at all.
         weight_decay: Share of each weight that is taken off, times the learning rate.
         momentum: Momentum of "sgd".
-        precision: What the network computes in; "bf16" keeps weights and losses in float32.
+        precision: What the network computes in; "bfloat16" keeps weights and losses in float32.
         seed: Another one draws other weights, batches and pairs.
     """
 
@@ -59,5 +59,5 @@ class TrainingSettings:
     schedule: Schedule = "cosine"
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    precision: TrainingPrecision = "f32"
+    precision: TrainingPrecision = "float32"
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -113,7 +113,7 @@ class Learner:
     def _vectors(self, network: nn.Module, crops: Tensor) -> Tensor:
         given = crops.to(self._device, non_blocking=True).float()
         given = given.sub_(_MIDDLE).div_(_RANGE).contiguous(memory_format=self._format)
-        is_half = self._settings.precision == "bf16"
+        is_half = self._settings.precision == "bfloat16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=is_half):
             vectors: Tensor = network(given)
         return vectors.float()

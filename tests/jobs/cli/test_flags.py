@@ -15,11 +15,14 @@ from jobs import registry
 from jobs.cli.flags import DETECTING, FLAGS, Given, takes
 from jobs.curate.kind import CURATE
 from jobs.embed.kind import EMBED
+from jobs.export.kind import EXPORT
 from jobs.extract.config import Config, load_config
 from jobs.extract.kind import EXTRACT
+from jobs.feed.kind import FEED
 from jobs.kind.config import JobConfig
 from jobs.kind.loading import presets
 from jobs.messages.errors import UserError
+from jobs.triplets.kind import TRIPLETS
 
 Command = Callable[..., int]
 
@@ -111,13 +114,20 @@ def test_nothing_said_is_nothing_given() -> None:
         ("verdicts", "own.csv", "own.csv"),
         ("against", "lfw", ["lfw"]),
         ("calibrate", None, True),
+        ("where", "score > 1", "score > 1"),
+        ("group", "neighbours", "neighbours"),
+        ("vectors", "vectors", "vectors"),
+        ("split", "train=.5,val=.5", "train=.5,val=.5"),
+        ("margin", "0.3", 0.3),
+        ("per-anchor", "5", 5),
+        ("format", "facenet", "facenet"),
     ],
 )
 def test_a_flag_stands_for_its_setting(name: str, word: str | None, value: object) -> None:
     setting = FLAGS[name].setting
     found = given_by([f"--{name}", *([word] if word else [])], name)
     assert found.flags == {setting: value}
-    kinds: Any = (CURATE, EMBED)
+    kinds: Any = (CURATE, EMBED, FEED, TRIPLETS, EXPORT)
     config: JobConfig = found.load(next((k for k in kinds if name in k.flags), EXTRACT))
     if name in ("device", "engine", "precision"):  # what both have
         assert getattr(config.embed, name) == value  # type: ignore[attr-defined]

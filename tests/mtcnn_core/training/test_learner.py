@@ -90,7 +90,7 @@ def test_a_vector_does_not_depend_on_the_others() -> None:
 
 
 def test_bfloat16_is_near_and_not_the_same() -> None:
-    exact, rough = _learner(), _learner(precision="bf16")
+    exact, rough = _learner(), _learner(precision="bfloat16")
     crops, _ = _batch(0)
     difference = np.abs(exact.vectors(crops) - rough.vectors(crops)).max()
     assert 0 < difference < 0.05
