@@ -1,16 +1,18 @@
-"""How fast crops reach a training: `python -m tests.loader_speed FACES WORK [--rounds 5]`.
+"""How fast crops reach a training: `python -m tests.loader_speed FACES WORK [--rounds 5] [--cold]`.
 
 FACES is an output of `extract` with labels. It is fed and exported into WORK, and read in turn by
 two worker processes and the page cache warm: by FaceFeed, by an ImageFolder-like data set and
 PyTorch's DataLoader, from WebDataset's tars, and by streaming `datasets`. Where "alike" is said,
 crops are decoded by OpenCV, cut and mirrored in the same way, and given as uint8. Medians over the
-rounds; after them a table that shows where the time of a crop goes.
+rounds; after them a table that shows where the time of a crop goes. `--cold` empties the page cache
+before each, which only root may.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import statistics
 import subprocess
 import sys
@@ -195,6 +197,7 @@ def main() -> None:
     parser.add_argument("faces", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cold", action="store_true")
     said = parser.parse_args()
     feed, folder, tars = (said.work / name for name in ("feed", "folder", "tars"))
     _command("feed", said.faces, feed)
@@ -205,6 +208,9 @@ def main() -> None:
     found: dict[str, list[float]] = {name: [] for name in every}
     for number in range(said.rounds + 1):
         for name, run in every.items():
+            if said.cold:
+                os.sync()
+                Path("/proc/sys/vm/drop_caches").write_text("3")
             value = run()
             if number:  # the first round only warms the page cache
                 found[name].append(value)

@@ -8,9 +8,8 @@ from torch import Tensor, nn
 WIDTH = 128
 SIZE = 112
 # Channels of the first layer and of each block after it, all of which halve the map. Plain 3 x 3
-# convolutions: where a processor multiplies matrices in bfloat16 they learn four to nine times as
-# many crops a second as MobileFaceNet's depthwise ones, which have fewer multiply-adds; see the
-# README of this folder.
+# convolutions: they learn several times as many crops a second on a processor as MobileFaceNet's
+# depthwise ones, which have fewer multiply-adds; see the README of this folder.
 CHANNELS = (32, 64, 128, 256)
 
 
