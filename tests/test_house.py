@@ -97,7 +97,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["inputs", "parquet", "tar"],
     ],
     "jobs.kind": [
-        ["config", "figures", "layers", "schemas"],
+        ["config", "figures", "layers", "schemas", "stretches"],
         ["compact", "job_kind", "loading"],
         ["continuing", "staging", "tables_job"],
         ["run"],

@@ -19,6 +19,7 @@ from jobs.curate.upstreams import open_upstreams
 from jobs.engine.parts.row_names import naming_columns, row_names
 from jobs.engine.staged import open_staged
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.stretches import StagedRow, stretches
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
 from jobs.storage.storage import Storage
@@ -86,21 +87,6 @@ class CurateJob(TablesJob):
         return Copier(self)
 
 
-@dataclass(frozen=True)
-class StagedRow:
-    """A staged row as an item.
-
-    Attributes:
-        member: The row as a member; its key is the row's name.
-        rows: Rows that it is among.
-        index: Its place among those.
-    """
-
-    member: Member
-    rows: pa.RecordBatch
-    index: int
-
-
 class Copier:
     """The job inside one worker process.
 
@@ -126,16 +112,7 @@ class Copier:
 
     def rows(self, items: Iterator[StagedRow]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of items; see :class:`jobs.engine.job.Processor`."""
-        first: StagedRow | None = None
-        count = 0
-        for item in items:
-            follows = first and item.rows is first.rows and item.index == first.index + count
-            if first and not follows:
-                yield "verdicts", first.rows.slice(first.index, count)
-            if not follows:
-                first, count = item, 0
-            count += 1
-        if first:
+        for first, count in stretches(items):
             yield "verdicts", first.rows.slice(first.index, count)
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -24,6 +24,7 @@ from jobs.export.kind import EXPORT
 from jobs.export.schema import SCHEMA_VERSION, files_schema
 from jobs.finished import open_finished
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.stretches import StagedRow, stretches
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
 from jobs.messages.errors import UserError
@@ -105,21 +106,6 @@ class ExportJob(TablesJob):
         return Exporter(self)
 
 
-@dataclass(frozen=True)
-class ExportedFace:
-    """A face that was written, as an item.
-
-    Attributes:
-        member: The face as a member; its key is the row's name.
-        rows: Rows that it is among.
-        index: Its place among them.
-    """
-
-    member: Member
-    rows: pa.RecordBatch
-    index: int
-
-
 class Exporter:
     """The job inside one worker process.
 
@@ -136,7 +122,7 @@ class Exporter:
         self._format = FORMATS[job.config.export.format]
         self._schema = job.schemas["files"]
 
-    def read(self, members: Sequence[Member]) -> Iterator[ExportedFace]:
+    def read(self, members: Sequence[Member]) -> Iterator[StagedRow]:
         """Yields the faces of some members; see :class:`jobs.engine.job.Processor`."""
         for member in members:
             with (
@@ -146,20 +132,11 @@ class Exporter:
                 staged = file.read()
             rows = self._write(member.key, staged)
             for index, name in enumerate(row_names(rows, ("key", "face_index"))):
-                yield ExportedFace(replace(member, key=name), rows, index)
+                yield StagedRow(replace(member, key=name), rows, index)
 
-    def rows(self, items: Iterator[ExportedFace]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def rows(self, items: Iterator[StagedRow]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of items; see :class:`jobs.engine.job.Processor`."""
-        first: ExportedFace | None = None
-        count = 0
-        for item in items:
-            follows = first and item.rows is first.rows and item.index == first.index + count
-            if first and not follows:
-                yield "files", first.rows.slice(first.index, count)
-            if not follows:
-                first, count = item, 0
-            count += 1
-        if first:
+        for first, count in stretches(items):
             yield "files", first.rows.slice(first.index, count)
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -20,6 +20,7 @@ from jobs.feed.kind import FEED
 from jobs.feed.schema import SCHEMA_VERSION, classes_schema, feed_schema
 from jobs.feed.upstreams import open_upstreams
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.stretches import stretches
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
 from jobs.placed import taken, turns
@@ -142,16 +143,7 @@ class Feeder:
 
     def rows(self, items: Iterator[PlacedFace]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of items; see :class:`jobs.engine.job.Processor`."""
-        first: PlacedFace | None = None
-        count = 0
-        for item in items:
-            follows = first and item.rows is first.rows and item.index == first.index + count
-            if first and not follows:
-                yield from _cut(first, count)
-            if not follows:
-                first, count = item, 0
-            count += 1
-        if first:
+        for first, count in stretches(items):
             yield from _cut(first, count)
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:

@@ -15,6 +15,7 @@ from jobs.engine.parts.row_names import row_names
 from jobs.engine.staged import open_staged
 from jobs.finished import open_finished
 from jobs.kind.job_kind import Continued, Opened
+from jobs.kind.stretches import StagedRow, stretches
 from jobs.kind.tables_job import TablesJob
 from jobs.members import Member
 from jobs.messages.errors import UserError
@@ -88,21 +89,6 @@ class TripletJob(TablesJob):
         return TripletWriter(self)
 
 
-@dataclass(frozen=True)
-class Anchor:
-    """A staged anchor as an item.
-
-    Attributes:
-        member: The face as a member; its key is the row's name.
-        rows: Staged anchors that it is among.
-        index: Its place among those.
-    """
-
-    member: Member
-    rows: pa.RecordBatch
-    index: int
-
-
 class TripletWriter:
     """The job inside one worker process.
 
@@ -114,7 +100,7 @@ class TripletWriter:
         self._storage = Storage(job.output, job.config.output.storage_options)
         self._schemas = job.schemas
 
-    def read(self, members: Sequence[Member]) -> Iterator[Anchor]:
+    def read(self, members: Sequence[Member]) -> Iterator[StagedRow]:
         """Yields the anchors that are staged; see :class:`jobs.engine.job.Processor`."""
         for member in members:
             with (
@@ -123,20 +109,11 @@ class TripletWriter:
             ):
                 for batch in file.iter_batches(use_threads=False):
                     for index, name in enumerate(row_names(batch, _NAMES)):
-                        yield Anchor(replace(member, key=name), batch, index)
+                        yield StagedRow(replace(member, key=name), batch, index)
 
-    def rows(self, items: Iterator[Anchor]) -> Iterator[tuple[str, pa.RecordBatch]]:
+    def rows(self, items: Iterator[StagedRow]) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yields the rows of items; see :class:`jobs.engine.job.Processor`."""
-        first: Anchor | None = None
-        count = 0
-        for item in items:
-            follows = first and item.rows is first.rows and item.index == first.index + count
-            if first and not follows:
-                yield from self._written(first.rows.slice(first.index, count))
-            if not follows:
-                first, count = item, 0
-            count += 1
-        if first:
+        for first, count in stretches(items):
             yield from self._written(first.rows.slice(first.index, count))
 
     def failed(self, member: Member, status: str) -> Iterator[tuple[str, pa.RecordBatch]]:
