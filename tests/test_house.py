@@ -143,9 +143,10 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["job"],
     ],
     "jobs.triplets": [
-        ["config"],
+        ["config", "pairs"],
         ["kind"],
         ["schema"],
+        ["pieces"],
         ["mining"],
         ["job"],
     ],

@@ -144,7 +144,14 @@ FLAGS = {
             "identity|neighbours",
         ),
         Flag("vectors", "feed.vectors", str, "What embed has made, for neighbours.", "VECTORS"),
-        Flag("split", "feed.split", str, "Shares of the identities.", "train=.9,val=.1"),
+        Flag(
+            "split",
+            "feed.split",
+            str,
+            "For feed shares of the identities; for triplets the split whose faces are compared.",
+            "train=.9,val=.1|train",
+            also=("triplets.split",),
+        ),
         Flag("calibrate", "curate.calibrate", bool, "Choose the thresholds by planted errors."),
         Flag(
             "model",

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,9 +22,12 @@ from jobs.storage.storage import Storage
 from jobs.triplets.config import Config
 from jobs.triplets.kind import TRIPLETS
 from jobs.triplets.mining import TripletMining
+from jobs.triplets.pairs import Pairs
 from jobs.triplets.schema import SCHEMA_VERSION, schemas
 
 _NAMES = ("key", "face_index")
+# Anchors that are held at once; each may have some thousand negatives.
+_READ = 256
 
 
 def open_job(source_url: str, going: Continued[Config]) -> Opened:
@@ -107,7 +109,7 @@ class TripletWriter:
                 open_staged(self._storage, member.version) as stream,
                 pq.ParquetFile(stream) as file,
             ):
-                for batch in file.iter_batches(use_threads=False):
+                for batch in file.iter_batches(_READ, use_threads=False):
                     for index, name in enumerate(row_names(batch, _NAMES)):
                         yield StagedRow(replace(member, key=name), batch, index)
 
@@ -124,26 +126,15 @@ class TripletWriter:
         yield "anchors", pa.RecordBatch.from_pylist([{**row, "num_triplets": 0}], schema=schema)
 
     def _written(self, staged: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
-        lists = staged.column("triplets")
-        counts = lists.value_lengths().fill_null(0)
+        pairs = Pairs(staged)
         anchors = {
             **{name: staged.column(name) for name in (*_NAMES, "class_id")},
             "status": staged.column("status").dictionary_encode(),
-            "num_triplets": counts.cast(pa.int32()),
+            "num_triplets": pa.array(pairs.by_anchor),
         }
         yield "anchors", _batch(anchors, self._schemas["anchors"])
-        values = lists.flatten()
-        if not len(values):
-            return
-        owners = pa.array(np.repeat(np.arange(len(staged)), counts.to_numpy()))
-        names = [staged.column(name).take(owners) for name in _NAMES]
-        schema = self._schemas["triplets"]
-        triplets = {
-            **dict(zip(_NAMES, names, strict=True)),
-            "anchor": pa.StructArray.from_arrays(names, fields=list(schema.field("anchor").type)),
-            **{each.name: values.field(each.name) for each in values.type},
-        }
-        yield "triplets", _batch(triplets, schema)
+        for triplets in pairs.triplets(self._schemas["triplets"]):
+            yield "triplets", triplets
 
 
 def _batch(columns: Mapping[str, pa.Array], schema: pa.Schema) -> pa.RecordBatch:

@@ -18,6 +18,6 @@ TRIPLETS = JobKind(
     statuses={"ok": "with a vector", "no_vector": "left out, without a vector", **LOST},
     failed_statuses=frozenset(LOST),
     packages=("faiss-cpu", "mtcnn-ray", "numpy", "pyarrow", "ray"),
-    flags=("margin", "per-anchor"),
+    flags=("margin", "per-anchor", "split"),
     opener="jobs.triplets.job:open_job",
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jobs.engine.staged import StagedFile, stage
@@ -20,13 +21,15 @@ from jobs.messages.bar import bar
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from jobs.triplets.config import Config
-from jobs.triplets.schema import OTHERS, STAGED
+from jobs.triplets.pieces import pieces
 from mtcnn_core.curation.errors import CurationError
-from mtcnn_core.curation.triplets import Mining, Triplets, mine
+from mtcnn_core.curation.triplets import Mining, mine
 
 # To be raised when the same input comes to other triplets.
-_VERSION = 1
+_VERSION = 2
 _NAMES = ["key", "face_index"]
+# Vectors that are read before they are looked up among the faces.
+_JOINED = 2**15
 
 
 class TripletMining(Staging):
@@ -55,16 +58,17 @@ class TripletMining(Staging):
         """Finds all triplets; see :meth:`Staging.compute`."""
         faces = self._faces()
         at, vectors = self._read_vectors(faces)
-        found = _Anchors(faces.take(pa.array(at)), self._mined(vectors, faces, at))
+        mining = Mining(self._settings.margin, self._settings.per_anchor, self._settings.seed)
+        of = faces["class_id"].to_numpy()[at]
+        found = mine(vectors, of, mining, self._settings.threads or usable_cpus())
         files: list[StagedFile] = []
-        start = 0
-        with bar("writing", "anchors", len(faces)) as advance:
-            for shard, rows in self._shards(faces):
-                piece = faces.slice(start, rows)
-                if rows:
-                    files.append(stage(output, shard, found.staged(piece, at, start)))
-                start += rows
-                advance(rows)
+        try:
+            with bar("mining", "anchors", len(faces)) as advance:
+                for key, rows in pieces(faces, at, found, self._shards(faces)):
+                    files.append(stage(output, key, rows))
+                    advance(len(rows))
+        except CurationError as error:
+            raise UserError(str(error)) from error
         return files, {}
 
     def _faces(self) -> pa.Table:
@@ -73,10 +77,11 @@ class TripletMining(Staging):
         rows = self._feed.dataset.read("feed", names)
         counts = [rows for _, rows in self._feed.rows_by_shard("feed")]
         rows = rows.append_column("shard", pa.array(np.repeat(np.arange(len(counts)), counts)))
-        is_in = np.array(rows["status"].to_pylist()) == "ok"
+        is_in = pc.equal(rows["status"].cast(pa.string()), "ok")
         if self._settings.split is not None:
-            is_in &= np.array(rows["split"].to_pylist()) == self._settings.split
-        rows = rows.filter(pa.array(is_in))
+            own = pc.equal(rows["split"].cast(pa.string()), self._settings.split)
+            is_in = pc.and_(is_in, own)
+        rows = rows.filter(is_in)
         if not len(rows):
             raise UserError(
                 f"the feed '{self._feed.address}' has no face in the split "
@@ -92,8 +97,7 @@ class TripletMining(Staging):
         has = np.zeros(len(faces), np.bool_)
         own = faces.select(_NAMES).append_column("at", pa.array(np.arange(len(faces))))
         with bar("reading", "vectors", dataset.rows.get("embeddings", 0)) as advance:
-            for batch in dataset.batches("embeddings", [*_NAMES, "embedding"]):
-                rows = pa.Table.from_batches([batch])
+            for rows in _gathered(dataset.batches("embeddings", [*_NAMES, "embedding"])):
                 keys = rows.select(_NAMES).append_column("row", pa.array(np.arange(len(rows))))
                 met = own.join(keys, _NAMES, join_type="inner")
                 vectors = rows["embedding"].combine_chunks().take(met["row"].combine_chunks())
@@ -108,27 +112,11 @@ class TripletMining(Staging):
                 f"no face of '{self._feed.address}' has a vector in '{self._vectors.address}': "
                 "embed the faces that the feed was made of"
             )
-        lengths = np.linalg.norm(whole[at], axis=1, keepdims=True)
-        return at, (whole[at] / np.maximum(lengths, 1e-12)).astype(np.float32)
-
-    def _mined(
-        self, vectors: NDArray[np.float32], faces: pa.Table, at: NDArray[np.int64]
-    ) -> Triplets:
-        said = self._settings
-        mining = Mining(said.margin, said.per_anchor, said.seed)
-        of = faces["class_id"].to_numpy()[at]
-        blocks = []
-        try:
-            with bar("mining", "anchors", len(vectors)) as advance:
-                done = 0
-                for block in mine(vectors, of, mining, said.threads or usable_cpus()):
-                    blocks.append(block)
-                    last = int(block.anchor[-1]) + 1 if len(block.anchor) else done
-                    advance(last - done)
-                    done = last
-        except CurationError as error:
-            raise UserError(str(error)) from error
-        return Triplets(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
+        vectors = whole if len(at) == len(whole) else whole[at]
+        for start in range(0, len(vectors), _JOINED):
+            some = vectors[start : start + _JOINED]
+            some /= np.maximum(np.linalg.norm(some, axis=1, keepdims=True), 1e-12)
+        return at, vectors
 
     def _shards(self, faces: pa.Table) -> list[tuple[str, int]]:
         """Each shard of the feed with the number of its faces here."""
@@ -137,44 +125,15 @@ class TripletMining(Staging):
         return list(zip(names, counts.tolist(), strict=True))
 
 
-class _Anchors:
-    """Triplets as they are staged."""
-
-    def __init__(self, faces: pa.Table, triplets: Triplets) -> None:
-        self._names = faces.select(_NAMES)
-        self._triplets = triplets
-
-    def staged(self, piece: pa.Table, at: NDArray[np.int64], start: int) -> pa.Table:
-        """What is staged of some faces, which begin at a row."""
-        stop = start + len(piece)
-        low, high = np.searchsorted(at, [start, stop])
-        has = np.zeros(len(piece), np.bool_)
-        has[at[low:high] - start] = True
-        first, last = np.searchsorted(self._triplets.anchor, [low, high])
-        counts = np.zeros(len(piece), np.int64)
-        own = np.bincount(self._triplets.anchor[first:last] - low, minlength=high - low)
-        counts[has] = own
-        offsets = pa.array(np.concatenate([[0], np.cumsum(counts)]), pa.int32())
-        values = pa.StructArray.from_arrays(
-            [
-                self._named(self._triplets.positive[first:last]),
-                self._named(self._triplets.negative[first:last]),
-                pa.array(self._triplets.to_positive[first:last]),
-                pa.array(self._triplets.to_negative[first:last]),
-            ],
-            fields=OTHERS,
-        )
-        lists = pa.ListArray.from_arrays(offsets, values, type=STAGED.field("triplets").type)
-        columns = {
-            "key": piece["key"],
-            "face_index": piece["face_index"],
-            "class_id": piece["class_id"],
-            "status": pa.array(np.where(has, "ok", "no_vector").tolist(), pa.string()),
-            "triplets": lists,
-        }
-        return pa.table(columns, schema=STAGED)
-
-    def _named(self, rows: NDArray[np.int64]) -> pa.StructArray:
-        taken = self._names.take(pa.array(rows))
-        columns = [taken[name].combine_chunks() for name in _NAMES]
-        return pa.StructArray.from_arrays(columns, fields=list(OTHERS[0].type))
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Rows in fewer and larger pieces: each is looked up among all faces."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += len(batch)
+        if count >= _JOINED:
+            yield pa.Table.from_batches(held)
+            held, count = [], 0
+    if held:
+        yield pa.Table.from_batches(held)

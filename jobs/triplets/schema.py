@@ -23,21 +23,34 @@ _ANCHORS = [
     pa.field("status", pa.dictionary(pa.int32(), pa.string()), nullable=False),
     pa.field("num_triplets", pa.int32(), nullable=False),
 ]
-OTHERS = [
+# A triplet goes with each of its faces when that is forgotten.
+_TRIPLETS = [
+    *_NAMES,
+    pa.field("anchor", _FACE, nullable=False),
     pa.field("positive", _FACE, nullable=False),
     pa.field("negative", _FACE, nullable=False),
     pa.field("distance_positive", pa.float32(), nullable=False),
     pa.field("distance_negative", pa.float32(), nullable=False),
 ]
-# A triplet goes with each of its faces when that is forgotten.
-_TRIPLETS = [*_NAMES, pa.field("anchor", _FACE, nullable=False), *OTHERS]
-# What is staged for the workers: of each anchor what is stored of it, and its triplets.
+_DISTANCE = pa.field("distance", pa.float32(), nullable=False)
+NEGATIVE = pa.struct([*_NAMES, _DISTANCE])
+POSITIVE = pa.struct(
+    [
+        *_NAMES,
+        _DISTANCE,
+        pa.field("first", pa.int32(), nullable=False),
+        pa.field("count", pa.int32(), nullable=False),
+    ]
+)
+# What is staged for the workers: of each anchor its negatives, and its positives with the first of
+# the negatives that each goes with, and how many those are.
 STAGED = pa.schema(
     [
         *_NAMES,
         ("class_id", pa.int32()),
         ("status", pa.string()),
-        pa.field("triplets", pa.list_(pa.field("element", pa.struct(OTHERS), nullable=False))),
+        pa.field("positives", pa.list_(pa.field("element", POSITIVE, nullable=False))),
+        pa.field("negatives", pa.list_(pa.field("element", NEGATIVE, nullable=False))),
     ]
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -115,23 +116,70 @@ def nearest(
         CurationError: faiss is not installed.
     """
     asked = vectors if queries is None else queries
-    own = queries is None
-    wanted = min(count + own, len(vectors))
-    if wanted <= 0 or len(asked) == 0:
+    if min(count + (queries is None), len(vectors)) <= 0 or len(asked) == 0:
         shape = len(asked), count
         return Neighbours(np.full(shape, -1, np.int32), np.full(shape, -2, np.float32))
     with single_threads():
-        index = _index(vectors)
-
-        def search(start: int, end: int) -> tuple[Any, Any]:
-            faiss = library("faiss")
-            faiss.omp_set_num_threads(1)  # counts for the calling thread alone
-            cosines, rows = index.search(asked[start:end], wanted)
-            return _ordered(cosines, rows, start if own else None, count)
-
+        search = _search(vectors, queries, count)
         told = None if progress is None else (lambda done, of: progress("neighbours", done, of))
         found = in_blocks(search, len(asked), threads, told)
     return Neighbours(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def nearest_in_turn(
+    vectors: Floats, count: int, threads: int = 1
+) -> Iterator[tuple[int, Neighbours]]:
+    """Yields what :func:`nearest` finds for the vectors themselves, so many blocks at a time.
+
+    Only those blocks are held, however many vectors there are.
+
+    Args:
+        vectors: float32 ``(n, d)`` of length 1, n not zero.
+        count: How many are wanted of each.
+        threads: How many blocks are searched at a time. The neighbours do not depend on it.
+
+    Yields:
+        The first row of the blocks, and the neighbours of their rows.
+
+    Raises:
+        CurationError: faiss is not installed.
+    """
+    with single_threads():
+        search = _search(vectors, None, count)
+    for first in range(0, len(vectors), threads * BLOCK):
+        size = min(threads * BLOCK, len(vectors) - first)
+        with single_threads():
+            found = in_blocks(partial(_moved, search, first), size, threads)
+        yield first, Neighbours(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+
+def _moved(
+    search: Callable[[int, int], tuple[Names, Floats]], by: int, start: int, end: int
+) -> tuple[Names, Floats]:
+    return search(by + start, by + end)
+
+
+def is_searched_whole(count: int) -> bool:
+    """Whether neighbours among so many vectors are found without missing any."""
+    return count <= _EXACT
+
+
+def _search(
+    vectors: Floats, queries: Floats | None, count: int
+) -> Callable[[int, int], tuple[Names, Floats]]:
+    """What finds the neighbours of a block of queries; of the vectors themselves without any."""
+    index = _index(vectors)
+    own = queries is None
+    asked = vectors if queries is None else queries
+    wanted = min(count + own, len(vectors))
+
+    def search(start: int, end: int) -> tuple[Names, Floats]:
+        faiss = library("faiss")
+        faiss.omp_set_num_threads(1)  # counts for the calling thread alone
+        cosines, rows = index.search(asked[start:end], wanted)
+        return _ordered(cosines, rows, start if own else None, count)
+
+    return search
 
 
 def _index(vectors: Floats) -> Any:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mtcnn_core.curation import triplets
+from mtcnn_core.curation import neighbours, triplets
 from mtcnn_core.curation.triplets import Mining, mine
 
 
@@ -23,25 +23,25 @@ def _square(vectors: NDArray[np.float32], a: int, b: int) -> np.float32:
 
 
 def _all(vectors: NDArray[np.float32], of: list[int], margin: float) -> set[tuple[int, int, int]]:
-    found = set()
-    for a, p, n in itertools.permutations(range(len(of)), 3):
-        if of[a] == of[p] and of[a] != of[n]:
-            near, far = _square(vectors, a, p), _square(vectors, a, n)
-            if near < far < near + np.float32(margin):
-                found.add((a, p, n))
-    return found
+    rows = range(len(of))
+    squares = [[float(_square(vectors, a, b)) for b in rows] for a in rows]
+    return {
+        (a, p, n)
+        for a, p in itertools.permutations(rows, 2)
+        if of[a] == of[p]
+        for n in rows
+        if of[n] != of[a] and squares[a][p] < squares[a][n] < squares[a][p] + margin
+    }
 
 
 def _found(
     vectors: NDArray[np.float32], of: list[int], mining: Mining
 ) -> list[tuple[int, int, int]]:
-    blocks = list(mine(vectors, np.array(of), mining))
     return [
-        triplet
-        for block in blocks
-        for triplet in zip(
-            block.anchor.tolist(), block.positive.tolist(), block.negative.tolist(), strict=True
-        )
+        (each.anchor, int(positive), int(negative))
+        for each in mine(vectors, np.array(of), mining)
+        for positive, first, count in zip(each.positives, each.first, each.count, strict=True)
+        for negative in each.negatives[first : first + count]
     ]
 
 
@@ -63,19 +63,41 @@ def test_all_are_found_and_no_other(of: list[int], margin: float, seed: int, tie
 def test_the_distances_are_those_of_the_triplet() -> None:
     of = [0, 0, 0, 1, 1, 2] * 5
     vectors = _vectors(len(of), 1)
-    for block in mine(vectors, np.array(of), Mining(0.5)):
-        for a, p, n, near, far in zip(*block, strict=True):
-            assert (near, far) == (_square(vectors, a, p), _square(vectors, a, n))
-            assert near < far < near + np.float32(0.5)
+    for each in mine(vectors, np.array(of), Mining(0.5)):
+        for p, near in zip(each.positives, each.to_positives, strict=True):
+            assert near == _square(vectors, each.anchor, p)
+        for n, far in zip(each.negatives, each.to_negatives, strict=True):
+            assert far == _square(vectors, each.anchor, n)
+
+
+def test_the_margin_is_not_rounded() -> None:
+    # The negative of the first at a squared distance of 4, its positive at one of 2.
+    vectors = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, 0, 0]], np.float32)
+    of = [0, 0, 1, 1]
+    assert _found(vectors, of, Mining(2.0)) == []
+    # As float32 that is 2.
+    assert set(_found(vectors, of, Mining(2 + 1e-9))) == {(0, 1, 3), (3, 2, 0)}
+
+
+def test_many_triplets_are_few_faces() -> None:
+    of = [0] * 40 + [1] * 60
+    for each in mine(_vectors(100, 0), np.array(of), Mining(4.0)):
+        own = of.count(of[each.anchor])
+        assert len(each.positives) <= own - 1 and len(each.negatives) <= 100 - own
+        assert each.total > 2 * (len(each.positives) + len(each.negatives))
 
 
 @pytest.mark.parametrize("wanted", [1, 3, 10])
+@pytest.mark.parametrize("is_approximate", [False, True])
 def test_so_many_of_each_anchor_as_far_as_there_are(
-    wanted: int, monkeypatch: pytest.MonkeyPatch
+    wanted: int, is_approximate: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("faiss")
     pytest.importorskip("threadpoolctl")
     monkeypatch.setattr(triplets, "_NEIGHBOURS", 12)
+    if is_approximate:
+        monkeypatch.setattr(neighbours, "_EXACT", 100)
+        monkeypatch.setattr(neighbours, "_PROBES", 1)
     of = np.random.default_rng(0).integers(0, 25, 150).tolist()
     vectors = _vectors(len(of), 3, width=8)
     every = Counter(a for a, _, _ in _all(vectors, of, 0.2))
@@ -87,6 +109,29 @@ def test_so_many_of_each_anchor_as_far_as_there_are(
     assert some == _found(vectors, of, Mining(0.2, per_anchor=wanted))
     if wanted < 10:
         assert some != _found(vectors, of, Mining(0.2, per_anchor=wanted, seed=1))
+
+
+@given(st.integers(0, 20), st.integers(1, 9), st.booleans())
+def test_a_few_are_the_nearest_of_each_positive(seed: int, wanted: int, ties: bool) -> None:
+    of = np.random.default_rng(seed).integers(0, 4, 24).tolist()
+    vectors = _vectors(24, seed)
+    if ties:
+        vectors[1::2] = vectors[::2]
+    some = _found(vectors, of, Mining(0.3, per_anchor=wanted))
+    nearest = defaultdict(list)
+    for a, p, n in sorted(
+        _all(vectors, of, 0.3), key=lambda t: (_square(vectors, t[0], t[2]), t[2])
+    ):
+        nearest[a, p].append(n)
+    taken = defaultdict(list)
+    for a, p, n in some:
+        taken[a, p].append(n)
+    for pair, negatives in taken.items():
+        assert negatives == nearest[pair][: len(negatives)]
+    # In turns: none has two more than another, unless that has no more.
+    for (a, p), negatives in nearest.items():
+        most = max((len(found) for (b, _), found in taken.items() if a == b), default=0)
+        assert len(taken[a, p]) >= min(most - 1, len(negatives))
 
 
 def test_positives_take_turns() -> None:
