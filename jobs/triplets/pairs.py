@@ -42,7 +42,7 @@ class Pairs:
         """Yields the triplets, anchor by anchor, a bounded number at a time.
 
         Args:
-            schema: That of the table.
+            schema: The schema of the table `triplets`.
         """
         total = int(self._ends[-1]) if len(self._ends) else 0
         for start in range(0, total, _BATCH):

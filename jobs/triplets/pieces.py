@@ -69,7 +69,7 @@ class _Piece:
             self._named += len(triplets.positives) + len(triplets.negatives)
 
     def staged(self, start: int) -> pa.Table:
-        """Its rows, the first of which is a row of the faces."""
+        """What is staged of the anchors, the first of which is at a row of the faces."""
         anchors = self._faces.slice(start, len(self))
         status = ["no_vector" if each is None else "ok" for each in self._anchors]
         columns = {

@@ -77,7 +77,8 @@ def test_each_row_is_semi_hard_and_says_how_far(tmp_path: Path) -> None:
         assert near == pytest.approx(((vectors[a] - vectors[p]) ** 2).sum(), abs=1e-5)
         assert far == pytest.approx(((vectors[a] - vectors[n]) ** 2).sum(), abs=1e-5)
     # All pairs of a person, with all faces of others: made-up ones are farther than one's own.
-    assert len(rows) == 24 * 3 * 20
+    faces = {tuple(_name(row[name]) for name in ("anchor", "positive", "negative")) for row in rows}
+    assert len(faces) == len(rows) == 24 * 3 * 20
 
 
 def test_so_many_an_anchor(tmp_path: Path) -> None:
