@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluation.truth.wider import read_wider
 from jobs.messages.errors import UserError
+from jobs.truth.wider import read_wider
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.evaluation.annotations import Annotation, Detections, subsets
 from mtcnn_core.evaluation.wider_face import Counts, count

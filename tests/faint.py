@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.evaluation.truth.wider import read_wider
+from jobs.truth.wider import read_wider
 from mtcnn_core import decode
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.settings.detector import DetectorSettings

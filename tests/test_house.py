@@ -24,8 +24,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
-        ["jobs.finished", "jobs.loader", "jobs.placed", "jobs.where"],
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.truth", "jobs.upstream"],
+        ["jobs.finished", "jobs.loader", "jobs.placed", "jobs.sample_table", "jobs.where"],
         [  # the jobs, beside each other
             *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
             *("jobs.train", "jobs.triplets"),
@@ -40,7 +40,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["curation", "engines"],
         ["settings"],
         ["cascade", "crops", "images", "training"],
-        ["importing", "pictures", "ssd"],
+        ["importing", "pictures", "samples", "ssd"],
         ["detectors", "embedding"],
         ["facenet"],
     ],
@@ -180,7 +180,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["benchmark"],
     ],
     "jobs.evaluation": [
-        ["found_photos", "pictures", "plots", "results", "selection", "truth"],
+        ["found_photos", "pictures", "plots", "results", "selection"],
         ["detection", "sheets", "submission"],
         ["landmarks", "mistakes", "pair_sheet"],
         ["scored_pairs", "wider_scores"],

@@ -14,8 +14,8 @@ from jobs.evaluation.pictures import Pictures
 from jobs.evaluation.plots import Axis, Line, check_plots, plot
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.sheets import MOST, Request, sheet
-from jobs.evaluation.truth.landmarks import read_landmarks
 from jobs.extract.config import Config
+from jobs.truth.landmarks import read_landmarks
 from mtcnn_core.evaluation.landmark_error import (
     FAILURE,
     AnnotatedFaces,

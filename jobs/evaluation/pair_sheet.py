@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.evaluation.sheets import as_jpeg
-from jobs.evaluation.truth.pairs import Pairs
 from jobs.messages.plain_text import plain
+from jobs.truth.pairs import Pairs
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.evaluation.verification import Verification
 from mtcnn_core.pictures.contact_sheet import SheetTile, beside, contact_sheet

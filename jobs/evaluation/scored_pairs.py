@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from jobs.evaluation.pair_sheet import Crops, hardest, pair_sheet
 from jobs.evaluation.plots import Axis, Line, plot
 from jobs.evaluation.results import Folder
-from jobs.evaluation.truth.pairs import Pairs
 from jobs.messages.errors import UserError
+from jobs.truth.pairs import Pairs
 from mtcnn_core.evaluation.verification import Verification, verify
 
 _FAR = 1e-3

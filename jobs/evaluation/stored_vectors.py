@@ -19,8 +19,8 @@ from jobs.evaluation.plots import check_plots
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.scored_pairs import score_pairs, those_with
 from jobs.evaluation.selection import select_keys
-from jobs.evaluation.truth.pairs import read_pairs
 from jobs.messages.errors import UserError
+from jobs.truth.pairs import read_pairs
 from jobs.upstream import Upstream
 from mtcnn_core.crops.alignment import kept_faces
 from mtcnn_core.faces import Faces
@@ -40,7 +40,7 @@ def evaluate_vectors(
     """Compares the vectors of photos in pairs; nothing is extracted or embedded.
 
     Args:
-        pairs_file: As for :func:`jobs.evaluation.truth.pairs.read_pairs`.
+        pairs_file: As for :func:`jobs.truth.pairs.read_pairs`.
         vectors: An output of `embed`.
         faces: The output of `extract` that it was made from; None is where it was then.
         output: Folder of the evaluation; None is one named for the vectors.

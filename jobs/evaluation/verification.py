@@ -19,9 +19,9 @@ from jobs.evaluation.found_photos import FoundPhotos
 from jobs.evaluation.plots import check_plots
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.scored_pairs import score_pairs, those_with
-from jobs.evaluation.truth.pairs import read_pairs
 from jobs.extract.config import Config
 from jobs.messages.errors import UserError
+from jobs.truth.pairs import read_pairs
 from mtcnn_core.embedding.embedder import Embedder, check_directions
 from mtcnn_core.embedding.errors import EmbeddingError
 from mtcnn_core.embedding.files import read_model

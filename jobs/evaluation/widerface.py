@@ -15,12 +15,12 @@ from jobs.evaluation.plots import check_plots
 from jobs.evaluation.results import Folder, Results
 from jobs.evaluation.selection import limited, select
 from jobs.evaluation.submission import write_detections
-from jobs.evaluation.truth.detections import read_detections
-from jobs.evaluation.truth.wider import read_wider
 from jobs.evaluation.wider_scores import WiderFound, draw, score
 from jobs.extract.config import Config
 from jobs.messages.errors import UserError
 from jobs.sources.source import open_source
+from jobs.truth.detections import read_detections
+from jobs.truth.wider import read_wider
 from mtcnn_core.evaluation.annotations import Annotation, Detections
 from mtcnn_core.faces import Faces
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.evaluation.selection import Names, limited, select, select_keys
+from jobs.evaluation.selection import limited, select, select_keys
 from jobs.members import Member
 from jobs.messages.errors import UserError
+from jobs.truth.names import Names
 
 NAMES = ["0--Parade/a_1.jpg", "0--Parade/a_2.jpg", "1--Dance/a_1.jpg"]
 

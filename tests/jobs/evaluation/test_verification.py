@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jobs.evaluation.scored_pairs import _figures, those_with
-from jobs.evaluation.truth.pairs import Pairs
 from jobs.evaluation.verification import embedding_settings, evaluate_verification
 from jobs.extract.config import load_config
 from jobs.messages.errors import UserError
+from jobs.truth.pairs import Pairs
 from mtcnn_core.evaluation.verification import verify
 from mtcnn_core.weights.errors import ModelError
 from tests.mtcnn_core.embedding.models import embedding_model

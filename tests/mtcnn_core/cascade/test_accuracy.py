@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jobs.evaluation.truth.landmarks import read_landmarks
-from jobs.evaluation.truth.wider import read_wider
+from jobs.truth.landmarks import read_landmarks
+from jobs.truth.wider import read_wider
 from mtcnn_core.cascade.detector import FaceDetector
 from mtcnn_core.evaluation.landmark_error import landmark_errors
 from mtcnn_core.evaluation.overlaps import Floats, iou

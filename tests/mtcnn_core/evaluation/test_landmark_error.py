@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.landmarks import read_landmarks
+from jobs.truth.landmarks import read_landmarks
 from mtcnn_core.evaluation.landmark_error import AnnotatedFaces, landmark_errors
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.faces import Faces

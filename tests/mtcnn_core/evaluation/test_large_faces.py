@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.wider import read_wider
+from jobs.truth.wider import read_wider
 from mtcnn_core.evaluation.large_faces import Rule, average_precision, faces
 from mtcnn_core.evaluation.wider_face import Annotation, Detections
 

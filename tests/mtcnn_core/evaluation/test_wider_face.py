@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.wider import read_wider
+from jobs.truth.wider import read_wider
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.evaluation.wider_face import (
     SUBSETS,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.landmarks import read_landmarks
-from jobs.evaluation.truth.wider import read_wider
+from jobs.truth.landmarks import read_landmarks
+from jobs.truth.wider import read_wider
 from mtcnn_core.evaluation import large_faces, wider_face
 from mtcnn_core.evaluation.annotations import Annotation, Detections
 from mtcnn_core.evaluation.landmark_error import landmark_errors

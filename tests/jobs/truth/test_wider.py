@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.wider import read_wider
 from jobs.messages.errors import UserError
-from tests.jobs.evaluation.truth.wider_files import (
+from jobs.truth.wider import read_wider
+from tests.jobs.truth.wider_files import (
     FACES,
     PHOTOS,
     SUBSETS,

@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from jobs.evaluation.truth.text import read_text
 from jobs.messages.errors import UserError
+from jobs.truth.text import read_text
 
 
 def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:

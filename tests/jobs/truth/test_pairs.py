@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.evaluation.truth.pairs import read_pairs
 from jobs.messages.errors import UserError
+from jobs.truth.pairs import read_pairs
 
 ROWS = "a,b,same\nx.jpg,y.jpg,1\nx.jpg,z.jpg,0\ny.jpg, z.jpg,false\nz.jpg,w.jpg,True\n"
 FOLD = "Ann_Li\t1\t2\nBo\t3\t40\nAnn_Li\t1\tBo\t2\nBo\t1\tAnn_Li\t2\n"

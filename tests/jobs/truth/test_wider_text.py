@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.evaluation.truth.wider_text import read_wider_text
 from jobs.messages.errors import UserError
+from jobs.truth.wider_text import read_wider_text
 
 FACE = "1 2 3 4 0 0 0 0 0 0"
 

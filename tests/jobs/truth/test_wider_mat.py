@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from jobs.evaluation.truth.wider_mat import read_mat
 from jobs.messages.errors import UserError
-from tests.jobs.evaluation.truth.wider_files import (
+from jobs.truth.wider_mat import read_mat
+from tests.jobs.truth.wider_files import (
     FACES,
     PHOTOS,
     SUBSETS,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.evaluation.truth.annotated import FaceRow
-from jobs.evaluation.truth.text import numbers
 from jobs.messages.errors import UserError
+from jobs.truth.annotated import FaceRow
+from jobs.truth.text import numbers
 from mtcnn_core.evaluation.landmark_schemes import SCHEMES, five_points
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.faces import LANDMARKS

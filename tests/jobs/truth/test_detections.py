@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.evaluation.truth.detections import read_detections
 from jobs.messages.errors import UserError
+from jobs.truth.detections import read_detections
 
 
 def write(folder: Path, text: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs.evaluation.truth.landmarks import read_landmarks
 from jobs.messages.errors import UserError
+from jobs.truth.landmarks import read_landmarks
 from mtcnn_core.faces import LANDMARKS
 
 HEADER = "image,lex,ley,rex,rey,nx,ny,lmx,lmy,rmx,rmy"

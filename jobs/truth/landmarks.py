@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.evaluation.truth.annotated import FaceRow, gather
-from jobs.evaluation.truth.landmarks_coco import read_coco
-from jobs.evaluation.truth.landmarks_csv import read_csv
-from jobs.evaluation.truth.landmarks_imglab import read_imglab
 from jobs.messages.errors import UserError
+from jobs.truth.annotated import FaceRow, gather
+from jobs.truth.landmarks_coco import read_coco
+from jobs.truth.landmarks_csv import read_csv
+from jobs.truth.landmarks_imglab import read_imglab
 from mtcnn_core.evaluation.landmark_error import AnnotatedFaces
 
 _READERS = {".csv": read_csv, ".xml": read_imglab, ".json": read_coco}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.evaluation.truth.text import parse_json, read_text
-from jobs.evaluation.truth.wider_mat import MAIN, SUBSET_FILES, read_mat
-from jobs.evaluation.truth.wider_text import read_wider_text
 from jobs.messages.errors import UserError
+from jobs.truth.text import parse_json, read_text
+from jobs.truth.wider_mat import MAIN, SUBSET_FILES, read_mat
+from jobs.truth.wider_text import read_wider_text
 from mtcnn_core.evaluation.overlaps import corners
 from mtcnn_core.evaluation.wider_face import SUBSETS, Annotation
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from jobs.evaluation.truth.annotated import NO_BOX, FaceRow
-from jobs.evaluation.truth.text import parse_json, read_text
 from jobs.messages.errors import UserError
+from jobs.truth.annotated import NO_BOX, FaceRow
+from jobs.truth.text import parse_json, read_text
 from mtcnn_core.evaluation.landmark_schemes import SCHEMES, five_points
 from mtcnn_core.evaluation.overlaps import Floats
 from mtcnn_core.faces import LANDMARKS

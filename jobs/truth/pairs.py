@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.evaluation.truth.table import read_table
-from jobs.evaluation.truth.text import read_text
 from jobs.messages.errors import UserError
+from jobs.truth.table import read_table
+from jobs.truth.text import read_text
 from mtcnn_core.evaluation.annotations import Bools, Indices
 
 _SAME = {"1": True, "true": True, "0": False, "false": False}

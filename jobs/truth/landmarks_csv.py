@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.evaluation.truth.annotated import NO_BOX, FaceRow
-from jobs.evaluation.truth.table import read_table
-from jobs.evaluation.truth.text import numbers
+from jobs.truth.annotated import NO_BOX, FaceRow
+from jobs.truth.table import read_table
+from jobs.truth.text import numbers
 
 _POINTS = ("lex", "ley", "rex", "rey", "nx", "ny", "lmx", "lmy", "rmx", "rmy")
 _BOX = ("x1", "y1", "x2", "y2")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.evaluation.truth.text import numbers, read_text
 from jobs.messages.errors import UserError
+from jobs.truth.text import numbers, read_text
 from mtcnn_core.evaluation.overlaps import corners
 from mtcnn_core.evaluation.wider_face import Detections
 

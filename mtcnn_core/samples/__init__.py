@@ -1,0 +1,1 @@
+"""Crops that the networks of the cascade learn from, and how they are made of photos."""
