@@ -13,24 +13,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcnn_core.cascade import boxes as bx
 from mtcnn_core.cascade.candidates import Candidates
-from mtcnn_core.cascade.cutting import cutting
-from mtcnn_core.cascade.output_stage import OutputStage
 from mtcnn_core.cascade.pooling import POOLINGS, Pooled
-from mtcnn_core.cascade.proposal_stage import ProposalStage
-from mtcnn_core.cascade.pyramid import Pyramid, check_image
-from mtcnn_core.cascade.scores import logit
+from mtcnn_core.cascade.pyramid import check_image
 from mtcnn_core.cascade.second_looks import find_with_second_looks
-from mtcnn_core.cascade.sessions import CropSession, ProposalSession
-from mtcnn_core.cascade.squares import Squares, look
-from mtcnn_core.cascade.views import View, ViewOfPhoto
+from mtcnn_core.cascade.squares import Squares
+from mtcnn_core.cascade.stages import Stages
+from mtcnn_core.cascade.views import View
 from mtcnn_core.engines.engine import Device
 from mtcnn_core.engines.registry import find_device
 from mtcnn_core.faces import Faces
 from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.stopwatch import Stopwatch
-from mtcnn_core.weights import ONET, RNET, Weights
+from mtcnn_core.weights import Weights
 from mtcnn_core.weights.load import load_weights
 
 
@@ -66,14 +61,7 @@ class FaceDetector:
         )
         self._views = _views(self.settings)
         self._time = stopwatch or Stopwatch()
-        pnet = ProposalSession(self.weights, self.device, self._time)
-        self._proposals = ProposalStage(pnet, self.settings, self._time)
-        self._rnet = CropSession(RNET, self.weights, self.device, self._time)
-        onet = CropSession(ONET, self.weights, self.device, self._time)
-        for network in (RNET, ONET):
-            cutting().prepare(network.side)  # made here, not while the first photo is looked at
-        threshold = self.settings.thresholds[2]
-        self._output = OutputStage(onet, threshold, self.settings.mirror, self._time)
+        self._stages = Stages(self.weights, self.device, self.settings, self._time)
 
     @property
     def digests(self) -> Mapping[str, str]:
@@ -129,7 +117,7 @@ class FaceDetector:
         pooled = [self._pooled(Candidates.joined(parts)) for parts in found]
         for photo, faces in zip(photos, pooled, strict=True):
             photo.boxes = faces.boxes
-        landmarks = self._output.landmarks(photos)
+        landmarks = self._stages.output.landmarks(photos)
         for number, view in enumerate(self._views):
             if view.degrees:
                 self._place_turned(view, number, images, full, pooled, landmarks)
@@ -144,17 +132,12 @@ class FaceDetector:
         """Runs the three stages on one view of each photo; the candidates are in the photo."""
         view = self._views[number]
         seen = [view.of(image, size) for image, size in zip(images, sizes, strict=True)]
-        photos = [self._squares(view, each) for each in seen]
-        for photo in photos:
-            photo.boxes = self._proposals.propose(photo.pyramid)
-        self._refine(photos)
-        found = self._output.candidates(photos, number)
+        photos = [self._stages.begin(each.pixels, each.size, view.min_face) for each in seen]
+        self._stages.propose(photos)
+        self._stages.refine(photos)
+        found = self._stages.output.candidates(photos, number)
         back = [each.to_photo(candidates) for each, candidates in zip(seen, found, strict=True)]
         return photos, back
-
-    def _squares(self, view: View, seen: ViewOfPhoto) -> Squares:
-        with self._time("pyramid"):
-            return Squares(Pyramid(seen.pixels, view.min_face, self.settings.factor, seen.size))
 
     def _place_turned(
         self,
@@ -173,19 +156,9 @@ class FaceDetector:
             turned = faces.views == number
             if turned.any():
                 seen = view.of(image, size)
-                photo = self._squares(view, seen)
+                photo = self._stages.begin(seen.pixels, seen.size, view.min_face)
                 photo.boxes = seen.boxes_of(faces.boxes[turned])
-                points[turned] = seen.points_to_photo(self._output.landmarks([photo])[0])
-
-    def _refine(self, photos: Sequence[Squares]) -> None:
-        """Runs R-Net on 24 px crops, for fewer and better squares."""
-        for photo, heads in zip(photos, look(self._rnet, photos, self._time), strict=True):
-            passed = heads[:, 0] >= logit(self.settings.thresholds[1])
-            boxes, heads = photo.boxes[passed], heads[passed]
-            with self._time("nms"):
-                keep = bx.nms(boxes, heads[:, 0], self.settings.nms_refined)
-            squares = bx.square(bx.regress(boxes[keep], heads[keep, 1:5]))
-            photo.boxes = photo.pyramid.visible(squares)
+                points[turned] = seen.points_to_photo(self._stages.output.landmarks([photo])[0])
 
     def _pooled(self, found: Candidates) -> Pooled:
         if not len(found):

@@ -47,8 +47,27 @@ class ProposalStage:
 
     def propose(self, pyramid: Pyramid) -> bx.Boxes:
         """Finds squares that may hold a face, in pixels of the photo."""
+        cells, heads = self._kept(pyramid)
+        overlap = max(self._settings.nms_level, pyramid.largest_overlap)
+        if overlap > self._settings.nms_proposals:
+            with self._time("nms"):
+                keep = bx.nms(cells, heads[:, 0], self._settings.nms_proposals)
+            cells, heads = cells[keep], heads[keep]
+        return pyramid.visible(bx.square(bx.regress(cells, heads[:, 1:])))
+
+    def cells(self, pyramid: Pyramid) -> tuple[bx.Boxes, bx.Scores]:
+        """Finds cells that may hold a face, where they are, and their logits.
+
+        Returns:
+            float32 ``(n, 4)`` in pixels of the photo, and ``(n,)``.
+        """
+        cells, heads = self._kept(pyramid)
+        return cells, heads[:, 0]
+
+    def _kept(self, pyramid: Pyramid) -> tuple[bx.Boxes, NDArray[np.float32]]:
+        """The cells that pass and are the best of their neighbours, with their heads."""
         if not pyramid.levels:
-            return np.empty((0, 4), np.float32)
+            return np.empty((0, 4), np.float32), np.empty((0, 5), np.float32)
         scans = [self._scan(level) for level in pyramid.levels]
         level = np.repeat(np.arange(len(scans)), [len(scan.rows) for scan in scans])
         rows, columns, heads = (
@@ -65,14 +84,7 @@ class ProposalStage:
         corners = STRIDE * np.stack([columns[keep], rows[keep]], axis=1)
         scales = np.array([2 * each.scale for each in pyramid.levels])[level[keep]]
         squares = np.concatenate([corners, corners + PNET.side], axis=1)
-        cells = (squares / scales).astype(np.float32)
-        logits, offsets = heads[0, keep], heads[1:, keep].T
-        overlap = max(self._settings.nms_level, pyramid.largest_overlap)
-        if overlap > self._settings.nms_proposals:
-            with self._time("nms"):
-                keep = bx.nms(cells, logits, self._settings.nms_proposals)
-            cells, offsets = cells[keep], offsets[keep]
-        return pyramid.visible(bx.square(bx.regress(cells, offsets)))
+        return (squares / scales).astype(np.float32), heads[:, keep].T
 
     def _scan(self, level: Level) -> _Scan:
         heads = self._session(level.pixels)
