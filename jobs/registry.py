@@ -17,6 +17,7 @@ _KINDS = (
     "jobs.feed.kind:FEED",
     "jobs.triplets.kind:TRIPLETS",
     "jobs.export.kind:EXPORT",
+    "jobs.samples.kind:SAMPLES",
 )
 
 # Settings of commands that are no jobs: a file for several commands may hold them.

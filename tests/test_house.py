@@ -24,11 +24,14 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["mtcnn_core", "jobs.messages", "jobs.members", "jobs.keys"],
         ["jobs.storage", "jobs.models"],
         ["jobs.engine", "jobs.sources"],
-        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.truth", "jobs.upstream"],
-        ["jobs.finished", "jobs.loader", "jobs.placed", "jobs.sample_table", "jobs.where"],
+        ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
+        [
+            *("jobs.finished", "jobs.loader", "jobs.placed", "jobs.sample_table"),
+            *("jobs.truth", "jobs.where"),
+        ],
         [  # the jobs, beside each other
             *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
-            *("jobs.train", "jobs.triplets"),
+            *("jobs.samples", "jobs.train", "jobs.triplets"),
         ],
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
@@ -107,7 +110,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["ahead", "frames_file", "statuses"],
         ["read"],
         ["decode", "frames"],
-        ["detect", "sample"],
+        ["detect", "forgetting", "sample"],
     ],
     "jobs.curate": [
         ["config", "names"],
@@ -174,6 +177,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["on_ray"],
         ["training"],
     ],
+    "jobs.samples": [
+        ["config"],
+        ["kind"],
+        ["schema"],
+        ["figures", "sampling"],
+        ["job"],
+    ],
     "jobs.bench": [
         ["bar", "machine", "rivals", "spread"],
         ["duel", "scaling", "stages"],
@@ -212,6 +222,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.extract": ("ray",),
     "jobs.feed": ("ray",),
     "jobs.loader": ("ray",),
+    "jobs.samples": ("ray",),
     "jobs.triplets": ("ray",),
     "jobs.cli": ("ray",),
 }

@@ -102,6 +102,7 @@ FLAGS = {
             "Items that are not in the input any more: report, keep, or drop their rows.",
             "report|keep|drop",
         ),
+        Flag("stage", "samples.stage", str, "The network: P-Net, R-Net or O-Net.", "p|r|o"),
         Flag("weights", "detect.weights", str, "Imported weights; see `models list`.", "NAME"),
         Flag(
             "against",
@@ -249,7 +250,8 @@ def takes(
         names: Names in :data:`FLAGS`, or flags that only this command has.
         sets: Whether it has `--set`.
         preset: Taken where no `--config` is given.
-        inputs: Arguments that stand for settings too, before those of the command.
+        inputs: Arguments that stand for settings too, before those of the command or after the
+            first of them.
     """
     flags = [FLAGS[name] if isinstance(name, str) else name for name in names]
 
@@ -261,7 +263,8 @@ def takes(
             given = Given(values.pop("config"), said, values.pop("sets", ()))
             return command(**values, given=given)
 
-        parameters = [*map(_argument, inputs)]
+        parameters = [_argument(each) for each in inputs if not each.follows]
+        following = [_argument(each) for each in inputs if each.follows]
         hints = get_type_hints(command, include_extras=True)
         for name, parameter in inspect.signature(command).parameters.items():
             if name == "given":
@@ -269,6 +272,8 @@ def takes(
             else:
                 kind = inspect.Parameter.KEYWORD_ONLY
                 parameters.append(parameter.replace(annotation=hints[name], kind=kind))
+                parameters += following
+                following = []
         # What typer looks at.
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -1,6 +1,7 @@
 """A command for each job of the registry, and `plan` for any of them."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +13,16 @@ from jobs.kind.job_kind import JobKind
 from jobs.registry import JOBS, job_named
 
 
-def add_jobs(app: typer.Typer) -> None:
-    """Adds the commands."""
+def add_jobs(app: typer.Typer, groups: Mapping[str, typer.Typer]) -> None:
+    """Adds the commands.
+
+    Args:
+        app: What takes those of no group.
+        groups: Name of a group -> what takes its commands.
+    """
     for kind in JOBS:
-        app.command(kind.name, help=kind.about)(_command(kind))
+        to = groups[kind.group] if kind.group else app
+        to.command(kind.name, help=kind.about)(_command(kind))
     app.command()(plan)
 
 

@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Turns collections of photos into a Parquet dataset of aligned faces.",
 )
-add_jobs(app)
+add_jobs(app, {"train": train_app})
 add_outputs(app)
 add_photos(app)
 app.add_typer(evaluate_app, name="evaluate")

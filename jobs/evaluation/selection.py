@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 from jobs.members import Member
-from jobs.messages.errors import UserError
 from jobs.photos.sample import evenly
-from jobs.truth.names import Names
+from jobs.truth.names import Names, none_is_there
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def select(members: Iterable[Member], names: Collection[str], limit: int | None)
         return Selection(tuple(containers), {}, is_known=False)
     keys = limited(wanted.choose(chosen), limit)
     if not keys:
-        raise _none_is_there(names, example)
+        raise none_is_there(names, example)
     taken = set(keys.values())
     return Selection(
         tuple(member for key, member in chosen.items() if key in taken), keys, is_known=True
@@ -74,7 +73,7 @@ def select_keys(keys: Iterable[str], names: Collection[str], limit: int | None) 
     first = next(known, "")
     found = limited(Names(names).choose(chain([first], known)), limit)
     if not found:
-        raise _none_is_there(names, first)
+        raise none_is_there(names, first)
     return found
 
 
@@ -82,10 +81,3 @@ def limited(keys: Mapping[str, str], limit: int | None) -> dict[str, str]:
     """At most so many of them, evenly spread over the sorted names."""
     names = sorted(keys)
     return {name: keys[name] for name in (names if limit is None else evenly(names, limit))}
-
-
-def _none_is_there(names: Collection[str], key: str) -> UserError:
-    return UserError(
-        f"none of the {len(names):,} photos of the ground truth is in the input: it names "
-        f"'{min(names, default='')}', and the input has '{key}': give the folder of those photos"
-    )

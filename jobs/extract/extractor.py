@@ -7,12 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.engine.forgotten import ALL, Forgotten
+from jobs.engine.forgotten import Forgotten
 from jobs.extract.table_rows import FaceRows, image_row
 from jobs.members import Member
 from jobs.photos.ahead import work_ahead
 from jobs.photos.decode import Decoded, Failure, decode
 from jobs.photos.detect import MOST_BYTES, Finder, Found
+from jobs.photos.forgetting import unless_forgotten
 from jobs.photos.frames import framed
 from jobs.photos.read import Read, read
 from jobs.sources.settings import FramesSetting
@@ -30,8 +31,6 @@ _FAILURES: Mapping[str, Failure] = {
     "crashed": Failure("crashed", "the worker process died whenever it had this photo in hand"),
     "timeout": Failure("timeout", "it took longer than a photo may take, whenever it was tried"),
 }
-
-_FORGOTTEN = Failure("forgotten", "it was forgotten here, or a face of it before it changed")
 
 # Decoded photos that wait for the detector. One is enough to keep it busy; the bound is for
 # neighbours of very different sizes.
@@ -115,14 +114,7 @@ class Extractor:
             if photo is None:
                 return
             decoded = decode(photo, self._limits, self._shrink, self._time)
-            yield self._unless_forgotten(decoded) if self._forgotten else decoded
-
-    def _unless_forgotten(self, photo: Decoded) -> Decoded:
-        """A photo, or nothing of it but where it is."""
-        key, sha256 = photo.member.key, photo.sha256
-        if sha256 is None or self._forgotten.left_out(key, sha256) is not ALL:
-            return photo
-        return Decoded(photo.member, failure=_FORGOTTEN)
+            yield unless_forgotten(decoded, self._forgotten)
 
     def _rows(self, photos: Iterator[Found]) -> Iterator[tuple[str, pa.RecordBatch]]:
         images: list[dict[str, Any]] = []

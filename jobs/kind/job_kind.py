@@ -68,13 +68,15 @@ class FurtherInput:
 
     Attributes:
         setting: Dotted name, as in "curate.faces".
-        metavar: What it is called on the command line, where it stands before the other input.
+        metavar: What it is called on the command line.
         help: What it can be, one line for the command line.
+        follows: Whether it stands after the input that is listed there, and not before.
     """
 
     setting: str
     metavar: str
     help: str
+    follows: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ class JobKind(Generic[AnyConfig]):
         flags: Names of its own flags of the command line; see :mod:`jobs.cli.flags`.
         inputs: Inputs besides the one whose members are listed.
         metavar: What the command line calls that one.
+        group: The command of which its own is a part, as in `train samples`; empty if of none.
         has_figures: Whether it has figures to show.
         checker: Function that tells what is wrong with files besides its tables; empty if there are
             none.
@@ -177,6 +180,7 @@ class JobKind(Generic[AnyConfig]):
     flags: tuple[str, ...] = ()
     inputs: tuple[FurtherInput, ...] = ()
     metavar: str = "INPUT"
+    group: str = ""
     has_figures: bool = False
     checker: str = ""
     unforgetting: str = ""

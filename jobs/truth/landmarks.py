@@ -12,6 +12,8 @@ from jobs.truth.landmarks_imglab import read_imglab
 from mtcnn_core.evaluation.landmark_error import AnnotatedFaces
 
 _READERS = {".csv": read_csv, ".xml": read_imglab, ".json": read_coco}
+# How such files end.
+ENDINGS = tuple(_READERS)
 
 
 def read_landmarks(path: str) -> dict[str, AnnotatedFaces]:

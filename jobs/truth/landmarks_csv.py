@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
+from jobs.messages.errors import UserError
 from jobs.truth.annotated import NO_BOX, FaceRow
 from jobs.truth.table import read_table
 from jobs.truth.text import numbers
+from mtcnn_core.faces import LANDMARKS
 
 _POINTS = ("lex", "ley", "rex", "rey", "nx", "ny", "lmx", "lmy", "rmx", "rmy")
+_LONG_POINTS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
 _BOX = ("x1", "y1", "x2", "y2")
 
 
@@ -18,16 +21,24 @@ def read_csv(file: Path) -> list[FaceRow]:
     """Reads one face a line.
 
     The columns are `image`; `lex`, `ley` (left eye), `rex`, `rey` (right eye), `nx`, `ny` (nose),
-    `lmx`, `lmy`, `rmx`, `rmy` (mouth corners); and, if there is a box, `x1`, `y1`, `x2`, `y2`.
+    `lmx`, `lmy`, `rmx`, `rmy` (mouth corners), or in full `left_eye_x` to `mouth_right_y`, after
+    `mtcnn_core.faces.LANDMARKS`; and, if there is a box, `x1`, `y1`, `x2`, `y2`.
     Left is the smaller x. Other columns are left alone.
 
     Raises:
         UserError: It is not what it should be.
     """
     faces = []
-    for row in read_table(file, ("image", *_POINTS)):
+    rows = read_table(file, ("image",))
+    columns = _LONG_POINTS if rows and _LONG_POINTS[0] in rows[0] else _POINTS
+    missing = [name for name in columns if rows and name not in rows[0]]
+    if missing:
+        raise UserError(
+            f"'{file}' has no column {', '.join(missing)}: name the columns in its first line"
+        )
+    for row in rows:
         place = f"the line of '{row['image']}' in '{file}'"
-        points = np.array(numbers([row[name] for name in _POINTS], place)).reshape(5, 2)
+        points = np.array(numbers([row[name] for name in columns], place)).reshape(5, 2)
         has_box = all(row.get(name) for name in _BOX)
         box = numbers([row[name] for name in _BOX], place) if has_box else NO_BOX
         faces.append(FaceRow(row["image"], points, box))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import takewhile
 
 from jobs.messages.errors import UserError
@@ -64,6 +64,14 @@ def _likeness(name: str, key: str) -> tuple[int, bool]:
     (*above, last), (*others, other) = name.split("/"), key.split("/")
     pairs = zip(reversed(above), reversed(others), strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs))), last == other
+
+
+def none_is_there(names: Collection[str], key: str) -> UserError:
+    """The error for a ground truth that names no photo of an input, which has one of that key."""
+    return UserError(
+        f"none of the {len(names):,} photos of the ground truth is in the input: it names "
+        f"'{min(names, default='')}', and the input has '{key}': give the folder of those photos"
+    )
 
 
 def _folder_and_stem(path: str) -> tuple[str, str]:

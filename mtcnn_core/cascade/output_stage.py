@@ -70,12 +70,10 @@ class OutputStage:
         Returns:
             float32 ``(n, 5, 2)`` of each photo.
         """
-        tight = [
-            Squares(photo.pyramid, bx.scale(bx.square(photo.boxes), _TIGHT)) for photo in photos
-        ]
+        seen = [Squares(photo.pyramid, tight(photo.boxes)) for photo in photos]
         return [
             bx.points(photo.boxes, heads[:, 5:])
-            for photo, heads in zip(tight, self._look(tight), strict=True)
+            for photo, heads in zip(seen, self._look(seen), strict=True)
         ]
 
     def _look(self, photos: Sequence[Squares]) -> list[Floats]:
@@ -100,6 +98,11 @@ class OutputStage:
         mirrored = look(self._session, asked, self._time, mirrored=True)
         for heads, which, other in zip(answers, unsure, mirrored, strict=True):
             heads[which] = _mean(heads[which], other)
+
+
+def tight(boxes: bx.Boxes) -> bx.Boxes:
+    """Returns the squares in which the landmarks of faces are looked for."""
+    return bx.scale(bx.square(boxes), _TIGHT)
 
 
 def _mean(heads: Floats, mirrored: Floats) -> Floats:

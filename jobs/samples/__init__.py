@@ -1,0 +1,1 @@
+"""Crops of photos for the networks of the cascade to learn from."""

@@ -1,0 +1,1 @@
+"""How the networks of the cascade learn from samples; needs PyTorch."""
