@@ -20,6 +20,7 @@ _MEANINGS = {
     "num_faces": "that were learned from",
     "num_ignored": "too small, or not to be learned from",
     "num_unusable": "boxes without an area in the photo: they were left out",
+    "num_doubtful": "faces whose landmarks are not where the cascade sees them: left out",
     "num_missed": "faces that the cascade did not show the network",
 }
 

@@ -156,8 +156,9 @@ def _image_row(taken: _Taken) -> dict[str, Any]:
     counts = dict.fromkeys(COUNTS, 0)
     if sampled is not None:
         kinds = np.bincount(sampled.samples.kinds, minlength=IGNORE)[:IGNORE].tolist()
-        told = (sampled.faces, sampled.ignored, sampled.unusable, sampled.missed)
-        counts = dict(zip(COUNTS, (*kinds, *told), strict=True))
+        told = (sampled.faces, sampled.ignored, sampled.unusable)
+        lost = (sampled.doubtful, sampled.missed)
+        counts = dict(zip(COUNTS, (*kinds, *told, *lost), strict=True))
     return {
         "key": photo.member.key,
         "uri": photo.member.uri,

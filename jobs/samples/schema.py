@@ -15,7 +15,7 @@ SCHEMA_VERSION = SAMPLES.schema_version
 # What is counted of each photo; the first four are kinds of samples.
 COUNTS = (
     *("num_negatives", "num_parts", "num_positives", "num_landmarks"),
-    *("num_faces", "num_ignored", "num_unusable", "num_missed"),
+    *("num_faces", "num_ignored", "num_unusable", "num_doubtful", "num_missed"),
 )
 
 _IMAGES = [

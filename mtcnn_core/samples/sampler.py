@@ -30,6 +30,8 @@ class Sampled:
         faces: Faces that were learned from.
         ignored: Faces that were not: too small, or marked as not to be.
         unusable: Boxes without an area inside the photo.
+        doubtful: Faces whose landmarks were left out, since they are far from where the cascade
+            sees them.
         missed: Faces that no square shown to the network overlaps as a positive or part.
     """
 
@@ -37,6 +39,7 @@ class Sampled:
     faces: int
     ignored: int
     unusable: int
+    doubtful: int
     missed: int
 
 
@@ -83,13 +86,14 @@ class Sampler:
         usable = truth[~unusable]
         labels = Labels(usable, self._settings)
         shown = self._cascade.shown(image, size)
-        parts = []
+        parts, doubtful = [], 0
         # Where a face has no box, nothing can be said of squares.
         if not np.isnan(usable.boxes).any():
             squares, scores = self._squares(labels, shown, size, rng)
             parts.append(labels.label(squares, shown.crops(squares, self._side), scores))
         if self._settings.stage == "o":
-            parts.append(landmark_samples(usable, shown, self._settings, rng, self._side))
+            points, doubtful = landmark_samples(usable, shown, self._settings, rng, self._side)
+            parts.append(points)
         missed = self._count_missed(labels, shown)
         faces = int((~np.isnan(usable.landmarks[:, 0, 0]) & ~usable.ignored).sum())
         if not np.isnan(usable.boxes).any():
@@ -99,6 +103,7 @@ class Sampler:
             faces,
             len(usable) - faces,
             int(unusable.sum()),
+            doubtful,
             missed,
         )
 

@@ -33,11 +33,13 @@ class Shown:
         photo: The photo at all scales, with the squares, float32 ``(n, 4)``.
         scores: float32 ``(n,)``: the network's logits.
         found: float32 ``(n, 4)``: where it sees the faces; the squares themselves for P-Net.
+        heads: What R-Net or O-Net says of other squares of the photo.
     """
 
     photo: Squares
     scores: NDArray[np.float32]
     found: bx.Boxes
+    heads: Callable[[bx.Boxes], NDArray[np.float32]]
 
     def crops(self, squares: bx.Boxes, side: int) -> NDArray[np.uint8]:
         """Cuts squares out as the detector does, rounded; uint8 ``(n, side, side, 3)`` RGB."""
@@ -87,7 +89,7 @@ class Cascade:
     def _to_pnet(self, photo: Squares) -> Shown:
         cells, scores = self._stages.cells(photo)
         photo.boxes = bx.square(cells)
-        return Shown(photo, scores, photo.boxes)
+        return Shown(photo, scores, photo.boxes, self._heads(RNET, photo))
 
     def _to_rnet(self, photo: Squares) -> Shown:
         self._stages.propose([photo])
@@ -99,5 +101,9 @@ class Cascade:
         return self._asked(ONET, photo)
 
     def _asked(self, network: Network, photo: Squares) -> Shown:
-        [heads] = self._stages.heads(network, [photo])
-        return Shown(photo, heads[:, 0], bx.regress(photo.boxes, heads[:, 1:5]))
+        ask = self._heads(network, photo)
+        heads = ask(photo.boxes)
+        return Shown(photo, heads[:, 0], bx.regress(photo.boxes, heads[:, 1:5]), ask)
+
+    def _heads(self, network: Network, photo: Squares) -> Callable[[bx.Boxes], NDArray[np.float32]]:
+        return lambda boxes: self._stages.heads(network, [Squares(photo.pyramid, boxes)])[0]

@@ -42,6 +42,9 @@ class SampleSettings:
             for the landmarks, shifted and scaled a little.
         landmark_shift: Largest shift of these, as a fraction of the side.
         landmark_scale: Largest change of the side of these, as a fraction.
+        landmark_doubt: Landmarks further from where the cascade sees them are left out, as the mean
+            over the points of the distance of the eyes, and so are those of faces that it does not
+            find: published sets have many that are in the wrong place. Null trusts all.
         seed: Another one draws other squares.
     """
 
@@ -62,6 +65,7 @@ class SampleSettings:
     landmark_crops: Count = 2
     landmark_shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     landmark_scale: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
+    landmark_doubt: Annotated[float, Field(gt=0)] | None = 0.2
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")

@@ -8,14 +8,11 @@ from typing import Any
 
 import torch
 
-from mtcnn_core.settings.training import TrainingSettings
-
-_STEPS = (0.5, 0.75)
-_STEP = 0.1
+from mtcnn_core.settings.training import OptimiserSettings
 
 
 def build_optimiser(
-    parameters: Iterable[torch.nn.Parameter], settings: TrainingSettings
+    parameters: Iterable[torch.nn.Parameter], settings: OptimiserSettings
 ) -> torch.optim.Optimizer:
     """Returns an optimiser; decay is for weights that are multiplied, and not for what is added.
 
@@ -39,7 +36,7 @@ def build_optimiser(
     return torch.optim.AdamW(groups, rate, weight_decay=decay)
 
 
-def learning_rate(step: int, settings: TrainingSettings) -> float:
+def learning_rate(step: int, settings: OptimiserSettings) -> float:
     """Returns the learning rate of a step, counted from 0: a function of nothing else."""
     warmup = min(settings.warmup, settings.steps)
     if step < warmup:
@@ -48,5 +45,12 @@ def learning_rate(step: int, settings: TrainingSettings) -> float:
     if settings.schedule == "cosine":
         return settings.learning_rate * (1 + math.cos(math.pi * share)) / 2
     if settings.schedule == "steps":
-        return settings.learning_rate * _STEP ** sum(share >= each for each in _STEPS)
+        return settings.learning_rate * settings.decay ** _falls(step, share, settings.decay_every)
     return settings.learning_rate
+
+
+def _falls(step: int, share: float, every: int | None) -> int:
+    """How often the rate has fallen."""
+    if every is not None:
+        return step // every
+    return sum(share >= each for each in (0.5, 0.75))
