@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.kind.config import Settings
 from jobs.kind.job_kind import JobKind
 from jobs.messages.errors import UserError
+
+if TYPE_CHECKING:
+    from jobs.training.summary import TrainingSummary
 
 _KINDS = (
     "jobs.extract.kind:EXTRACT",
@@ -22,6 +25,12 @@ _KINDS = (
 
 # Settings of commands that are no jobs: a file for several commands may hold them.
 _OTHERS = ("jobs.train.config:EmbeddingTrainingConfig",)
+
+# Trainings, whose outputs have no rows: name in `job.json` -> how it ends.
+_TRAININGS: Mapping[str, str] = {
+    "train embedding": "jobs.train.summary:EmbeddingSummary",
+}
+
 
 JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 
@@ -55,10 +64,9 @@ def job_of(output: str, options: Mapping[str, Any]) -> JobKind[Any]:
     # Imported here: `--help` does without storage.
     from jobs.engine.identity import require_identity
     from jobs.storage.storage import Storage
-    from jobs.train.summary import JOB as TRAINING
 
     name = require_identity(Storage(output, options)).job
-    if name == TRAINING:
+    if name in _TRAININGS:
         raise UserError(
             f"'{output}' is the output of a training, which has no rows: only status and verify "
             "are for it"
@@ -67,6 +75,18 @@ def job_of(output: str, options: Mapping[str, Any]) -> JobKind[Any]:
         return job_named(name)
     except UserError as error:
         raise UserError(f"'{output}' was made by another program: {error}") from error
+
+
+def training_of(output: str, options: Mapping[str, Any]) -> type[TrainingSummary] | None:
+    """How the training ends that an output is of; None if it is not of one."""
+    from jobs.engine.identity import read_identity
+    from jobs.storage.storage import Storage
+
+    identity = read_identity(Storage(output, options))
+    if identity is None or identity.job not in _TRAININGS:
+        return None
+    kind: type[TrainingSummary] = resolve_name(_TRAININGS[identity.job])
+    return kind
 
 
 def sections_of_others(config: type[Settings]) -> frozenset[str]:

@@ -27,7 +27,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["jobs.kind", "jobs.photos", "jobs.dataset", "jobs.upstream"],
         [
             *("jobs.finished", "jobs.loader", "jobs.placed", "jobs.sample_table"),
-            *("jobs.truth", "jobs.where"),
+            *("jobs.training", "jobs.truth", "jobs.where"),
         ],
         [  # the jobs, beside each other
             *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
@@ -45,7 +45,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["cascade", "crops", "images", "training"],
         ["importing", "pictures", "samples", "ssd"],
         ["detectors", "embedding"],
-        ["facenet"],
+        ["facenet", "fitting"],
     ],
     "mtcnn_core.facenet": [
         ["cost", "nn2", "small", "triplet"],
@@ -170,9 +170,14 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["crops", "draws"],
         ["face_feed", "split"],
     ],
+    "jobs.training": [
+        ["checkpoints", "curve", "log", "requirements", "settings"],
+        ["progress", "summary"],
+        ["driving"],
+    ],
     "jobs.train": [
-        ["config", "log", "ranks", "requirements", "summary"],
-        ["batches", "checkpoints", "curve", "held_out", "progress"],
+        ["config", "log", "ranks", "summary"],
+        ["batches", "held_out"],
         ["exporting", "loop"],
         ["on_ray"],
         ["training"],

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,10 @@ from rich.console import Console
 from jobs.cli.flags import Given, JsonOption, OutputArgument, takes
 from jobs.messages.errors import UserError
 from jobs.messages.plain_text import plain
-from jobs.registry import FAILED_STATUSES, job_of, sections_of_others
+from jobs.registry import FAILED_STATUSES, job_of, sections_of_others, training_of
+
+if TYPE_CHECKING:
+    from jobs.training.summary import TrainingSummary
 
 
 def add_outputs(app: typer.Typer) -> None:
@@ -33,11 +36,10 @@ def status(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     without_pandas()
     from jobs.engine.driver.status import status
-    from jobs.train.summary import is_training
 
     options = given.output_options()
-    if is_training(output, options):
-        return _training_status(output, options, as_json)
+    if (training := training_of(output, options)) is not None:
+        return _training_status(output, options, training, as_json)
     found = status(output, options)
     if as_json:
         print(json.dumps(status_json(found), indent=1))
@@ -51,11 +53,11 @@ def verify(output: OutputArgument, given: Given, as_json: JsonOption = False) ->
     """Checks every record against its files, and finds what does not belong there."""
     from jobs.cli.show_job import verdict
     from jobs.engine.driver.verify import verify
-    from jobs.train.summary import is_training, training_problems
+    from jobs.training.summary import training_problems
 
     options = given.output_options()
-    if is_training(output, options):
-        problems = training_problems(output, options)
+    if (training := training_of(output, options)) is not None:
+        problems = training_problems(output, options, training)
     else:
         problems = verify(output, options, failed_statuses=FAILED_STATUSES)
         if not problems:
@@ -157,12 +159,14 @@ def forget(
     return 0
 
 
-def _training_status(output: str, options: Mapping[str, Any], as_json: bool) -> int:
+def _training_status(
+    output: str, options: Mapping[str, Any], kind: type[TrainingSummary], as_json: bool
+) -> int:
     """Tells how far a training is."""
     from jobs.cli.show_training import training_table
-    from jobs.train.summary import training_status
+    from jobs.training.summary import training_status
 
-    found = training_status(output, options)
+    found = training_status(output, options, kind)
     if as_json:
         print(json.dumps(asdict(found), indent=1))
     else:

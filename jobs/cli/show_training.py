@@ -5,27 +5,24 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Table
 
-from jobs.train.summary import TrainingStatus, TrainingSummary
+from jobs.training.summary import AnySummary, TrainingStatus, TrainingSummary
 
 
 def summary_table(summary: TrainingSummary, output: str) -> Table:
     """How a training ended."""
     table = _table(output)
-    table.add_row("steps", f"{summary.steps:,}", f"{summary.crops:,} crops learned from")
-    table.add_row("loss", f"{summary.loss:.4f}", f"in {summary.seconds:,.0f} s of training")
-    if summary.accuracy is not None:
-        best = f"of pairs held out told rightly, at best {summary.best_accuracy:.3f}"
-        table.add_row("accuracy", f"{summary.accuracy:.3f}", best)
-    table.add_row("network", escape(summary.model), f"SHA-256 {summary.sha256[:12]}...")
+    for row in summary.told():
+        table.add_row(*map(escape, row))
     return table
 
 
-def training_table(status: TrainingStatus, output: str) -> Table:
+def training_table(status: TrainingStatus[AnySummary], output: str) -> Table:
     """How far a training is."""
     if status.summary is not None:
         return summary_table(status.summary, output)
     table = _table(output)
-    table.add_row("steps", f"{status.steps_done:,}", f"of {status.steps:,}")
+    of = "not decided yet of how many" if status.steps is None else f"of {status.steps:,}"
+    table.add_row("steps", f"{status.steps_done:,}", of)
     for name in ("loss", "accuracy"):
         if status.log.get(name):
             table.add_row(name, f"{float(status.log[name]):.4f}", "")

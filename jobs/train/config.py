@@ -7,19 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.kind.config import Settings
-from mtcnn_core.settings.training import TrainingDevice, TrainingSettings
-
-
-class PlaceSettings(BaseModel):
-    """How a folder is reached.
-
-    Attributes:
-        storage_options: Passed to fsspec as they are; never shown, dumped or digested.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    storage_options: dict[str, Any] = Field(default_factory=dict, repr=False, exclude=True)
+from jobs.training.settings import PlaceSettings, RunSettings
+from mtcnn_core.settings.training import TrainingSettings
 
 
 class HeldOutSettings(BaseModel):
@@ -40,7 +29,7 @@ class HeldOutSettings(BaseModel):
     every: int = Field(default=500, ge=1)
 
 
-class TrainingRun(BaseModel):
+class TrainingRun(RunSettings):
     """How a training goes about its work.
 
     Attributes:
@@ -49,29 +38,14 @@ class TrainingRun(BaseModel):
         ray_address: Cluster to join; null starts Ray on this machine unless RAY_ADDRESS is set.
         gpus_per_worker: GPUs of each worker of Ray Train.
         max_attempts: How often workers of Ray Train are started again from the last checkpoint.
-        device: What the network runs on.
-        threads: Threads that compute; null is one for every usable CPU. Weights depend on it in
-            their last digits.
         loaders: Processes that read and decode crops for each worker; 0 is none besides.
-        checkpoint_every: Steps between two checkpoints.
-        checkpoints: How many of them are kept.
-        log_every: Steps between two lines of the log.
-        line_every_s: Seconds between progress lines where there is no terminal.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int | None = Field(default=None, ge=1)
     ray_address: str | None = None
     gpus_per_worker: float = Field(default=0.0, ge=0.0, le=64.0)
     max_attempts: int = Field(default=4, ge=1)
-    device: TrainingDevice = "cpu"
-    threads: int | None = Field(default=None, ge=1)
     loaders: int = Field(default=1, ge=0)
-    checkpoint_every: int = Field(default=200, ge=1)
-    checkpoints: int = Field(default=2, ge=1)
-    log_every: int = Field(default=10, ge=1)
-    line_every_s: float = Field(default=30.0, gt=0.0)
 
 
 class EmbeddingTrainingConfig(Settings):

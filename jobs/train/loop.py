@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +13,16 @@ from jobs.engine.usable import usable_cpus
 from jobs.loader.face_feed import FaceFeed
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
-from jobs.train import curve, log
 from jobs.train.batches import Batches
-from jobs.train.checkpoints import Checkpoints
 from jobs.train.config import EmbeddingTrainingConfig
 from jobs.train.held_out import HeldOut
-from jobs.train.log import LogRow, as_csv, records_of, rows_of
+from jobs.train.log import LogRow, records_of, rows_of
 from jobs.train.ranks import Ranks
+from jobs.training import curve, log
+from jobs.training.checkpoints import Checkpoints
+from jobs.training.curve import Line
+from jobs.training.log import as_csv
+from jobs.training.progress import TrainingProgress
 from mtcnn_core.facenet.losses import build_loss
 from mtcnn_core.facenet.networks import build_network, input_size
 from mtcnn_core.training.learner import Learner
@@ -184,4 +187,23 @@ class TrainingLoop:
         self._checkpoints.save(self._step, state)
         self._storage.publish_bytes(as_csv(self._rows), log.NAME)
         title = f"{self._config.train.network}, {self._config.train.loss} loss"
-        self._storage.publish_bytes(curve.draw_curve(self._rows, title), curve.NAME)
+        self._storage.publish_bytes(curve.draw_curve(_lines(self._rows), title), curve.NAME)
+
+
+def showing(progress: TrainingProgress) -> Show:
+    """Shows rows of the log as progress."""
+
+    def show(row: LogRow, crops_per_s: float) -> None:
+        told = row.accuracy
+        trial = "" if told is None else f"{told:.3f} of pairs held out told rightly"
+        progress.show(row, crops_per_s, trial)
+
+    return show
+
+
+def _lines(rows: Sequence[LogRow]) -> list[Line]:
+    tried = {row.step: row.accuracy for row in rows if row.accuracy is not None}
+    return [
+        Line("loss", {row.step: row.loss for row in rows}, noisy=True),
+        Line("accuracy on faces held out", tried, (0.45, 1.0)),
+    ]

@@ -18,9 +18,9 @@ from jobs.engine.interrupts import Interrupts
 from jobs.engine.settings import RunSettings
 from jobs.engine.workers.cluster import connect
 from jobs.messages.errors import JobError, UserError
-from jobs.train.loop import Place, TrainingLoop
-from jobs.train.progress import TrainingProgress
+from jobs.train.loop import Place, TrainingLoop, showing
 from jobs.train.ranks import Ranks
+from jobs.training.progress import TrainingProgress
 
 _ASK_S = 0.5
 
@@ -88,11 +88,12 @@ def _shown(place: Place, told: Queue) -> Iterator[None]:
     """Shows what the first worker tells."""
     ended = threading.Event()
     progress = TrainingProgress(place.config.train.steps, place.config.run.line_every_s)
+    shown = showing(progress)
 
     def show() -> None:
         while not ended.is_set():
             with contextlib.suppress(Empty, queue.Empty):
-                progress.show(*told.get(timeout=_ASK_S))
+                shown(*told.get(timeout=_ASK_S))
 
     thread = threading.Thread(target=show, daemon=True)
     with progress:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 
 from jobs.engine.identity import Identity, package_versions
-from jobs.engine.interrupts import Interrupts, interrupts
+from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.messages.errors import Interrupted, JobError
 from jobs.sources.overlap import check_apart
 from jobs.storage.storage import Storage
 from jobs.train.config import EmbeddingTrainingConfig
-from jobs.train.progress import TrainingProgress
-from jobs.train.requirements import check_installed
-from jobs.train.summary import JOB, TrainingSummary, read_summary
+from jobs.train.summary import JOB, EmbeddingSummary
+from jobs.training.driving import GRACE_S, drive
+from jobs.training.progress import TrainingProgress
+from jobs.training.requirements import check_installed
 from jobs.upstream import Upstream
 
 MODEL = "model.onnx"
 
-# What a first signal leaves to the step in hand, and to its checkpoint.
-_GRACE_S = 60.0
+_NEEDED = {"torchdata": "torchdata", "pytorch_metric_learning": "pytorch-metric-learning"}
 _PACKAGES = ("torch", "torchdata", "pytorch-metric-learning", "mtcnn-ray", "opencv-python-headless")
 
-_log = logging.getLogger(__name__)
 
-
-def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> TrainingSummary:
+def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> EmbeddingSummary:
     """Trains a network on a feed. The same call resumes it; one that has ended returns at once.
 
     Args:
@@ -39,7 +36,7 @@ def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> 
         jobs.messages.errors.NotNowError: Another training writes there.
         jobs.messages.errors.Interrupted: SIGINT or SIGTERM; the same call resumes.
     """
-    check_installed(config.run.device)
+    check_installed(config.run.device, _NEEDED)
     check_apart(feed, output)
     storage = Storage(output, config.output.storage_options)
     upstream = Upstream(feed, config.input.storage_options, "feed")
@@ -52,19 +49,13 @@ def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> 
         defaults=EmbeddingTrainingConfig().identity(),
         upstream={"faces": upstream.state},
     )
-    with interrupts() as signals, Lease(storage) as lease:
-        for warning in identity.check(storage):
-            _log.warning(warning)
-        if (ended := read_summary(storage)) is not None:
-            return ended
-        lease.take()
-        identity.write(storage)
-        _learn(feed, output, config, signals, lease)
-        lease.check()
-        summary = _export(feed, output, config)
-        lease.check()
-        summary.write(storage)
-    return summary
+    return drive(
+        storage,
+        identity,
+        EmbeddingSummary,
+        lambda signals, lease: _learn(feed, output, config, signals, lease),
+        lambda: _export(feed, output, config),
+    )
 
 
 def _learn(
@@ -72,7 +63,7 @@ def _learn(
 ) -> None:
     # Imported here: a training that has ended is told without PyTorch.
     from jobs.train.exporting import feeding
-    from jobs.train.loop import Place, TrainingLoop
+    from jobs.train.loop import Place, TrainingLoop, showing
 
     feeding(feed, config)  # raises now rather than at the end
     place = Place(feed, output, config)
@@ -83,18 +74,18 @@ def _learn(
         train_on_ray(place, signals)
         return
     progress = TrainingProgress(config.train.steps, run.line_every_s)
-    loop = TrainingLoop(place, show=progress.show, check=lease.check)
+    loop = TrainingLoop(place, show=showing(progress), check=lease.check)
     loop.resume()
-    with progress, signals.draining(_GRACE_S):
+    with progress, signals.draining(GRACE_S):
         loop.run(lambda: signals.deadline is not None)
     if loop.step < config.train.steps:
         raise Interrupted("Interrupted.")
 
 
-def _export(feed: str, output: str, config: EmbeddingTrainingConfig) -> TrainingSummary:
-    from jobs.train.checkpoints import Checkpoints
+def _export(feed: str, output: str, config: EmbeddingTrainingConfig) -> EmbeddingSummary:
     from jobs.train.exporting import exported
     from jobs.train.log import rows_of
+    from jobs.training.checkpoints import Checkpoints
 
     storage = Storage(output, config.output.storage_options)
     state = Checkpoints(storage, config.run.checkpoints).latest()
@@ -104,7 +95,7 @@ def _export(feed: str, output: str, config: EmbeddingTrainingConfig) -> Training
     storage.publish_bytes(data, MODEL)
     rows = rows_of(state["rows"])
     accuracies = [row.accuracy for row in rows if row.accuracy is not None]
-    return TrainingSummary(
+    return EmbeddingSummary(
         steps=state["step"],
         epochs=rows[-1].epoch,
         crops=state["crops"],

@@ -22,6 +22,7 @@ from jobs.feed.kind import FEED
 from jobs.kind.config import JobConfig
 from jobs.kind.loading import presets
 from jobs.messages.errors import UserError
+from jobs.samples.kind import SAMPLES
 from jobs.triplets.kind import TRIPLETS
 
 Command = Callable[..., int]
@@ -109,6 +110,7 @@ def test_nothing_said_is_nothing_given() -> None:
         ("precision", "f32", "f32"),
         ("detector", "mtcnn", "mtcnn"),
         ("weights", "mine", "mine"),
+        ("stage", "r", "r"),
         ("changed", "redo", "redo"),
         ("gone", "drop", "drop"),
         ("verdicts", "own.csv", "own.csv"),
@@ -127,7 +129,7 @@ def test_a_flag_stands_for_its_setting(name: str, word: str | None, value: objec
     setting = FLAGS[name].setting
     found = given_by([f"--{name}", *([word] if word else [])], name)
     assert found.flags == {setting: value}
-    kinds: Any = (CURATE, EMBED, FEED, TRIPLETS, EXPORT)
+    kinds: Any = (CURATE, EMBED, FEED, TRIPLETS, EXPORT, SAMPLES)
     config: JobConfig = found.load(next((k for k in kinds if name in k.flags), EXTRACT))
     if name in ("device", "engine", "precision"):  # what both have
         assert getattr(config.embed, name) == value  # type: ignore[attr-defined]

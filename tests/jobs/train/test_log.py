@@ -1,4 +1,5 @@
-from jobs.train.log import LogRow, as_csv, records_of, rows_of
+from jobs.train.log import LogRow, records_of, rows_of
+from jobs.training.log import as_csv
 
 _ROWS = [
     LogRow(10, 0, 1.5, 900, 0.25, 1e-3),

@@ -24,8 +24,9 @@ for name in ("torchdata", "pytorch_metric_learning", "matplotlib"):
 
 from jobs.train.config import EmbeddingTrainingConfig  # noqa: E402
 from jobs.train.loop import TrainingLoop  # noqa: E402
-from jobs.train.summary import training_problems, training_status  # noqa: E402
+from jobs.train.summary import EmbeddingSummary  # noqa: E402
 from jobs.train.training import train_embedding  # noqa: E402
+from jobs.training.summary import training_problems, training_status  # noqa: E402
 from mtcnn_core.embedding.embedder import Embedder  # noqa: E402
 from mtcnn_core.settings.embedding import EmbeddingSettings  # noqa: E402
 
@@ -102,7 +103,7 @@ def test_one_that_was_stopped_ends_with_the_same_weights(
         patched.setattr(TrainingLoop, "run", stopped)
         with pytest.raises(Interrupted):
             train_embedding(feed, output, config())
-    assert training_status(output, {}).steps_done == after
+    assert training_status(output, {}, EmbeddingSummary).steps_done == after
     train_embedding(feed, output, config())
     same = [
         hashlib.sha256((each / "model.onnx").read_bytes()).hexdigest()
@@ -172,8 +173,10 @@ def test_without_persons_held_out_it_says_so_and_goes_on(
 
 
 def test_what_is_damaged_is_found(trained: Path, feed: str, tmp_path: Path) -> None:
-    assert training_problems(str(trained), {}) == []
+    assert training_problems(str(trained), {}, EmbeddingSummary) == []
     output = tmp_path / "out"
     train_embedding(feed, str(output), config(**{"train.steps": 2}))
     (output / "model.onnx").write_bytes(b"x")
-    assert training_problems(str(output), {}) == ["model.onnx is not as it was written."]
+    assert training_problems(str(output), {}, EmbeddingSummary) == [
+        "model.onnx is not as it was written."
+    ]

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from jobs.train.log import LogRow
+from jobs.training.log import Stretch
 
 
 class TrainingProgress:
@@ -31,7 +31,7 @@ class TrainingProgress:
         self._stream = stream or sys.stderr
         self._bar: Progress | None = None
         self._task: Any = None
-        self._accuracy = ""
+        self._trial = ""
 
     def __enter__(self) -> TrainingProgress:
         if self._stream.isatty():
@@ -54,22 +54,27 @@ class TrainingProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def show(self, row: LogRow, crops_per_s: float) -> None:
-        """Shows a stretch, if it is time to; one that ends with a trial always."""
-        if row.accuracy is not None:
-            self._accuracy = f", {row.accuracy:.3f} of pairs held out told rightly"
+    def show(self, row: Stretch, crops_per_s: float, trial: str = "") -> None:
+        """Shows a stretch, if it is time to; one that ends with a trial always.
+
+        Args:
+            row: The stretch.
+            crops_per_s: Crops a second in it.
+            trial: What a trial at its end has shown, as a clause; empty if there was none.
+        """
+        self._trial = f", {trial}" if trial else self._trial
         if self._first is None:  # what was done before this run is not known until now
             self._first, self._began = row.step, time.monotonic()
         text = self._text(row, crops_per_s)
         if self._bar is not None:
             self._bar.update(self._task, description=text, completed=row.step)
-        elif row.accuracy is not None or time.monotonic() >= self._next_line:
+        elif trial or time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + self._line_every_s
             print(text, file=self._stream, flush=True)
 
-    def _text(self, row: LogRow, crops_per_s: float) -> str:
+    def _text(self, row: Stretch, crops_per_s: float) -> str:
         text = (
-            f"{row.step:,} of {self._total:,} steps, loss {row.loss:.4f}{self._accuracy}, "
+            f"{row.step:,} of {self._total:,} steps, loss {row.loss:.4f}{self._trial}, "
             f"{crops_per_s:,.0f} crops/s"
         )
         steps = row.step - (self._first or 0)

@@ -1,11 +1,11 @@
 import io
 
-from jobs.train.log import LogRow
-from jobs.train.progress import TrainingProgress
+from jobs.training.log import Stretch
+from jobs.training.progress import TrainingProgress
 
 
-def _row(step: int, accuracy: float | None = None) -> LogRow:
-    return LogRow(step, 0, 1.0, 1, 0.125, 1e-3, accuracy=accuracy)
+def _row(step: int) -> Stretch:
+    return Stretch(step, 0, 1.0, 1, 0.125, 1e-3)
 
 
 def test_a_line_now_and_then() -> None:
@@ -29,5 +29,5 @@ def test_no_line_before_it_is_time() -> None:
 def test_a_trial_is_always_told() -> None:
     stream = io.StringIO()
     with TrainingProgress(100, line_every_s=3600, stream=stream) as progress:
-        progress.show(_row(10, accuracy=0.81234), 400.0)
+        progress.show(_row(10), 400.0, "0.812 of pairs held out told rightly")
     assert "0.812 of pairs held out told rightly" in stream.getvalue()

@@ -1,18 +1,19 @@
-"""The log of a training as a picture: its loss, and how well faces held out are told."""
+"""The log of a training as a picture."""
 
 from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
 
 from jobs.messages.errors import UserError
-from jobs.train.log import LogRow
 
 NAME = "curve.svg"
 
 _INCHES = (9.0, 3.6)
-_LOSS, _ACCURACY = "#c2410c", "#0f766e"
+_COLOURS = ("#c2410c", "#0f766e", "#4338ca")
 # Of the mean that is drawn over the single values.
 _OVER = 0.9
 
@@ -31,40 +32,52 @@ def check_curve() -> None:
         ) from error
 
 
-def draw_curve(rows: Sequence[LogRow], title: str) -> bytes:
-    """Draws loss and accuracy over the steps.
+@dataclass(frozen=True)
+class Line:
+    """A quantity over the steps.
+
+    Attributes:
+        label: What it is called, beside its axis.
+        points: Step -> value.
+        limits: Lowest and highest value shown; None fits them.
+        noisy: Whether a running mean is drawn over it.
+    """
+
+    label: str
+    points: Mapping[int, float]
+    limits: tuple[float, float] | None = None
+    noisy: bool = False
+
+
+def draw_curve(lines: Sequence[Line], title: str) -> bytes:
+    """Draws quantities over the steps, beside each other.
 
     Args:
-        rows: The log.
+        lines: The quantities.
         title: Above the picture.
 
     Returns:
-        An SVG file; the same rows give the same bytes.
+        An SVG file; the same values give the same bytes.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     with rc_context({"svg.hashsalt": "mtcnn-ray", "svg.fonttype": "none"}):
         figure = Figure(figsize=_INCHES, layout="constrained")
-        left, right = figure.subplots(1, 2)
-        steps = [row.step for row in rows]
-        left.plot(steps, [row.loss for row in rows], color=_LOSS, alpha=0.3, linewidth=0.8)
-        left.plot(steps, _evened([row.loss for row in rows]), color=_LOSS, linewidth=1.8)
-        left.set_ylabel("loss")
-        tried = [row for row in rows if row.accuracy is not None]
-        right.plot(
-            [row.step for row in tried],
-            [row.accuracy for row in tried],
-            color=_ACCURACY,
-            marker="o",
-            markersize=4,
-            linewidth=1.8,
-        )
-        right.set_ylabel("accuracy on faces held out")
-        right.set_ylim(0.45, 1.0)
-        if not tried:
-            right.text(0.5, 0.5, "none was held out", ha="center", transform=right.transAxes)
-        for axes in (left, right):
+        for axes, line, colour in zip(
+            figure.subplots(1, len(lines), squeeze=False)[0], lines, cycle(_COLOURS), strict=False
+        ):
+            steps, values = list(line.points), list(line.points.values())
+            if line.noisy:
+                axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.8)
+                axes.plot(steps, _evened(values), color=colour, linewidth=1.8)
+            else:
+                axes.plot(steps, values, color=colour, marker="o", markersize=4, linewidth=1.8)
+            axes.set_ylabel(line.label)
+            if line.limits is not None:
+                axes.set_ylim(*line.limits)
+            if not steps:
+                axes.text(0.5, 0.5, "none was held out", ha="center", transform=axes.transAxes)
             axes.set_xlabel("steps")
             axes.set_xlim(left=0)
             axes.grid(color="#e4e4e7")

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from jobs.messages.errors import UserError
 
-_MODULES = {
-    "torch": "PyTorch",
-    "torchdata": "torchdata",
-    "pytorch_metric_learning": "pytorch-metric-learning",
-    "matplotlib": "Matplotlib",
-}
+_MODULES = {"torch": "PyTorch", "matplotlib": "Matplotlib"}
 
 
-def check_installed(device: str) -> None:
+def check_installed(device: str, also: Mapping[str, str] = MappingProxyType({})) -> None:
     """Finds out before anything is written whether a training can run here.
+
+    Args:
+        device: What it is to run on.
+        also: Module -> package, of what only this training needs.
 
     Raises:
         UserError: A package is missing, or the device is.
     """
-    for module, name in _MODULES.items():
+    for module, name in {**_MODULES, **also}.items():
         try:
             importlib.import_module(module)
         except ImportError as error:

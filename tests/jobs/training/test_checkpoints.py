@@ -8,7 +8,7 @@ from jobs.storage.storage import Storage
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from jobs.train.checkpoints import Checkpoints  # noqa: E402
+from jobs.training.checkpoints import Checkpoints  # noqa: E402
 
 
 def test_the_latest_one_comes_back(tmp_path: Path) -> None:

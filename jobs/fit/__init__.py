@@ -1,0 +1,1 @@
+"""A network of the cascade is fitted to samples."""

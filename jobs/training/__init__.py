@@ -1,0 +1,1 @@
+"""What all trainings share: checkpoints, log, curve, progress, and how one begins and ends."""
