@@ -29,6 +29,7 @@ _OTHERS = ("jobs.train.config:EmbeddingTrainingConfig",)
 # Trainings, whose outputs have no rows: name in `job.json` -> how it ends.
 _TRAININGS: Mapping[str, str] = {
     "train embedding": "jobs.train.summary:EmbeddingSummary",
+    "train fit": "jobs.fit.summary:FitSummary",
 }
 
 

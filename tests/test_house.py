@@ -30,7 +30,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
             *("jobs.training", "jobs.truth", "jobs.where"),
         ],
         [  # the jobs, beside each other
-            *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed"),
+            *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed", "jobs.fit"),
             *("jobs.samples", "jobs.train", "jobs.triplets"),
         ],
         ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
@@ -171,7 +171,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["face_feed", "split"],
     ],
     "jobs.training": [
-        ["checkpoints", "curve", "log", "requirements", "settings"],
+        ["checkpoints", "curve", "log", "requirements", "settings", "threads"],
         ["progress", "summary"],
         ["driving"],
     ],
@@ -181,6 +181,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["exporting", "loop"],
         ["on_ray"],
         ["training"],
+    ],
+    "jobs.fit": [
+        ["blocks", "config", "log", "summary"],
+        ["stream"],
+        ["beginning"],
+        ["loop"],
+        ["fitting"],
     ],
     "jobs.samples": [
         ["config"],
@@ -226,6 +233,7 @@ FORBIDDEN: Mapping[str, Sequence[str]] = {
     "jobs.export": ("ray",),
     "jobs.extract": ("ray",),
     "jobs.feed": ("ray",),
+    "jobs.fit": ("ray",),
     "jobs.loader": ("ray",),
     "jobs.samples": ("ray",),
     "jobs.triplets": ("ray",),

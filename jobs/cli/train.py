@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from jobs.cli.flags import Flag, Given, JsonOption, OutputArgument, takes
+
+if TYPE_CHECKING:
+    from jobs.training.summary import TrainingSummary
 
 app = typer.Typer(no_args_is_help=True, help="Trains networks on what was prepared.")
 
@@ -19,6 +22,16 @@ _FLAGS = (
     Flag("steps", "train.steps", int, "Batches to train on."),
     Flag("device", "run.device", str, "What the network runs on.", "cpu|cuda"),
     Flag("workers", "run.workers", int, "Processes of Ray Train; by default one, without Ray."),
+)
+
+_FIT_FLAGS = (
+    Flag("stage", "fit.stage", str, "The network; that of the samples by default.", "p|r|o"),
+    Flag("weights", "fit.weights", str, "The cascade it is a part of; see `models list`.", "NAME"),
+    Flag("init", "fit.init", str, "What it begins as.", "NAME|scratch"),
+    Flag("steps", "fit.steps", int, "Batches to learn from."),
+    Flag("budget", "run.budget", str, "Or as many as there is time for, such as 15m."),
+    Flag("landmarks", "input.landmarks", str, "Landmark samples, of other photos.", "SAMPLES"),
+    Flag("device", "run.device", str, "What the network runs on.", "cpu|cuda"),
 )
 
 
@@ -32,13 +45,34 @@ def embedding(
     given: Given,
 ) -> int:
     """Trains a network that makes vectors of faces, as FaceNet; the same command resumes."""
-    from jobs.cli.show_training import summary_table
     from jobs.train.config import EmbeddingTrainingConfig
     from jobs.train.training import train_embedding
 
     summary = train_embedding(feed, output, given.load_config(EmbeddingTrainingConfig))
+    return _ended(summary, output, as_json)
+
+
+@app.command()
+@takes(*_FIT_FLAGS)
+def fit(
+    samples: Annotated[str, typer.Argument(metavar="SAMPLES", help="An output of samples.")],
+    output: OutputArgument,
+    as_json: JsonOption = False,
+    *,
+    given: Given,
+) -> int:
+    """Fits a network of the cascade to samples; the same command resumes."""
+    from jobs.fit.config import FitConfig
+    from jobs.fit.fitting import fit
+
+    return _ended(fit(samples, output, given.load_config(FitConfig)), output, as_json)
+
+
+def _ended(summary: TrainingSummary, output: str, as_json: bool) -> int:
+    from jobs.cli.show_training import summary_table
+
     if as_json:
         print(json.dumps(asdict(summary), indent=1))
-        return 0
-    Console().print(summary_table(summary, output))
+    else:
+        Console().print(summary_table(summary, output))
     return 0

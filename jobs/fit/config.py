@@ -64,10 +64,6 @@ class FitRun(RunSettings):
     try_every: int = Field(default=200, ge=1)
 
 
-class StepsFittingSettings(FittingSettings):
-    """Docstring."""
-
-
 class FitConfig(Settings):
     """Everything `train fit` can be told, one section a field.
 
@@ -84,7 +80,9 @@ class FitConfig(Settings):
     fit: FittingSettings = Field(default_factory=FittingSettings)
 
     def identity(self) -> dict[str, Any]:
-        """What determines the weights; where samples are does not."""
+        """What determines the weights; where samples are does not, and time if it decides."""
         dump = super().identity()
         run = {"pool_bytes": dump["run"]["pool_bytes"]}
+        if not self.fit.steps:
+            run["budget"] = dump["run"]["budget"]
         return {"fit": dump["fit"], "run": run, "input": {"held_out": dump["input"]["held_out"]}}

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from jobs.engine.usable import usable_cpus
 from jobs.loader.face_feed import FaceFeed
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
@@ -23,6 +22,7 @@ from jobs.training.checkpoints import Checkpoints
 from jobs.training.curve import Line
 from jobs.training.log import as_csv
 from jobs.training.progress import TrainingProgress
+from jobs.training.threads import use_threads
 from mtcnn_core.facenet.losses import build_loss
 from mtcnn_core.facenet.networks import build_network, input_size
 from mtcnn_core.training.learner import Learner
@@ -69,8 +69,7 @@ class TrainingLoop:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         config = place.config
-        threads = config.run.threads or max(1, usable_cpus() // ranks.world)
-        torch.set_num_threads(threads)
+        use_threads(config.run.threads, ranks.world)
         torch.manual_seed(config.train.seed)
         self._config, self._ranks, self._show, self._check = config, ranks, show, check
         self._storage = place.storage

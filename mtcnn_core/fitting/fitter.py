@@ -47,6 +47,7 @@ class Fitter:
 
     Attributes:
         network: The network as it is.
+        learning_rate: That of the last step.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Fitter:
             self._first.load_state_dict(self.network.state_dict())
         self._optimiser = build_optimiser(self.network.parameters(), settings)
         self._average = Average(self.network, settings.average)
+        self.learning_rate = 0.0
 
     def _made(self, network: Network, arrays: Arrays | None) -> CropNetwork:
         made = CropNetwork(network)
@@ -88,8 +90,9 @@ class Fitter:
         """
         said = self._settings
         rng = np.random.default_rng([said.seed, number])
+        self.learning_rate = learning_rate(number, said)
         for group in self._optimiser.param_groups:
-            group["lr"] = learning_rate(number, said)
+            group["lr"] = self.learning_rate
         self.network.train()
         self._optimiser.zero_grad(set_to_none=True)
         seen = augmented(samples, said, rng)

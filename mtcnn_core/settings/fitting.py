@@ -25,6 +25,7 @@ class FittingSettings(OptimiserSettings):
     """How a network of the cascade is fitted to samples.
 
     Attributes:
+        steps: Batches to learn from; 0 is as many as there is time for.
         stage: The network: "p", "r" or "o"; null is the one that the samples are for.
         weights: Weights of the cascade that it is a part of: "original", or the name or path of an
             imported or fitted model.
@@ -56,6 +57,7 @@ class FittingSettings(OptimiserSettings):
             127.5 like all others.
     """
 
+    steps: Annotated[int, Field(ge=0)] = 0
     stage: Stage | None = None
     weights: Annotated[str, AfterValidator(by_place)] = ORIGINAL
     init: Annotated[str, AfterValidator(by_place)] | None = None
