@@ -25,7 +25,7 @@ from mtcnn_core.embedding.store import (
 )
 from mtcnn_core.importing.check import Outcome, check
 from mtcnn_core.importing.recognise import examine, proven, recognise
-from mtcnn_core.importing.store import Model, model, models, save
+from mtcnn_core.importing.store import Model, check_name, model, models, save
 from mtcnn_core.settings.embedding import EmbeddingSettings
 from mtcnn_core.settings.models import IR, ONNX, SSD
 from mtcnn_core.settings.ssd import SsdSettings
@@ -35,7 +35,7 @@ from mtcnn_core.ssd.store import keep_model
 from mtcnn_core.weights import NETWORKS
 from mtcnn_core.weights.arrays import Weights
 from mtcnn_core.weights.errors import ModelError, WeightsError
-from mtcnn_core.weights.folder import model_folders
+from mtcnn_core.weights.folder import model_folders, models_dir
 from mtcnn_core.weights.load import load_weights
 from mtcnn_core.weights.names import ORIGINAL
 
@@ -107,6 +107,17 @@ def import_model(
             raise
         return _import_other(only, name, feeding, licence, error, replace=replace)
     return KnownModel(save(name, found, replace=replace), found.outcome)
+
+
+def check_free(name: str, *, replace: bool) -> None:
+    """Finds out before hours of work whether weights can be kept under a name.
+
+    Raises:
+        WeightsError: They cannot, or it is taken.
+    """
+    check_name(name)
+    if not replace and (models_dir() / name).exists():
+        raise WeightsError(f"there is a model '{name}' already: give another --name, or --replace")
 
 
 def _import_other(

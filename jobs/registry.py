@@ -30,6 +30,7 @@ _OTHERS = ("jobs.train.config:EmbeddingTrainingConfig",)
 _TRAININGS: Mapping[str, str] = {
     "train embedding": "jobs.train.summary:EmbeddingSummary",
     "train fit": "jobs.fit.summary:FitSummary",
+    "train cascade": "jobs.cascade.summary:CascadeSummary",
 }
 
 

@@ -33,7 +33,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
             *("jobs.curate", "jobs.embed", "jobs.export", "jobs.extract", "jobs.feed", "jobs.fit"),
             *("jobs.samples", "jobs.train", "jobs.triplets"),
         ],
-        ["jobs.registry", "jobs.bench", "jobs.evaluation", "jobs.detect"],
+        ["jobs.registry", "jobs.bench", "jobs.cascade", "jobs.evaluation", "jobs.detect"],
         ["jobs.alike"],
         ["jobs.cli"],
     ],
@@ -180,6 +180,13 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["batches", "held_out"],
         ["exporting", "loop"],
         ["on_ray"],
+        ["training"],
+    ],
+    "jobs.cascade": [
+        ["config", "report", "summary"],
+        ["held_out"],
+        ["comparing"],
+        ["rounds"],
         ["training"],
     ],
     "jobs.fit": [

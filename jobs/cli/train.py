@@ -12,6 +12,7 @@ from rich.console import Console
 from jobs.cli.flags import Flag, Given, JsonOption, OutputArgument, takes
 
 if TYPE_CHECKING:
+    from jobs.kind.figures import Figures
     from jobs.training.summary import TrainingSummary
 
 app = typer.Typer(no_args_is_help=True, help="Trains networks on what was prepared.")
@@ -32,6 +33,15 @@ _FIT_FLAGS = (
     Flag("budget", "run.budget", str, "Or as many as there is time for, such as 15m."),
     Flag("landmarks", "input.landmarks", str, "Landmark samples, of other photos.", "SAMPLES"),
     Flag("device", "run.device", str, "What the network runs on.", "cpu|cuda"),
+)
+
+_CASCADE_FLAGS = (
+    Flag("holdout", "cascade.holdout", str, "Photos to compare on, such as 10%."),
+    Flag("rounds", "cascade.rounds", int, "How often samples are made and networks fitted."),
+    Flag("budget", "cascade.budget", str, "Time for all of it, about, such as 1h."),
+    Flag("landmarks", "cascade.landmarks", str, "Landmarks of other photos.", "FILE"),
+    Flag("name", "cascade.name", str, "To import the weights under, for --weights.", "NAME"),
+    Flag("init", "fit.init", str, "What the networks begin as.", "NAME|scratch"),
 )
 
 
@@ -66,6 +76,31 @@ def fit(
     from jobs.fit.fitting import fit
 
     return _ended(fit(samples, output, given.load_config(FitConfig)), output, as_json)
+
+
+@app.command()
+@takes(*_CASCADE_FLAGS, "min-face", "weights", "workers", "ray-address")
+def cascade(
+    photos: Annotated[str, typer.Argument(metavar="PHOTOS", help="Photos, as for extract.")],
+    ground_truth: Annotated[
+        str, typer.Argument(metavar="GROUND_TRUTH", help="Boxes of their faces, as for samples.")
+    ],
+    output: OutputArgument,
+    as_json: JsonOption = False,
+    *,
+    given: Given,
+) -> int:
+    """Trains the cascade on photos with boxes, and compares it with what it was."""
+    from jobs.cascade.config import CascadeConfig
+    from jobs.cascade.training import train_cascade
+    from jobs.cli.show_job import figures_table
+
+    def show(figures: Figures) -> None:
+        Console(stderr=as_json).print(figures_table(figures))
+
+    config = given.load_config(CascadeConfig)
+    summary = train_cascade(photos, ground_truth, output, config, show)
+    return _ended(summary, output, as_json)
 
 
 def _ended(summary: TrainingSummary, output: str, as_json: bool) -> int:

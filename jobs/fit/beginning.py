@@ -108,9 +108,7 @@ def begin(samples: str, config: FitConfig) -> Beginning:
     options, held_out = config.input.storage_options, config.input.held_out
     blocks = SampleBlocks(samples, options, held_out)
     said = config.fit
-    stage = said.stage
-    if stage is None:
-        stage = next(each for each in _STAGES if network_of(each).side == blocks.side)
+    stage = said.stage or _stage_of(blocks.side)
     network = network_of(stage)
     landmarks = None
     if config.input.landmarks is not None:
@@ -130,6 +128,12 @@ def begin(samples: str, config: FitConfig) -> Beginning:
     arrays = None if init == SCRATCH else load_weights(init)[network.name]
     settings = replace(said, stage=stage)
     return Beginning(stage, network, weights, arrays, blocks, landmarks, settings)
+
+
+def _stage_of(side: int) -> Stage:
+    """The stage whose network takes crops of a side."""
+    [stage] = [each for each in _STAGES if network_of(each).side == side]
+    return stage
 
 
 @dataclass(frozen=True)

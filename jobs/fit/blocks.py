@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 from jobs.finished import Finished, open_finished
 from jobs.messages.errors import UserError
 from jobs.sample_table import TABLE, samples_of, side_of
+from jobs.truth.held_out import is_held_out
 from mtcnn_core.samples.samples import IGNORE, Samples
 
 JOB = "samples"
-# The unit in which shares of photos are counted.
-_WHOLE = 2**32
+# Not those that a cascade is compared on.
+_TRIAL = "trial "
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class SampleBlocks:
     def __init__(self, url: str, options: Mapping[str, Any], held_out: float) -> None:
         finished = open_finished(url, JOB, options)
         self._finished = finished
-        self._limit = round(held_out * _WHOLE)
+        self._held_out = held_out
         if not finished.dataset.rows.get(TABLE):
             raise UserError(f"there are no samples in '{url}': make them of photos with faces")
         self.side = side_of(finished.dataset.schema(TABLE))
@@ -91,8 +91,8 @@ class SampleBlocks:
         encoded = keys.combine_chunks().dictionary_encode()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.combine_chunks()
-        hashes = [zlib.crc32(key.encode()) for key in encoded.dictionary.to_pylist()]
-        out = np.array(hashes, np.int64) < self._limit
+        keys_there = encoded.dictionary.to_pylist()
+        out = np.array([is_held_out(key, self._held_out, _TRIAL) for key in keys_there], np.bool_)
         held: NDArray[np.bool_] = out[np.asarray(encoded.indices)]
         return held
 

@@ -92,7 +92,7 @@ class _Fitting:
         """Writes the weights of the whole cascade, and tells how it ended."""
         beginning, loop = self._beginning, self._loop
         name = beginning.network.name
-        weights = Weights({**beginning.weights.arrays, name: loop.arrays})
+        weights = Weights({**beginning.weights.arrays, name: loop.arrays()})
         made = {}
         for path, data in _files(weights).items():
             self._storage.publish_bytes(data, path)

@@ -14,12 +14,14 @@ from jobs.fit.beginning import Beginning
 from jobs.fit.config import FitConfig
 from jobs.fit.log import LogRow, lines_of, records_of, rows_of
 from jobs.messages.errors import UserError
+from jobs.photos.sample import evenly
 from jobs.storage.storage import Storage
 from jobs.training import curve, log
 from jobs.training.checkpoints import Checkpoints
 from jobs.training.log import as_csv
 from jobs.training.progress import TrainingProgress
 from jobs.training.threads import use_threads
+from mtcnn_core.fitting.calibration import calibrated
 from mtcnn_core.fitting.fitter import Fitter, Losses
 from mtcnn_core.fitting.trial import Trial, judge
 from mtcnn_core.samples.samples import Samples
@@ -28,6 +30,8 @@ from mtcnn_core.weights.arrays import Arrays
 
 # Held-out samples that are tried, at most.
 _TRIED = 20_000
+# Blocks of samples that scores are calibrated by, at most.
+_BLOCKS = 8
 
 
 class FittingLoop:
@@ -53,7 +57,7 @@ class FittingLoop:
     ) -> None:
         use_threads(config.run.threads)
         self._storage, self._settings, self._run = storage, settings, config.run
-        self._stage = beginning.stage
+        self._stage, self._beginning = beginning.stage, beginning
         self._progress, self._check = progress, check
         self._checkpoints = Checkpoints(storage, config.run.checkpoints)
         self._fitter = Fitter(beginning.network, settings, beginning.arrays, config.run.device)
@@ -74,10 +78,14 @@ class FittingLoop:
         """The log."""
         return self._rows
 
-    @property
     def arrays(self) -> Arrays:
-        """The weights as the cascade takes them."""
-        return self._fitter.arrays()
+        """The weights as the cascade takes them, calibrated."""
+        scores = self._settings.calibration
+        if scores is None:
+            scores = (0.7,) if self._stage == "p" else (0.3, 0.7)
+        shown = shown_samples(self._beginning)
+        after = self._fitter.ask(shown).logits.numpy()
+        return calibrated(self._fitter.arrays(), shown.scores, after, scores)
 
     def resume(self) -> None:
         """Goes on from the last checkpoint, if there is one.
@@ -167,6 +175,14 @@ class FittingLoop:
         self._storage.publish_bytes(as_csv(self._rows), log.NAME)
         title = f"{self._stage.upper()}-Net"
         self._storage.publish_bytes(curve.draw_curve(lines_of(self._rows), title), curve.NAME)
+
+
+def shown_samples(beginning: Beginning) -> Samples:
+    """Samples that the cascade has shown the network, of blocks all over the output."""
+    blocks = evenly(beginning.samples.blocks, _BLOCKS)
+    samples = beginning.samples.read(blocks)
+    shown = samples[~np.isnan(samples.scores)]
+    return shown[:: max(1, len(shown) // _TRIED)]
 
 
 def held_out(beginning: Beginning) -> Samples:

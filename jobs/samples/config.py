@@ -17,11 +17,14 @@ class TruthSettings(BaseModel):
 
     Attributes:
         file: File or folder of boxes or landmarks, or an output of `extract`.
+        held_out: Share of the photos, by a hash of what the ground truth calls them, of which no
+            samples are made: what is learned can be tried on them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str | None = Field(default=None, min_length=1)
+    held_out: float = Field(default=0.0, ge=0.0, lt=1.0)
 
 
 class Config(JobConfig):
@@ -44,4 +47,7 @@ class Config(JobConfig):
 
     def identity(self) -> dict[str, Any]:
         """What determines the output; the ground truth is the same wherever it is."""
-        return {**super().identity(), "truth": {"file": None}}
+        return {
+            **super().identity(),
+            "truth": {"file": None, "held_out": self.truth.held_out},
+        }

@@ -155,6 +155,7 @@ class SamplesJob(TablesJob):
         return SampleMaker(
             self.source,
             self.truth,
+            self.config.truth.held_out,
             Sampler(self.config.samples, detect, weights),
             detect.min_face,
             self.config.limits,

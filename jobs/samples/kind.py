@@ -8,8 +8,8 @@ from jobs.photos.statuses import FAILED_STATUSES, MEANINGS
 from jobs.samples.config import Config
 from mtcnn_core.engines.registry import PACKAGES as ENGINES
 
-# Of photos that the ground truth does not name.
-NOT_ANNOTATED = "not_annotated"
+# Statuses of photos that no samples are made of.
+NOT_ANNOTATED, HELD_OUT = "not_annotated", "held_out"
 
 SAMPLES = JobKind(
     name="samples",
@@ -31,6 +31,7 @@ SAMPLES = JobKind(
     statuses={
         **MEANINGS,
         NOT_ANNOTATED: "left out, since the ground truth does not name them",
+        HELD_OUT: "left out, to be tried on",
     },
     failed_statuses=FAILED_STATUSES,
     packages=(

@@ -18,11 +18,12 @@ from jobs.photos.forgetting import unless_forgotten
 from jobs.photos.frames import framed
 from jobs.photos.read import Read, read
 from jobs.sample_table import TABLE, batch_of
-from jobs.samples.kind import NOT_ANNOTATED
+from jobs.samples.kind import HELD_OUT, NOT_ANNOTATED
 from jobs.samples.schema import COUNTS
 from jobs.sources.settings import FramesSetting
 from jobs.sources.source import Source
 from jobs.truth.faces import GroundTruth
+from jobs.truth.held_out import is_held_out
 from mtcnn_core.images.photo import largest_shrink
 from mtcnn_core.samples.sampler import Sampled, Sampler
 from mtcnn_core.samples.samples import IGNORE, Samples
@@ -56,6 +57,7 @@ class SampleMaker:
     Args:
         source: Where the photos come from.
         truth: What is known of them.
+        held_out: Share of the photos that no samples are made of.
         sampler: Makes the samples.
         min_face: Side in pixels of the smallest face that is looked for.
         limits: What is too large or too small to be decoded.
@@ -67,6 +69,7 @@ class SampleMaker:
         self,
         source: Source,
         truth: GroundTruth,
+        held_out: float,
         sampler: Sampler,
         min_face: float,
         limits: ImageLimits,
@@ -75,6 +78,7 @@ class SampleMaker:
     ) -> None:
         self._source = source
         self._truth = truth
+        self._held_out = held_out
         self._names = truth.names
         self._sampler = sampler
         self._limits = limits
@@ -108,14 +112,14 @@ class SampleMaker:
 
     def _decoded(self, item: Read) -> tuple[Decoded, str | None]:
         name = self._names.find(item.member.key)
-        if name is None:
-            return Decoded(item.member), None
+        if name is None or is_held_out(name, self._held_out):
+            return Decoded(item.member), name
         photo = decode(item, self._limits, self._shrink)
         return unless_forgotten(photo, self._forgotten), name
 
     def _taken(self, pair: tuple[Decoded, str | None]) -> _Taken:
         photo, name = pair
-        if name is None or photo.pixels is None:
+        if name is None or photo.pixels is None:  # not annotated, held out, or not readable
             return _Taken(photo, name, None)
         faces = self._truth.faces[name]
         sampled = self._sampler.sample(photo.pixels, photo.size, faces, photo.member.key)
@@ -178,5 +182,5 @@ def _status(taken: _Taken) -> str:
     if taken.photo.failure is not None:
         return taken.photo.failure.status
     if taken.sampled is None:
-        return NOT_ANNOTATED
+        return NOT_ANNOTATED if taken.truth is None else HELD_OUT
     return "ok" if taken.sampled.faces else "no_face"

@@ -34,11 +34,11 @@ def check_curve() -> None:
 
 @dataclass(frozen=True)
 class Line:
-    """A quantity over the steps.
+    """A quantity over steps or rounds.
 
     Attributes:
         label: What it is called, beside its axis.
-        points: Step -> value.
+        points: Number of the step or round -> value.
         limits: Lowest and highest value shown; None fits them.
         noisy: Whether a running mean is drawn over it.
     """
@@ -49,12 +49,13 @@ class Line:
     noisy: bool = False
 
 
-def draw_curve(lines: Sequence[Line], title: str) -> bytes:
-    """Draws quantities over the steps, beside each other.
+def draw_curve(lines: Sequence[Line], title: str, across: str = "steps") -> bytes:
+    """Draws quantities over steps or rounds, beside each other.
 
     Args:
         lines: The quantities.
         title: Above the picture.
+        across: What is counted below each of them.
 
     Returns:
         An SVG file; the same values give the same bytes.
@@ -78,7 +79,7 @@ def draw_curve(lines: Sequence[Line], title: str) -> bytes:
                 axes.set_ylim(*line.limits)
             if not steps:
                 axes.text(0.5, 0.5, "none was held out", ha="center", transform=axes.transAxes)
-            axes.set_xlabel("steps")
+            axes.set_xlabel(across)
             axes.set_xlim(left=0)
             axes.grid(color="#e4e4e7")
             axes.set_axisbelow(True)

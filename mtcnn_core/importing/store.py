@@ -57,10 +57,7 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
     Raises:
         WeightsError: The name is taken or not possible, or the folder cannot be written.
     """
-    if not NAME.fullmatch(name) or name == ORIGINAL:
-        raise WeightsError(
-            f"a model cannot be called '{name}': use letters, digits, dots, dashes, underscores"
-        )
+    check_name(name)
     model = Model(
         name,
         dict(found.weights.digests),
@@ -71,6 +68,14 @@ def save(name: str, found: Recognised, *, replace: bool = False) -> Model:
     )
     keep_folder(name, lambda folder: _write(folder, model, found.weights), replace=replace)
     return model
+
+
+def check_name(name: str) -> None:
+    """Raises a `WeightsError` if weights cannot be called that."""
+    if not NAME.fullmatch(name) or name == ORIGINAL:
+        raise WeightsError(
+            f"a model cannot be called '{name}': use letters, digits, dots, dashes, underscores"
+        )
 
 
 def _write(folder: Path, model: Model, weights: Weights) -> None:

@@ -18,6 +18,7 @@ BoxLoss = Literal["squared", "giou"]
 LandmarkLoss = Literal["squared", "smooth"]
 Share = Annotated[float, Field(ge=0)]
 Unit = Annotated[float, Field(ge=0, le=1)]
+Threshold = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
@@ -53,6 +54,9 @@ class FittingSettings(OptimiserSettings):
         flip: Whether half of the samples are mirrored.
         colour: How much brightness and contrast are changed, at most, as a fraction.
         grey: Share of the samples that lose their colours.
+        calibration: Scores at which as many crops pass in the end as with the weights that the
+            samples were made with, one or two: only the last layer's scale and shift are changed.
+            An empty list leaves them; null is .3 and .7, and .7 alone for P-Net.
         mean: What is taken from pixels before they are divided by 128; the fitted network takes
             127.5 like all others.
     """
@@ -78,6 +82,7 @@ class FittingSettings(OptimiserSettings):
     flip: bool = True
     colour: Unit = 0.15
     grey: Unit = 0.1
+    calibration: tuple[Threshold, ...] | None = None
     mean: Annotated[float, Field(ge=0, le=255)] = 127.5
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-4
     warmup: Annotated[int, Field(ge=0)] = 30

@@ -1,0 +1,1 @@
+"""The whole cascade is trained: samples, fits and comparisons, round after round."""
