@@ -88,10 +88,17 @@ class Stages:
             squares = bx.square(bx.regress(boxes[keep], heads[keep, 1:5]))
             photo.boxes = photo.pyramid.visible(squares)
 
-    def heads(self, network: Network, photos: Sequence[Squares]) -> list[NDArray[np.float32]]:
+    def heads(
+        self, network: Network, photos: Sequence[Squares], mirrored: bool = False
+    ) -> list[NDArray[np.float32]]:
         """Returns what R-Net or O-Net says of the squares of each photo.
+
+        Args:
+            network: R-Net or O-Net.
+            photos: The squares of each photo.
+            mirrored: Whether it is shown the crops mirrored.
 
         Returns:
             float32 ``(n, c)`` of each: face logit, box offsets and, for O-Net, landmarks.
         """
-        return look(self._sessions[network.name], photos, self._time)
+        return look(self._sessions[network.name], photos, self._time, mirrored)

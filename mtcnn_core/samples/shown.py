@@ -33,13 +33,14 @@ class Shown:
         photo: The photo at all scales, with the squares, float32 ``(n, 4)``.
         scores: float32 ``(n,)``: the network's logits.
         found: float32 ``(n, 4)``: where it sees the faces; the squares themselves for P-Net.
-        heads: What R-Net or O-Net says of other squares of the photo.
+        heads: What R-Net or O-Net says of other squares of the photo, and whether they are to be
+            mirrored.
     """
 
     photo: Squares
     scores: NDArray[np.float32]
     found: bx.Boxes
-    heads: Callable[[bx.Boxes], NDArray[np.float32]]
+    heads: Callable[[bx.Boxes, bool], NDArray[np.float32]]
 
     def crops(self, squares: bx.Boxes, side: int) -> NDArray[np.uint8]:
         """Cuts squares out as the detector does, rounded; uint8 ``(n, side, side, 3)`` RGB."""
@@ -102,8 +103,13 @@ class Cascade:
 
     def _asked(self, network: Network, photo: Squares) -> Shown:
         ask = self._heads(network, photo)
-        heads = ask(photo.boxes)
+        heads = ask(photo.boxes, False)
         return Shown(photo, heads[:, 0], bx.regress(photo.boxes, heads[:, 1:5]), ask)
 
-    def _heads(self, network: Network, photo: Squares) -> Callable[[bx.Boxes], NDArray[np.float32]]:
-        return lambda boxes: self._stages.heads(network, [Squares(photo.pyramid, boxes)])[0]
+    def _heads(
+        self, network: Network, photo: Squares
+    ) -> Callable[[bx.Boxes, bool], NDArray[np.float32]]:
+        def ask(boxes: bx.Boxes, mirrored: bool) -> NDArray[np.float32]:
+            return self._stages.heads(network, [Squares(photo.pyramid, boxes)], mirrored)[0]
+
+        return ask

@@ -45,6 +45,11 @@ class SampleSettings:
         landmark_doubt: Landmarks further from where the cascade sees them are left out, as the mean
             over the points of the distance of the eyes, and so are those of faces that it does not
             find: published sets have many that are in the wrong place. Null trusts all.
+        landmark_own: Where the cascade itself sees the points, in the mean over shifted and
+            mirrored crops, counts so much, and where they are annotated the rest: annotations are
+            noisy, and that mean is better than a single look. 0 is the annotation alone.
+        landmark_smallest: Side in pixels of the smallest face without landmarks that gets those
+            that the cascade sees, if it is sure of the face and `landmark_own` is not 0.
         seed: Another one draws other squares.
     """
 
@@ -66,6 +71,8 @@ class SampleSettings:
     landmark_shift: Annotated[float, Field(ge=0, le=0.5)] = 0.06
     landmark_scale: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     landmark_doubt: Annotated[float, Field(gt=0)] | None = 0.2
+    landmark_own: Overlap = 0.5
+    landmark_smallest: Annotated[float, Field(ge=1)] = 40
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
     @model_validator(mode="after")
