@@ -12,6 +12,8 @@ import yaml
 from pydantic import ValidationError
 
 from jobs.messages.errors import UserError
+from mtcnn_core.dense.recognise import is_dense
+from mtcnn_core.dense.session import DenseSession
 from mtcnn_core.embedding.embedder import EMBEDDING
 from mtcnn_core.embedding.errors import UnfitModel
 from mtcnn_core.embedding.record import RECORD, Record
@@ -26,8 +28,9 @@ from mtcnn_core.embedding.store import (
 from mtcnn_core.importing.check import Outcome, check
 from mtcnn_core.importing.recognise import examine, proven, recognise
 from mtcnn_core.importing.store import Model, check_name, model, models, save
+from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.settings.embedding import EmbeddingSettings
-from mtcnn_core.settings.models import IR, ONNX, SSD
+from mtcnn_core.settings.models import DENSE, IR, ONNX, SSD
 from mtcnn_core.settings.ssd import SsdSettings
 from mtcnn_core.ssd.files import read_model
 from mtcnn_core.ssd.session import SsdSession
@@ -53,7 +56,7 @@ class KnownModel:
         outcome: What its weights find in the check photo now; None if they cannot be read, and of
             a detector.
         error: Why they cannot be read.
-        is_detector: Whether it is an SSD model, for `--detector`, and no weights of the cascade.
+        is_detector: Whether it is a model `--detector`, and no weights of the cascade.
         embedding: What is noted of a face recognition network, for `embed --model`.
     """
 
@@ -83,7 +86,7 @@ def import_model(
     *,
     replace: bool,
 ) -> KnownModel:
-    """Reads weights, an SSD detector or an embedding model from files, proves and keeps them.
+    """Reads weights, a detector or an embedding model from files, proves and keeps them.
 
     Args:
         sources: Files and folders; of a detector or an embedding model the one file.
@@ -135,6 +138,10 @@ def _import_other(
             raise no_cascade
         return _import_embedding(source, name, feeding, licence, replace=replace)
     files = read_model(str(source.absolute()))
+    if is_dense(files):
+        DenseSession(files, DetectorSettings())
+        keep_model(files, name, replace=replace)
+        return KnownModel(Model(name, {DENSE: files.digest}), is_detector=True)
     try:
         SsdSession(files, SsdSettings(), "cpu", "f32")
     except ModelError as no_detector:
@@ -220,8 +227,9 @@ def _detectors() -> Iterator[KnownModel]:
         if not (folder / RECORD).exists() and any(
             (folder / f"{folder.name}{ending}").is_file() for ending in (IR, ONNX)
         ):
-            digest = read_model(folder.name).digest
-            yield KnownModel(Model(folder.name, {SSD: digest}), is_detector=True)
+            files = read_model(folder.name)
+            kind = DENSE if is_dense(files) else SSD
+            yield KnownModel(Model(folder.name, {kind: files.digest}), is_detector=True)
 
 
 def embedding(name: str) -> Record | None:

@@ -98,10 +98,26 @@ def _ssd(
     return SsdDetector(settings, weights, stopwatch)
 
 
+def _is_dense(name: str) -> bool:
+    from mtcnn_core.dense.recognise import is_dense
+    from mtcnn_core.ssd.files import read_model
+
+    return is_dense(read_model(name))
+
+
+def _dense(
+    settings: DetectorSettings, weights: Weights | None, stopwatch: Stopwatch | None
+) -> Detector:
+    from mtcnn_core.dense.detector import DenseDetector
+
+    return DenseDetector(settings, weights, stopwatch)
+
+
 # The first that takes the setting is opened. A new detector is a folder beside `ssd/` and one line
 # here, above the last: that one takes whatever is the name or the path of a model's file.
 DETECTORS = (
     DetectorKind(lambda name: name == CASCADE, _cascade),
+    DetectorKind(_is_dense, _dense),
     DetectorKind(lambda name: True, _ssd),
 )
 

@@ -57,3 +57,13 @@ class Faces:
     def __iter__(self) -> Iterator[Faces]:
         """Yields each face as a ``Faces`` of length 1."""
         return (self[i : i + 1] for i in range(len(self)))
+
+    def scaled(self, x: float, y: float | None = None) -> Faces:
+        """Returns them in an image that is so many times as wide, and as high."""
+        factor = np.array([x, x if y is None else y], np.float32)
+        return Faces(self.boxes * np.tile(factor, 2), self.scores, self.landmarks * factor)
+
+    def moved(self, x: float, y: float) -> Faces:
+        """Returns them so many pixels further right and down."""
+        shift = np.array([x, y], np.float32)
+        return Faces(self.boxes + np.tile(shift, 2), self.scores, self.landmarks + shift)

@@ -44,8 +44,25 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["settings"],
         ["cascade", "crops", "images", "training"],
         ["importing", "pictures", "samples", "ssd"],
+        ["dense"],
         ["detectors", "embedding"],
         ["facenet", "fitting"],
+    ],
+    "mtcnn_core.dense": [
+        ["families", "recognise"],
+        ["grids"],
+        ["session"],
+        ["detector"],
+    ],
+    "mtcnn_core.samples": [
+        ["samples", "shown", "truth", "drawing"],
+        ["balance", "labels"],
+        ["points", "survival"],
+        ["sampler"],
+    ],
+    "mtcnn_core.fitting": [
+        ["augmentation", "average", "calibration", "losses", "networks"],
+        ["fitter", "trial"],
     ],
     "mtcnn_core.facenet": [
         ["cost", "nn2", "small", "triplet"],

@@ -85,8 +85,15 @@ FLAGS = {
             "detector",
             "detect.detector",
             str,
-            "mtcnn, or an SSD model: .xml, .onnx, or a name such as face-detection-0204.",
+            "mtcnn, or YuNet, SCRFD or an SSD model: .xml, .onnx, or the name of an imported one.",
             "NAME|FILE",
+        ),
+        Flag(
+            "longest-side",
+            "detect.longest_side",
+            str,
+            "What YuNet and SCRFD are shown: pixels of the longer side, or none.",
+            "PIXELS|none",
         ),
         Flag(
             "changed",
@@ -169,7 +176,7 @@ FLAGS = {
 }
 
 # What commands that look for faces take.
-DETECTING = ("min-face", "engine", "precision", "detector", "weights")
+DETECTING = ("min-face", "engine", "precision", "detector", "longest-side", "weights")
 
 
 @dataclass(frozen=True)

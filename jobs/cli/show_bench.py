@@ -15,6 +15,7 @@ from jobs.extract.times import WorkerTimes
 
 _NAMES = {
     "ssd": "SSD",
+    "detector": "detector",
     "pnet": "P-Net",
     "rnet": "R-Net",
     "onet": "O-Net",

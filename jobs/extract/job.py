@@ -25,7 +25,7 @@ from jobs.photos.frames import as_containers
 from jobs.sources.inputs import Inputs, open_inputs
 from jobs.sources.source import Source
 from mtcnn_core.detectors import make_detector
-from mtcnn_core.settings.models import SSD
+from mtcnn_core.settings.models import DENSE, SSD
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import WeightsError
 from mtcnn_core.weights.arrays import Weights
@@ -140,6 +140,6 @@ class ExtractJob(TablesJob):
 
 
 def _differing(here: Mapping[str, str], driver: Mapping[str, str]) -> str:
-    if here.get(SSD) != driver.get(SSD):
+    if any(here.get(kind) != driver.get(kind) for kind in (DENSE, SSD)):
         return "this node has another detector than the driver: put the same model files on both"
     return "this node has other weights than the driver: install the same mtcnn-ray on both"

@@ -23,7 +23,7 @@ EXTRACT = JobKind(
         "mtcnn-ray",
         *sorted(("mtcnn", "numpy", "opencv-python-headless", "pillow", "pyarrow", "ray", *ENGINES)),
     ),
-    flags=("min-face", "device", "engine", "precision", "detector", "weights"),
+    flags=("min-face", "device", "engine", "precision", "detector", "longest-side", "weights"),
     meanings={
         "detect.turns": Meaning(2, "faces in turned photos got landmarks of upright ones", [])
     },

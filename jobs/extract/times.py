@@ -27,6 +27,7 @@ STAGES = (
     "decode",
     "pyramid",
     "ssd",
+    "detector",
     "pnet",
     "rnet",
     "onet",

@@ -64,11 +64,13 @@ class Batches:
 
     def __init__(self, beginning: Beginning, pool_bytes: int) -> None:
         said, landmarks = beginning.settings, beginning.landmarks
-        self._samples = SampleStream(beginning.samples, said.batch, said.mix, pool_bytes, said.seed)
+        self._samples = SampleStream(
+            beginning.samples, said.batch, said.mix, said.balance, pool_bytes, said.seed
+        )
         self._landmarks = None
         if landmarks is not None:
             self._landmarks = SampleStream(
-                landmarks, said.landmark_batch, None, pool_bytes, said.seed + 1
+                landmarks, said.landmark_batch, None, 0.0, pool_bytes, said.seed + 1
             )
 
     @property

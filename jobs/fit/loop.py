@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -26,10 +26,14 @@ from mtcnn_core.fitting.fitter import Fitter, Losses
 from mtcnn_core.fitting.trial import Trial, judge
 from mtcnn_core.samples.samples import Samples
 from mtcnn_core.settings.fitting import FittingSettings
+from mtcnn_core.settings.samples import Stage
 from mtcnn_core.weights.arrays import Arrays
 
 # Held-out samples that are tried, at most.
 _TRIED = 20_000
+# How many crops the next network sees depends on all thresholds that people set for R-Net. After
+# O-Net nothing is left to be paid, and more faces found at low scores are wanted.
+_CALIBRATED: Mapping[Stage, tuple[float, ...]] = {"p": (0.6,), "r": (0.3, 0.7), "o": (0.7,)}
 # Blocks of samples that scores are calibrated by, at most.
 _BLOCKS = 8
 
@@ -82,7 +86,7 @@ class FittingLoop:
         """The weights as the cascade takes them, calibrated."""
         scores = self._settings.calibration
         if scores is None:
-            scores = (0.7,) if self._stage == "p" else (0.3, 0.7)
+            scores = _CALIBRATED[self._stage]
         shown = shown_samples(self._beginning)
         after = self._fitter.ask(shown).logits.numpy()
         return calibrated(self._fitter.arrays(), shown.scores, after, scores)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jobs.fit.blocks import Block, SampleBlocks
 from jobs.messages.errors import UserError
+from mtcnn_core.samples.balance import size_weights
 from mtcnn_core.samples.samples import KINDS, NEGATIVE, PART, POSITIVE, Samples
 
 # In the order of the ratio.
@@ -26,6 +27,8 @@ class SampleStream:
         blocks: The samples.
         batch: Samples of a batch.
         mix: Ratio of negatives, parts and positives in it; None takes them as they come.
+        balance: How far faces of rare sizes come more often; those of a pool then come as often as
+            chance has it.
         pool_bytes: Bytes of samples that are read together, about.
         seed: Start of the random numbers.
 
@@ -38,6 +41,7 @@ class SampleStream:
         blocks: SampleBlocks,
         batch: int,
         mix: tuple[float, float, float] | None,
+        balance: float,
         pool_bytes: int,
         seed: int,
     ) -> None:
@@ -45,6 +49,7 @@ class SampleStream:
         self._blocks = blocks
         self._batch = batch
         self._mix = mix
+        self._balance = balance
         self._pool_bytes = pool_bytes
         self._seed = seed
         self._pool_number = self._at = 0
@@ -108,14 +113,15 @@ class SampleStream:
         return self._pool
 
     def _batches(self, samples: Samples, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+        weights = size_weights(samples, self._balance) if self._balance else None
         if self._mix is None:
-            order = rng.permutation(len(samples))
+            order = _order(np.arange(len(samples)), weights, rng)
             count = len(order) // self._batch
             yield from order[: count * self._batch].reshape(count, self._batch)
             return
         shares = np.array(self._mix) / sum(self._mix)
         counts = np.diff(np.rint(np.cumsum([0, *shares]) * self._batch).astype(int)).tolist()
-        orders = [rng.permutation(np.flatnonzero(samples.kinds == kind)) for kind in _MIXED]
+        orders = [_order(np.flatnonzero(samples.kinds == kind), weights, rng) for kind in _MIXED]
         pairs = [pair for pair in zip(orders, counts, strict=True) if pair[1]]
         for number in range(min(len(order) // count for order, count in pairs)):
             yield np.concatenate(
@@ -127,3 +133,13 @@ class SampleStream:
             return ""
         kinds = [KINDS[kind] for kind, share in zip(_MIXED, self._mix, strict=True) if share]
         return f" of each kind in fit.mix ({', '.join(kinds)})"
+
+
+def _order(
+    numbers: NDArray[np.intp], weights: NDArray[np.float64] | None, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Some samples in another order; by their weights, if there are any."""
+    if weights is None or not len(numbers):
+        return rng.permutation(numbers)
+    shares = weights[numbers] / weights[numbers].sum()
+    return rng.choice(numbers, len(numbers), p=shares)

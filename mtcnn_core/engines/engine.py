@@ -103,6 +103,13 @@ class StartedModel(Protocol):
             mtcnn_core.weights.errors.ModelError: The model cannot be computed.
         """
 
+    def run_all(self, blob: NDArray[Any]) -> list[NDArray[Any]]:
+        """Runs the model on its only input and returns all outputs, in its order.
+
+        Raises:
+            mtcnn_core.weights.errors.ModelError: The model cannot be computed.
+        """
+
 
 class Engine(ABC):
     """A library that computes networks, as the list of engines knows it.

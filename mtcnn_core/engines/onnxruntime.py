@@ -158,11 +158,15 @@ class OnnxModel:
 
     def run(self, blob: NDArray[Any]) -> NDArray[Any]:
         """Runs the model; see :class:`mtcnn_core.engines.engine.StartedModel`."""
+        return self.run_all(blob)[0]
+
+    def run_all(self, blob: NDArray[Any]) -> list[NDArray[Any]]:
+        """Runs the model; see :class:`mtcnn_core.engines.engine.StartedModel`."""
         try:
-            output: NDArray[Any] = self._session.run(None, {self._names[0]: blob})[0]
+            outputs: list[NDArray[Any]] = self._session.run(None, {self._names[0]: blob})
         except Exception as error:
             raise ModelError("ONNX Runtime cannot compute it; give another model") from error
-        return output
+        return outputs
 
 
 @functools.cache

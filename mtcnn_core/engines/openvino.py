@@ -167,12 +167,16 @@ class OpenVinoModel:
 
     def run(self, blob: NDArray[Any]) -> NDArray[Any]:
         """Runs the model; see :class:`mtcnn_core.engines.engine.StartedModel`."""
+        return self.run_all(blob)[0]
+
+    def run_all(self, blob: NDArray[Any]) -> list[NDArray[Any]]:
+        """Runs the model; see :class:`mtcnn_core.engines.engine.StartedModel`."""
         try:
             # The blob is not copied.
-            output: NDArray[Any] = self._request.infer([blob], share_inputs=True)[0]
+            found = self._request.infer([blob], share_inputs=True)
         except RuntimeError as error:
             raise ModelError("OpenVINO cannot compute it; give another model") from error
-        return output
+        return [found[number] for number in range(self.outputs)]
 
 
 def _start_core(runtime: Runtime) -> Any:

@@ -43,7 +43,7 @@ def landmark_samples(
     if not len(faces) or not settings.landmark_crops:
         return Samples.empty(side), 0
     boxes, is_found = _boxes(faces, shown)
-    is_annotated = ~np.isnan(faces.landmarks).any(axis=(1, 2))
+    is_annotated = _is_annotated(faces)
     sides = boxes[:, 2] - boxes[:, 0]
     wants_own = settings.landmark_own > 0
     is_seen = ~is_annotated & is_found & (sides >= settings.landmark_smallest) & wants_own
@@ -125,6 +125,10 @@ def _own_points(shown: Shown, boxes: bx.Boxes) -> Doubles:
         seen.append(bx.points(moved, unmirrored(shown.heads(moved, True))[:, 5:]))
     mean: Doubles = np.mean(seen, axis=0, dtype=np.float64)
     return mean
+
+
+def _is_annotated(faces: TrueFaces) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(faces.landmarks).all(axis=(1, 2)), np.bool_)
 
 
 def _distance(found: Doubles, true: Doubles) -> Doubles:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from mtcnn_core.engines.registry import DeviceName, EngineName, Precision, check_together
+from mtcnn_core.settings.dense import DenseSettings
 from mtcnn_core.settings.models import CASCADE
 from mtcnn_core.settings.models import by_place as ssd_by_place
 from mtcnn_core.settings.ssd import SsdSettings
@@ -53,10 +54,13 @@ class DetectorSettings:
         upright: What is taken for granted of photos: "given", that they are upright; "auto", that
             one without a face with a score of .99 may lie on a side or on its head.
         min_score: Faces with a lower score are left out.
-        detector: "mtcnn", the cascade; or an SSD model: the path of its `.xml` or `.onnx`, or its
-            name in the models folder. O-Net then adds the landmarks, and the settings of the other
-            stages have no effect.
+        detector: "mtcnn", the cascade; or a model: the path of its `.xml` or `.onnx`, or its name
+            in the models folder. To what an SSD model finds O-Net adds the landmarks; YuNet and
+            SCRFD have their own. The settings of the cascade's stages then have no effect.
         ssd: How an SSD model is fed, and how sure it has to be.
+        dense: How YuNet or SCRFD is used, and how sure it has to be.
+        longest_side: Side in pixels that the longer one of a photo is brought to for YuNet and
+            SCRFD, unless they take images of one size; "none" shows it as it is.
         weights: Weights of the networks: "original", or the name or path of an imported model.
         device: What the networks run on.
         engine: What computes them: an engine of :mod:`mtcnn_core.engines`, or "auto", the first of
@@ -82,6 +86,8 @@ class DetectorSettings:
     min_score: Fraction = 0
     detector: Annotated[str, AfterValidator(ssd_by_place)] = CASCADE
     ssd: SsdSettings = field(default_factory=SsdSettings)
+    dense: DenseSettings = field(default_factory=DenseSettings)
+    longest_side: Annotated[int, Field(ge=32, le=20_000)] | Literal["none"] = 640
     weights: Annotated[str, AfterValidator(by_place)] = ORIGINAL
     device: DeviceName = "cpu"
     engine: EngineName = "auto"

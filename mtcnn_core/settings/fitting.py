@@ -35,6 +35,8 @@ class FittingSettings(OptimiserSettings):
         batch: Samples of a batch, landmark samples apart.
         landmark_batch: Landmark samples of a batch, if there are any.
         mix: Ratio of negatives, parts and positives in a batch; null takes them as they come.
+        balance: How far faces of sizes that there are few of come more often: 0 not at all, 1 as
+            often as all others.
         classification: What is learned of faces and the rest: "all" is the cross entropy of all;
             "ohem" of those it is worst at (online hard example mining, Shrivastava et al. 2016);
             "focal" of all, those that it is sure of less (Lin et al. 2017).
@@ -55,8 +57,8 @@ class FittingSettings(OptimiserSettings):
         colour: How much brightness and contrast are changed, at most, as a fraction.
         grey: Share of the samples that lose their colours.
         calibration: Scores at which as many crops pass in the end as with the weights that the
-            samples were made with, one or two: only the last layer's scale and shift are changed.
-            An empty list leaves them; null is .3 and .7, and .7 alone for P-Net.
+            samples were made with: of one the last layer is shifted, of two scaled as well. An
+            empty list leaves it; null is .6 for P-Net, .3 and .7 for R-Net, .7 for O-Net.
         mean: What is taken from pixels before they are divided by 128; the fitted network takes
             127.5 like all others.
     """
@@ -65,18 +67,19 @@ class FittingSettings(OptimiserSettings):
     stage: Stage | None = None
     weights: Annotated[str, AfterValidator(by_place)] = ORIGINAL
     init: Annotated[str, AfterValidator(by_place)] | None = None
-    batch: Annotated[int, Field(ge=4, le=100_000)] = 160
-    landmark_batch: Annotated[int, Field(ge=1, le=100_000)] = 64
+    batch: Annotated[int, Field(ge=4, le=100_000)] = 192
+    landmark_batch: Annotated[int, Field(ge=1, le=100_000)] = 48
     mix: tuple[Share, Share, Share] | None = None
-    classification: Classification = "ohem"
+    balance: Unit = 0.3
+    classification: Classification = "focal"
     keep: Annotated[float, Field(gt=0, le=1)] = 0.7
     gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
     box_loss: BoxLoss = "giou"
-    landmark_loss: LandmarkLoss = "squared"
+    landmark_loss: LandmarkLoss = "smooth"
     classification_weight: Share = 1.0
     box_weight: Share = 0.5
-    landmark_weight: Share = 2.0
-    distillation: Share = 0.0
+    landmark_weight: Share = 5.0
+    distillation: Share = 1.0
     blockwise: bool = False
     average: Annotated[float, Field(ge=0, lt=1)] = 0.995
     flip: bool = True
@@ -84,6 +87,6 @@ class FittingSettings(OptimiserSettings):
     grey: Unit = 0.1
     calibration: tuple[Threshold, ...] | None = None
     mean: Annotated[float, Field(ge=0, le=255)] = 127.5
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 3e-4
     warmup: Annotated[int, Field(ge=0)] = 30
     precision: TrainingPrecision = "bfloat16"

@@ -9,6 +9,8 @@ from pathlib import Path
 CASCADE = "mtcnn"
 # What an SSD model is called among the models that take part.
 SSD = "ssd"
+# And what YuNet and SCRFD are called there.
+DENSE = "detector"
 # How the files of SSD models end: OpenVINO's intermediate representation, and ONNX.
 IR, ONNX = ".xml", ".onnx"
 ENDINGS = (IR, ONNX)

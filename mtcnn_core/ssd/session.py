@@ -39,7 +39,7 @@ class SsdSession:
     ) -> None:
         self._settings = settings
         engine = opener(model.path.suffix)
-        runtime = _runtime(engine, model, device, precision)
+        runtime = runtime_of(engine, model, device, precision)
         try:
             self._model = engine.open_model(model.graph, model.weights, runtime)
             self._image = ImageInput.of(self._model.inputs, self._model.outputs)
@@ -60,10 +60,14 @@ class SsdSession:
         return rows_of(self._model.run(self._image.blob(pixels, self._settings)))
 
 
-def _runtime(
+def runtime_of(
     engine: Engine, model: ModelFiles, device: DeviceName, precision: Precision
 ) -> Runtime:
-    """What computes a model: as its engine computes O-Net."""
+    """Returns what computes a model: as its engine computes O-Net.
+
+    Raises:
+        DeviceError: The engine does not serve the device.
+    """
     if device not in engine.devices:
         able = " or ".join(name.upper() for name in engine.devices)
         raise DeviceError(
