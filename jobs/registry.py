@@ -24,7 +24,11 @@ _KINDS = (
 )
 
 # Settings of commands that are no jobs: a file for several commands may hold them.
-_OTHERS = ("jobs.train.config:EmbeddingTrainingConfig",)
+_OTHERS = (
+    "jobs.train.config:EmbeddingTrainingConfig",
+    "jobs.fit.config:FitConfig",
+    "jobs.cascade.config:CascadeConfig",
+)
 
 # Trainings, whose outputs have no rows: name in `job.json` -> how it ends.
 _TRAININGS: Mapping[str, str] = {
@@ -32,7 +36,6 @@ _TRAININGS: Mapping[str, str] = {
     "train fit": "jobs.fit.summary:FitSummary",
     "train cascade": "jobs.cascade.summary:CascadeSummary",
 }
-
 
 JOBS: tuple[JobKind[Any], ...] = tuple(map(resolve_name, _KINDS))
 

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 import typer
 
+from jobs.cascade.config import CascadeConfig
 from jobs.cli.main import app
 from jobs.embed.config import EmbedConfig
 from jobs.export.config import Config as ExportConfig
 from jobs.extract.config import Config
 from jobs.feed.config import Config as FeedConfig
+from jobs.fit.config import FitConfig
 from jobs.kind.loading import presets
+from jobs.samples.config import Config as SamplesConfig
 from jobs.train.config import EmbeddingTrainingConfig
 from jobs.triplets.config import Config as TripletConfig
 
@@ -175,7 +178,13 @@ _OF_FEED, _OF_EXPORT, _OF_TRIPLETS, _OF_TRAINING = (
     {name for name in _flat(config.model_validate({}).model_dump(mode="json")) if "." in name}
     for config in (FeedConfig, ExportConfig, TripletConfig, EmbeddingTrainingConfig)
 )
-SETTINGS = _OF_EXTRACT | _OF_EMBED | _OF_FEED | _OF_EXPORT | _OF_TRIPLETS | _OF_TRAINING
+_OF_SAMPLES, _OF_FIT, _OF_CASCADE = (
+    {name for name in _flat(config.model_validate({}).model_dump(mode="json")) if "." in name}
+    for config in (SamplesConfig, FitConfig, CascadeConfig)
+)
+SETTINGS = (_OF_EXTRACT | _OF_EMBED | _OF_FEED | _OF_EXPORT | _OF_TRIPLETS | _OF_TRAINING) | (
+    _OF_SAMPLES | _OF_FIT | _OF_CASCADE
+)
 _SECTIONS = {name.split(".")[0] for name in SETTINGS}
 
 
@@ -211,6 +220,9 @@ def test_every_setting_of_its_own_stands_in_the_tables_of_embed() -> None:
         ("export", _OF_EXPORT),
         ("triplets", _OF_TRIPLETS),
         ("train", _OF_TRAINING),
+        ("samples", _OF_SAMPLES),
+        ("fit", _OF_FIT),
+        ("cascade", _OF_CASCADE - _OF_SAMPLES - {n for n in _OF_FIT if n.startswith("fit.")}),
     ],
 )
 def test_every_setting_of_its_own_stands_in_the_table_of_a_room(
@@ -224,6 +236,8 @@ def test_every_setting_of_its_own_stands_in_the_table_of_a_room(
         {"run.workers", "run.ray_address", "run.gpus_per_worker", "run.max_attempts"}
         | {"run.line_every_s"}
         if room == "train"
+        else {"run.line_every_s"}
+        if room == "fit"
         else set()
     )
 
@@ -272,7 +286,7 @@ _WORDS = {"unsure", "strongest", "mtcnn", "original", "cpu", "auto", "f32"} | {
 def test_every_preset_stands_in_the_table_of_extract() -> None:
     text = EXTRACT.read_text(encoding="utf-8").split("## Presets")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
-    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == presets().keys()
+    assert {name for row in rows for name in re.findall(r"`([\w-]+)`", row)} == presets().keys()
 
 
 # --- columns, recipes, figures ------------------------------------------------------------------

@@ -131,7 +131,7 @@ class CascadeConfig(Settings):
         init = self.fit.init if is_first else None
         every = sum(_SHARES[each] for each in self.cascade.stages) * self.cascade.rounds
         seconds = seconds_of(self.cascade.budget) * _FITTING * _SHARES[stage] / every
-        return FitConfig.model_validate(
+        config = FitConfig.model_validate(
             {
                 "input": {
                     "landmarks": landmarks,
@@ -147,6 +147,7 @@ class CascadeConfig(Settings):
                 },
             }
         )
+        return config.as_given(self.given)
 
     def _with(
         self, kind: type[SamplesConfig], values: dict[str, Any], sections: tuple[str, ...]

@@ -13,8 +13,8 @@ class Compared:
     """The old and the new weights at the same thresholds.
 
     Attributes:
-        thresholds: Of P-Net, R-Net and O-Net.
-        subset: Of the faces, such as hard, or all.
+        thresholds: Lowest scores that pass P-Net, R-Net and O-Net.
+        subset: Which faces count, such as hard, or all.
         before: Average precision of the old weights.
         after: That of the new ones.
         low: Lower end of the 95 % interval of the difference.
@@ -39,7 +39,7 @@ class Followed:
         weights: Old or new.
         sizes: Longer side in pixels from which each of the following begins.
         faces: Faces of these sizes.
-        left: Of them, how many are left after P-Net, R-Net and O-Net.
+        left: How many of them are left after P-Net, R-Net and O-Net.
         crops: Crops a photo that R-Net and O-Net see.
         ms: Milliseconds a photo of the whole detector, on one thread.
     """
@@ -100,7 +100,7 @@ class RoundReport:
         return f"{what} the weights it began with, on {self.photos} photos held out: {said}"
 
     def figures(self) -> list[Figures]:
-        """As tables."""
+        """Tables of average precisions, and of the faces that are left."""
         precision = [
             (
                 " ".join(f"{each:g}" for each in row.thresholds),

@@ -31,7 +31,7 @@ class Inputs:
         photos: Local path or fsspec URL of the photos.
         truth: Where their ground truth is.
         held_out: The photos that are not learned from.
-        landmarks: The same of the photos with landmarks; None if there are none.
+        landmarks: Photos with landmarks that are not learned from; None if there are none.
     """
 
     photos: str

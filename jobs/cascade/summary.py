@@ -19,7 +19,7 @@ class CascadeSummary(TrainingSummary):
         round: The round whose weights are kept.
         rounds: Rounds in all.
         is_better: Whether the weights are shown to be better than those it began with.
-        verdict: The same as a sentence, with figures.
+        verdict: A sentence that says so, with figures.
         name: Under which they were imported; empty if they were not.
         made: File, relative to the output -> its SHA-256, hexadecimal.
     """

@@ -103,6 +103,29 @@ def cascade(
     return _ended(summary, output, as_json)
 
 
+@app.command()
+@takes("workers", "min-face", "longest-side", "engine", "ray-address")
+def label(
+    photos: Annotated[str, typer.Argument(metavar="PHOTOS", help="Photos, as for extract.")],
+    output: OutputArgument,
+    teacher: Annotated[
+        str, typer.Option("--teacher", metavar="NAME|FILE", help="A detector, as for --detector.")
+    ],
+    *,
+    given: Given,
+) -> int:
+    """Finds faces by a teacher, as ground truth for samples and cascade; the same resumes."""
+    from jobs.cli.show_job import summary_table as job_table
+    from jobs.extract.kind import EXTRACT
+    from jobs.kind.run import run_job
+
+    # No crop is learned from: samples are cut from the photos.
+    said: dict[str, object] = {"detect.detector": teacher, "crop.format": "none"}
+    summary = run_job(EXTRACT, photos, output, given.load(EXTRACT, said))
+    Console().print(job_table(EXTRACT, summary, output))
+    return summary.exit_code
+
+
 def _ended(summary: TrainingSummary, output: str, as_json: bool) -> int:
     from jobs.cli.show_training import summary_table
 

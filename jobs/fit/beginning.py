@@ -14,13 +14,14 @@ from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
 from mtcnn_core.samples.samples import Samples
 from mtcnn_core.samples.shown import network_of
-from mtcnn_core.settings.fitting import SCRATCH, FittingSettings
+from mtcnn_core.settings.fitting import SCRATCH, FittingSettings, with_recipe
 from mtcnn_core.settings.samples import Stage
 from mtcnn_core.weights import Network, Weights
 from mtcnn_core.weights.arrays import Arrays
 from mtcnn_core.weights.load import load_weights
 
 _STAGES: tuple[Stage, ...] = ("p", "r", "o")
+_SECTION = "fit."
 _STEPS = "_job/steps.json"
 _FIX = "delete it, and run the same command again"
 # Steps that are timed; the first ones are slower.
@@ -128,7 +129,8 @@ def begin(samples: str, config: FitConfig) -> Beginning:
     weights = load_weights(said.weights)
     init = said.init or said.weights
     arrays = None if init == SCRATCH else load_weights(init)[network.name]
-    settings = replace(said, stage=stage)
+    names = {name.removeprefix(_SECTION) for name in config.given if name.startswith(_SECTION)}
+    settings = with_recipe(said, stage, names)
     return Beginning(stage, network, weights, arrays, blocks, landmarks, settings)
 
 
@@ -167,6 +169,9 @@ def decided(
         time_step(_UNTIMED)
         seconds = time_step(_TIMED) / _TIMED
         steps = max(1, int(seconds_of(config.run.budget) / seconds))
+        if settings.epochs:
+            rows = sum(block.rows for block in beginning.samples.blocks)
+            steps = min(steps, max(1, round(settings.epochs * rows / settings.batch)))
         create_record(storage, _STEPS, {"steps": steps})
     return replace(settings, steps=steps)
 

@@ -20,7 +20,7 @@ class FitSummary(TrainingSummary):
         recall: On samples held out, at the end, as for the next two; None where they cannot tell.
         box_iou: Overlap of boxes.
         landmark_error: Error of landmarks.
-        first_recall: The same of the network that it began as, as for the next two.
+        first_recall: Recall of the network that it began as; for it are the next two as well.
         first_box_iou: Overlap of boxes.
         first_landmark_error: Error of landmarks.
         made: File, relative to the output -> its SHA-256, hexadecimal.

@@ -40,7 +40,7 @@ class GroundTruth:
 
     @property
     def names(self) -> Names:
-        """Its photos, to be found by the keys of an input."""
+        """The photos it names, to be found by the keys of an input."""
         return Names(self.faces)
 
 

@@ -14,8 +14,8 @@ class Difference:
     """Average precision of two detectors, and how far the difference may be off.
 
     Attributes:
-        before: That of the first.
-        after: That of the second.
+        before: Average precision of the first.
+        after: Average precision of the second.
         low: Lower end of the interval of the difference.
         high: Its upper end.
     """
@@ -53,7 +53,7 @@ def compare(
 
     Args:
         before: What each photo adds for the first detector.
-        after: The same photos for the second.
+        after: What each of the same photos adds for the second.
         resamples: How many draws.
         confidence: The share of the draws within the interval.
         seed: Start of the random numbers.

@@ -47,7 +47,7 @@ class Fitter:
 
     Attributes:
         network: The network as it is.
-        learning_rate: That of the last step.
+        learning_rate: Learning rate of the last step.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Fitter:
         """Learns from a batch.
 
         Args:
-            samples: Of all kinds but landmark samples.
+            samples: Samples of all kinds but landmark samples.
             points: Landmark samples, if there are any.
             number: Number of the step, from 0; with the seed it decides all that is drawn.
 

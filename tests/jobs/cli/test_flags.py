@@ -109,7 +109,7 @@ def test_nothing_said_is_nothing_given() -> None:
         ("engine", "openvino", "openvino"),
         ("precision", "f32", "f32"),
         ("detector", "mtcnn", "mtcnn"),
-        ("longest-side", "1024", 1024),
+        ("longest-side", "none", "none"),
         ("weights", "mine", "mine"),
         ("stage", "r", "r"),
         ("changed", "redo", "redo"),

@@ -14,7 +14,8 @@ from jobs.bench.scaling import Scale
 from jobs.cli.show_bench import tables
 from jobs.extract.times import OTHER, STAGES, PhotoTimes, WorkerTimes
 
-_PHOTO = PhotoTimes(3, {**dict.fromkeys(STAGES, 0.01), "ssd": 0.0, "pnet": 0.08, OTHER: 0.02})
+_TIMES = {"ssd": 0.0, "detector": 0.0, "pnet": 0.08, OTHER: 0.02}
+_PHOTO = PhotoTimes(3, {**dict.fromkeys(STAGES, 0.01), **_TIMES})
 _FOUND = Benchmark(
     input="photos",
     listed=500,
