@@ -57,7 +57,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     "mtcnn_core.samples": [
         ["samples", "shown", "truth", "drawing"],
         ["balance", "labels"],
-        ["points", "survival"],
+        ["counting", "points", "survival"],
         ["sampler"],
     ],
     "mtcnn_core.fitting": [
@@ -207,7 +207,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
         ["training"],
     ],
     "jobs.fit": [
-        ["blocks", "config", "log", "summary"],
+        ["blocks", "config", "exporting", "log", "summary"],
         ["stream"],
         ["beginning"],
         ["loop"],

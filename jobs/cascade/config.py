@@ -54,7 +54,7 @@ class CascadeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stages: Annotated[tuple[Stage, ...], AfterValidator(_ordered)] = ("r", "o")
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_ordered)] = ("p", "r", "o")
     rounds: int = Field(default=2, ge=1, le=20)
     holdout: Annotated[float, BeforeValidator(_share)] = Field(default=0.1, gt=0.0, lt=1.0)
     budget: Budget = "1h"
@@ -109,12 +109,19 @@ class CascadeConfig(Settings):
             weights: Weights of the cascade as it is.
             truth: Where the ground truth is.
         """
-        held_out = {"file": truth, "held_out": self.cascade.holdout}
-        return self._with(
-            SamplesConfig,
-            {"truth": held_out, "samples.stage": stage, "detect.weights": weights},
-            ("input", "output", "run", "samples", "detect", "limits"),
-        )
+        tree = self.model_dump(mode="json")
+        made = {name: tree[name] for name in ("input", "output", "run", "detect", "limits")}
+        for name in ("input", "output"):
+            made[name]["storage_options"] = getattr(self, name).storage_options
+        made["detect"]["weights"] = weights
+        said = {
+            name: value
+            for name, value in tree["samples"].items()
+            if f"samples.{name}" in self.given
+        }
+        made["samples"] = {**said, "stage": stage}
+        made["truth"] = {"file": truth, "held_out": self.cascade.holdout}
+        return SamplesConfig.model_validate(made)
 
     def fit_of(
         self, stage: Stage, weights: str, landmarks: str | None, is_first: bool
@@ -148,18 +155,3 @@ class CascadeConfig(Settings):
             }
         )
         return config.as_given(self.given)
-
-    def _with(
-        self, kind: type[SamplesConfig], values: dict[str, Any], sections: tuple[str, ...]
-    ) -> SamplesConfig:
-        tree = self.model_dump(mode="json")
-        made = {name: tree[name] for name in sections}
-        for name in ("input", "output"):
-            made[name]["storage_options"] = getattr(self, name).storage_options
-        for key, value in values.items():
-            section, _, name = key.partition(".")
-            if name:
-                made[section][name] = value
-            else:
-                made[section] = value
-        return kind.model_validate(made)

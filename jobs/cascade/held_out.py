@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from jobs.cascade.config import CascadeConfig
 from jobs.messages.errors import UserError
 from jobs.photos.decode import decode
 from jobs.photos.read import read
+from jobs.photos.sample import evenly
 from jobs.sources.inputs import open_inputs
 from jobs.truth.faces import read_ground_truth
 from jobs.truth.held_out import is_held_out
@@ -67,17 +69,28 @@ class HeldOut:
                 f"of the {len(faces):,} photos in '{truth}' {len(self.truth):,} would be held out: "
                 "give another cascade.holdout, or more photos"
             )
+        self._faces = frozenset(faces)
         self._names = Names(faces)
 
     def photos(self) -> Iterator[HeldOutPhoto]:
         """Yields those that are there and can be read."""
+        for name, pixels in self._read(lambda name: name in self.truth):
+            yield HeldOutPhoto(name, pixels, self.truth[name])
+
+    def others(self, count: int) -> list[NDArray[np.uint8]]:
+        """Pixels of some photos that are learned from, uint8 ``(h, w, 3)`` RGB each."""
+        names = evenly(sorted(self._faces - self.truth.keys()), count)
+        return [pixels for _, pixels in islice(self._read(set(names).__contains__), count)]
+
+    def _read(self, wanted: Callable[[str], bool]) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """Names and pixels of the photos whose names are wanted."""
         members = [
             member
             for member in self._source.list()
-            if member.is_container or self._names.find(member.key) in self.truth
+            if member.is_container or wanted(self._names.find(member.key) or "")
         ]
         for item in read(self._source, members, self._limits):
-            name = self._names.find(item.member.key)
-            decoded = decode(item, self._limits)
-            if name is not None and name in self.truth and decoded.pixels is not None:
-                yield HeldOutPhoto(name, decoded.pixels, self.truth[name])
+            name = self._names.find(item.member.key) or ""
+            decoded = decode(item, self._limits) if wanted(name) else None
+            if decoded is not None and decoded.pixels is not None:
+                yield name, decoded.pixels

@@ -16,7 +16,7 @@ class Compared:
         thresholds: Lowest scores that pass P-Net, R-Net and O-Net.
         subset: Which faces count, such as hard, or all.
         before: Average precision of the old weights.
-        after: That of the new ones.
+        after: Average precision of the new ones.
         low: Lower end of the 95 % interval of the difference.
         high: Its upper end.
         verdict: What the interval says: better, worse or equal.

@@ -19,8 +19,13 @@ from jobs.kind.run import run_job
 from jobs.samples.kind import SAMPLES
 from jobs.storage.storage import Storage
 from jobs.training.summary import read_summary
+from mtcnn_core.samples.counting import as_many_squares
 from mtcnn_core.settings.samples import Stage
-from mtcnn_core.weights.load import load_weights
+from mtcnn_core.weights.load import ARRAYS, load_weights, stored
+
+# Photos that squares are counted on.
+_COUNTED = 60
+_COUNTED_FIT = "fit-p-counted"
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class Rounds:
         """Weights as they are after a round: a name or a folder; round 0 is the beginning."""
         if not number:
             return self._config.detect.weights
-        return str(self._place(number, f"fit-{self._config.cascade.stages[-1]}"))
+        last = self._config.cascade.stages[-1]
+        return str(self._place(number, _COUNTED_FIT if last == "p" else f"fit-{last}"))
 
     def fits(self, number: int) -> list[FitSummary]:
         """How the fits of a round have ended."""
@@ -105,6 +111,17 @@ class Rounds:
         # They take a hundred times the room of the photos, and are made again in a minute.
         for name in (f"samples-{stage}", "landmarks"):
             shutil.rmtree(self._place(number, name), ignore_errors=True)
+        return self._counted(number, str(place)) if stage == "p" else str(place)
+
+    def _counted(self, number: int, weights: str) -> str:
+        """Shifts P-Net to as many squares as the cascade had at first; returns the folder."""
+        place = self._place(number, _COUNTED_FIT)
+        if not (place / ARRAYS).is_file():
+            before = load_weights(self._config.detect.weights)
+            photos = self._inputs.held_out.others(_COUNTED)
+            detect = self._config.detect
+            shifted = as_many_squares(photos, detect, before, load_weights(weights))
+            Storage(str(place), {}).publish_bytes(stored(shifted), ARRAYS)
         return str(place)
 
     def _samples(self, number: int, stage: Stage, weights: str) -> str:

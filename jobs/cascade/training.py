@@ -18,6 +18,7 @@ from jobs.engine.identity import Identity, package_versions
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.engine.records import create_record, read_record
+from jobs.fit.exporting import files_of
 from jobs.kind.job_kind import Show
 from jobs.messages.errors import UserError
 from jobs.models import check_free, import_model
@@ -120,16 +121,13 @@ class _Training:
     def conclude(self) -> CascadeSummary:
         """Keeps the weights of the best round, and imports them."""
         best = best_of(self._reports)
-        place = Path(self._rounds.weights_after(best.number))
-        made, graphs = {}, []
-        for file in sorted([place / ARRAYS, *place.glob("mtcnn-?.onnx")]):
-            data = file.read_bytes()
-            self._storage.publish_bytes(data, file.name)
-            made[file.name] = hashlib.sha256(data).hexdigest()
-            if file.name != ARRAYS:
-                graphs.append(self._folder / file.name)
+        made = {}
+        for file, data in files_of(load_weights(self._rounds.weights_after(best.number))).items():
+            self._storage.publish_bytes(data, file)
+            made[file] = hashlib.sha256(data).hexdigest()
         name = self._config.cascade.name
         if name is not None:
+            graphs = [self._folder / file for file in made if file != ARRAYS]
             import_model(graphs, name, replace=self._config.cascade.replace)
         numbers = range(1, self._config.cascade.rounds + 1)
         fits = [fit for number in numbers for fit in self._rounds.fits(number)]

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-
-import numpy as np
 
 from jobs.engine.identity import Identity, package_versions
 from jobs.engine.interrupts import Interrupts
 from jobs.engine.lease.lease import Lease
 from jobs.fit.beginning import Beginning, begin, decided, timer
 from jobs.fit.config import FitConfig
+from jobs.fit.exporting import files_of
 from jobs.fit.summary import JOB, FitSummary
 from jobs.messages.errors import Interrupted
 from jobs.sources.overlap import check_apart
@@ -23,9 +18,7 @@ from jobs.storage.storage import Storage
 from jobs.training.driving import GRACE_S, drive
 from jobs.training.progress import TrainingProgress
 from jobs.training.requirements import check_installed
-from mtcnn_core.importing.export import export_onnx
 from mtcnn_core.weights.arrays import Weights
-from mtcnn_core.weights.load import ARRAYS
 
 _PACKAGES = ("torch", "mtcnn-ray", "numpy")
 
@@ -49,6 +42,7 @@ def fit(samples: str, output: str, config: FitConfig) -> FitSummary:
         if url is not None:
             check_apart(url, output)
     beginning = begin(samples, config)
+    config = config.model_copy(update={"fit": beginning.settings})
     upstream = {"samples": beginning.samples.state}
     if beginning.landmarks is not None:
         upstream["landmark samples"] = beginning.landmarks.state
@@ -94,7 +88,7 @@ class _Fitting:
         name = beginning.network.name
         weights = Weights({**beginning.weights.arrays, name: loop.arrays()})
         made = {}
-        for path, data in _files(weights).items():
+        for path, data in files_of(weights).items():
             self._storage.publish_bytes(data, path)
             made[path] = hashlib.sha256(data).hexdigest()
         last = loop.rows[-1]
@@ -111,17 +105,3 @@ class _Fitting:
             **first,
             made=made,
         )
-
-
-def _files(weights: Weights) -> Mapping[str, bytes]:
-    """The cascade as `--weights` takes it, and as ONNX."""
-    arrays = {
-        f"{network}.{name}": array
-        for network, each in weights.arrays.items()
-        for name, array in each.items()
-    }
-    data = io.BytesIO()
-    np.savez(data, **arrays)  # type: ignore[arg-type]
-    with tempfile.TemporaryDirectory(prefix="mtcnn-ray-") as folder:
-        graphs = export_onnx(weights, Path(folder))
-        return {ARRAYS: data.getvalue(), **{file.name: file.read_bytes() for file in graphs}}

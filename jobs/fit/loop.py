@@ -32,8 +32,9 @@ from mtcnn_core.weights.arrays import Arrays
 # Held-out samples that are tried, at most.
 _TRIED = 20_000
 # How many crops the next network sees depends on all thresholds that people set for R-Net. After
-# O-Net nothing is left to be paid, and more faces found at low scores are wanted.
-_CALIBRATED: Mapping[Stage, tuple[float, ...]] = {"p": (0.6,), "r": (0.3, 0.7), "o": (0.7,)}
+# O-Net nothing is left to be paid, and more faces found at low scores are wanted. Of P-Net samples
+# cannot tell: there are far fewer easy negatives among them than in photos.
+_CALIBRATED: Mapping[Stage, tuple[float, ...]] = {"p": (), "r": (0.3, 0.7), "o": (0.7,)}
 # Blocks of samples that scores are calibrated by, at most.
 _BLOCKS = 8
 

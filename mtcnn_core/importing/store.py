@@ -10,13 +10,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mtcnn_core.importing.recognise import Recognised
 from mtcnn_core.weights.arrays import Weights
 from mtcnn_core.weights.errors import WeightsError
 from mtcnn_core.weights.folder import keep_folder, model_folders
-from mtcnn_core.weights.load import ARRAYS, arrays_file, load_weights
+from mtcnn_core.weights.load import ARRAYS, arrays_file, load_weights, stored
 from mtcnn_core.weights.names import NAME, ORIGINAL
 
 _RECORD = "model.json"
@@ -79,12 +77,7 @@ def check_name(name: str) -> None:
 
 
 def _write(folder: Path, model: Model, weights: Weights) -> None:
-    arrays = {
-        f"{network}.{name}": array
-        for network, each in weights.arrays.items()
-        for name, array in each.items()
-    }
-    np.savez(folder / ARRAYS, **arrays)  # type: ignore[arg-type]
+    (folder / ARRAYS).write_bytes(stored(weights))
     (folder / _RECORD).write_text(json.dumps(asdict(model), indent=1) + "\n", encoding="utf-8")
 
 

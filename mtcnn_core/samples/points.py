@@ -118,12 +118,15 @@ def _own_points(shown: Shown, boxes: bx.Boxes) -> Doubles:
     """
     squares = tight(boxes)
     sides = squares[:, 2:3] - squares[:, :1]
-    seen = []
-    for right, down, factor in product(_SHIFTS, _SHIFTS, _SCALES):
-        moved = bx.scale(squares, factor) + sides * np.array([right, down] * 2, np.float32)
-        seen.append(bx.points(moved, shown.heads(moved, False)[:, 5:]))
-        seen.append(bx.points(moved, unmirrored(shown.heads(moved, True))[:, 5:]))
-    mean: Doubles = np.mean(seen, axis=0, dtype=np.float64)
+    moved = np.concatenate(
+        [
+            bx.scale(squares, factor) + sides * np.array([right, down] * 2, np.float32)
+            for right, down, factor in product(_SHIFTS, _SHIFTS, _SCALES)
+        ]
+    )
+    looks = shown.heads(moved, False), unmirrored(shown.heads(moved, True))
+    seen = np.stack([bx.points(moved, heads[:, 5:]) for heads in looks])
+    mean: Doubles = seen.reshape(-1, len(boxes), 5, 2).mean(axis=0, dtype=np.float64)
     return mean
 
 

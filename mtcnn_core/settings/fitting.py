@@ -62,7 +62,8 @@ class FittingSettings(OptimiserSettings):
         grey: Share of the samples that lose their colours.
         calibration: Scores at which as many crops pass in the end as with the weights that the
             samples were made with: of one the last layer is shifted, of two scaled as well. An
-            empty list leaves it; null is .6 for P-Net, .3 and .7 for R-Net, .7 for O-Net.
+            empty list leaves it; null is none for P-Net, .3 and .7 for
+            R-Net, .7 for O-Net.
         mean: What is taken from pixels before they are divided by 128; the fitted network takes
             127.5 like all others.
     """
@@ -102,7 +103,13 @@ RECIPES: Mapping[Stage, Mapping[str, Any]] = {
     # It has little to learn that it does not know, and much to lose: with O-Net's recipe average
     # precision falls by .01.
     "r": {"classification": "all", "balance": 0.5, "learning_rate": 2e-4, "batch": 256},
-    "p": {"classification": "all", "balance": 0.5, "learning_rate": 2e-4, "batch": 1024},
+    "p": {
+        "classification": "all",
+        "balance": 0.0,
+        "batch": 1024,
+        "distillation": 2.0,
+        "precision": "float32",
+    },
     "o": {},
 }
 

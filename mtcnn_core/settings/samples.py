@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
+from pydantic_core import ArgsKwargs
 
 Stage = Literal["p", "r", "o"]
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -15,12 +16,26 @@ Threshold = Annotated[float, Field(gt=0, lt=1)]
 NETWORK_OF: dict[Stage, str] = {"p": "pnet", "r": "rnet", "o": "onet"}
 
 
+# What suits P-Net better than the defaults, which are those of the others. It looks at every place
+# of a photo, and has to have seen plenty of places where there is nothing: with the negatives that
+# suffice for the others average precision falls by .03 instead of rising by .014.
+_PNET = {
+    "drawn_positives": 6,
+    "drawn_beside": 6,
+    "drawn_negatives": 200,
+    "shown_positives": 12,
+    "shown_negatives": 150,
+    "thresholds": (0.2, 0.3),
+}
+
+
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class SampleSettings:
     """Which samples are made of a photo, for one network of the cascade.
 
     Attributes:
-        stage: The network: "p" (12 px), "r" (24 px) or "o" (48 px).
+        stage: The network: "p" (12 px), "r" (24 px) or "o" (48 px). Of P-Net more negatives are
+            taken than the defaults say.
         positive_iou: Least overlap (intersection over union) of a positive with a face.
         part_iou: Least overlap of a part.
         negative_iou: A negative overlaps every face by less, ignored ones too.
@@ -74,6 +89,15 @@ class SampleSettings:
     landmark_own: Overlap = 0.5
     landmark_smallest: Annotated[float, Field(ge=1)] = 40
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _for_pnet(cls, said: Any) -> Any:
+        values = said if isinstance(said, dict) else said.kwargs or {}
+        if values.get("stage") != "p":
+            return said
+        filled = {**_PNET, **values}
+        return filled if isinstance(said, dict) else ArgsKwargs(said.args, filled)
 
     @model_validator(mode="after")
     def _ordered(self) -> SampleSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from pathlib import Path
@@ -54,6 +55,18 @@ def arrays_file(name: str) -> Path:
             "and give its name"
         )
     return file
+
+
+def stored(weights: Weights) -> bytes:
+    """Returns weights as a file that :func:`load_weights` reads: ``<network>.<array>``."""
+    arrays = {
+        f"{network}.{name}": array
+        for network, each in weights.arrays.items()
+        for name, array in each.items()
+    }
+    data = io.BytesIO()
+    np.savez(data, **arrays)  # type: ignore[arg-type]
+    return data.getvalue()
 
 
 def _read(file: Path) -> Weights:
