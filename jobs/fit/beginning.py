@@ -70,9 +70,8 @@ class Batches:
         )
         self._landmarks = None
         if landmarks is not None:
-            self._landmarks = SampleStream(
-                landmarks, said.landmark_batch, None, 0.0, pool_bytes, said.seed + 1
-            )
+            how = (said.landmark_batch, None, 0.0, pool_bytes, said.seed + 1)
+            self._landmarks = SampleStream(landmarks, *how, "fit.landmark_batch")
 
     @property
     def epoch(self) -> int:

@@ -31,6 +31,7 @@ class SampleStream:
             chance has it.
         pool_bytes: Bytes of samples that are read together, about.
         seed: Start of the random numbers.
+        setting: What says how large a batch is.
 
     Attributes:
         epoch: The one that the next batch is of, from 0.
@@ -44,6 +45,7 @@ class SampleStream:
         balance: float,
         pool_bytes: int,
         seed: int,
+        setting: str = "fit.batch",
     ) -> None:
         self.epoch = 0
         self._blocks = blocks
@@ -51,7 +53,7 @@ class SampleStream:
         self._mix = mix
         self._balance = balance
         self._pool_bytes = pool_bytes
-        self._seed = seed
+        self._seed, self._setting = seed, setting
         self._pool_number = self._at = 0
         self._pool: tuple[Samples, list[NDArray[np.intp]]] | None = None
 
@@ -73,8 +75,8 @@ class SampleStream:
             else:
                 if self.epoch > begun:
                     raise UserError(
-                        "there are not enough samples for a batch: lower fit.batch, or make more "
-                        f"samples{self._lacking()}"
+                        f"there are not enough samples for a batch: lower {self._setting}, or make "
+                        f"more samples{self._lacking()}"
                     )
                 self.epoch += 1
                 self._pool_number = 0

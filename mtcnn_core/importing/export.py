@@ -16,6 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from mtcnn_core.engines.graph_writer import IR_VERSION, OPSET, Floats
+from mtcnn_core.importing.layouts import DESCRIPTION
 from mtcnn_core.weights.architecture import NETWORKS, PNET, Layer, Network
 from mtcnn_core.weights.arrays import Arrays, Weights
 from mtcnn_core.weights.errors import WeightsError
@@ -26,9 +27,6 @@ _NAMES = {
     "rnet": ("mtcnn-r", {"score": "conv5-1", "boxes": "conv5-2"}),
     "onet": ("mtcnn-o", {"score": "conv6-1", "boxes": "conv6-2", "landmarks": "conv6-3"}),
 }
-_DESCRIPTION = (
-    "Input: RGB, (x - 127.5) / 128, transposed: (n, 3, width, height). prob1: class 1 is face."
-)
 
 
 def export_onnx(weights: Weights, folder: Path) -> list[Path]:
@@ -72,7 +70,7 @@ def public_graph(network: Network, arrays: Arrays) -> onnx.ModelProto:
         graph.finished(),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
-        doc_string=_DESCRIPTION,
+        doc_string=DESCRIPTION,
     )
     onnx.checker.check_model(model, full_check=True)
     return model

@@ -30,6 +30,13 @@ LANDMARKS = {
 }
 
 
+# What ONNX files of ours say of themselves. Of trained networks it cannot be told for certain how
+# their images are coloured: both orders of a face that is nearly grey find it.
+DESCRIPTION = (
+    "Input: RGB, (x - 127.5) / 128, transposed: (n, 3, width, height). prob1: class 1 is face."
+)
+
+
 @dataclass(frozen=True)
 class Orientation:
     """How the arrays of a network are laid out.

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from mtcnn_core.importing.layouts import DESCRIPTION
 from mtcnn_core.weights.errors import WeightsError
 from mtcnn_core.weights.pickles.tensors import MAX_BYTES, Tensor, split
 
@@ -35,6 +36,16 @@ def read_onnx(data: bytes, source: str) -> list[Tensor] | None:
     if not model.graph.node:
         return None
     return list(_tensors(model.graph, source))
+
+
+def is_ours(data: bytes) -> bool:
+    """Tells whether an ONNX model says itself that it is laid out as ours are."""
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(data)
+    except DecodeError:
+        return False
+    return bool(model.doc_string == DESCRIPTION)
 
 
 def _tensors(graph: onnx.GraphProto, source: str) -> Iterator[Tensor]:

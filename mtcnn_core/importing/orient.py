@@ -47,19 +47,22 @@ class Reading:
         return replace(self.orientation, colours=own.colours, pixels=own.pixels, slope=own.slope)
 
 
-def oriented(network: Network, arrangements: Iterable[list[Parts]]) -> Reading:
+def oriented(
+    network: Network, arrangements: Iterable[list[Parts]], *, ours: bool = False
+) -> Reading:
     """Returns the way to read a network in which it answers as expected.
 
     Args:
         network: The architecture.
         arrangements: From :func:`mtcnn_core.importing.arrange.arrangements`.
+        ours: Whether its images are known to be as ours are, RGB of (x - 127.5) / 128.
 
     Raises:
         WeightsError: The shapes allow none.
         UnprovenError: None of them stands out.
     """
     found = []
-    for reading in readings(network, arrangements):
+    for reading in readings(network, arrangements, ours=ours):
         if reading.loss < _EQUAL:
             return reading
         found.append(reading)
@@ -75,11 +78,22 @@ def oriented(network: Network, arrangements: Iterable[list[Parts]]) -> Reading:
     return best
 
 
-def readings(network: Network, arrangements: Iterable[list[Parts]]) -> Iterator[Reading]:
-    """Yields all ways to read a network, those for the likeliest images first."""
+def readings(
+    network: Network, arrangements: Iterable[list[Parts]], *, ours: bool = False
+) -> Iterator[Reading]:
+    """Yields all ways to read a network, those for the likeliest images first.
+
+    Args:
+        network: The architecture.
+        arrangements: From :func:`mtcnn_core.importing.arrange.arrangements`.
+        ours: Whether its images are known to be as ours are.
+    """
+    own = Orientation()
+    known = [(own.slope, own.pixels, own.colours)]
     crops, _ = check.crops(network.side)
     ways = [(parts, kernel) for parts in arrangements for kernel in _kernels(parts)]
-    for images, (parts, kernel) in product(product((1, -1), PIXELS, ("RGB", "BGR")), ways):
+    possible = known if ours else list(product((1, -1), PIXELS, ("RGB", "BGR")))
+    for images, (parts, kernel) in product(possible, ways):
         slope, pixels, colours = images
         first = Orientation(kernel, colours=colours, pixels=pixels, slope=slope)
         with np.errstate(all="ignore"):  # of nonsense, which is then not chosen

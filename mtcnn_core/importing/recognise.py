@@ -10,6 +10,7 @@ from mtcnn_core.importing import check
 from mtcnn_core.importing.arrange import arrangements
 from mtcnn_core.importing.files import read_files
 from mtcnn_core.importing.layouts import Orientation, arranged
+from mtcnn_core.importing.onnx_graph import is_ours
 from mtcnn_core.importing.orient import oriented
 from mtcnn_core.weights.architecture import NETWORKS
 from mtcnn_core.weights.arrays import Weights
@@ -49,7 +50,8 @@ def recognise(paths: Sequence[Path]) -> Recognised:
     """
     files = read_files(paths)
     tensors = [tensor for each in files.values() for tensor in each]
-    found = {n.name: oriented(n, arrangements(n, tensors)) for n in NETWORKS}
+    ours = all(is_ours(file.read_bytes()) for file in files)
+    found = {n.name: oriented(n, arrangements(n, tensors), ours=ours) for n in NETWORKS}
     weights = Weights(
         {n.name: arranged(n, found[n.name].parts, found[n.name].orientation) for n in NETWORKS}
     )
