@@ -47,7 +47,9 @@ def landmark_samples(
     sides = boxes[:, 2] - boxes[:, 0]
     wants_own = settings.landmark_own > 0
     is_seen = ~is_annotated & is_found & (sides >= settings.landmark_smallest) & wants_own
-    own = _own_points(shown, boxes)
+    asked = np.flatnonzero(is_annotated | is_seen)  # of hundreds of small faces nothing is wanted
+    own = np.full(faces.landmarks.shape, np.nan)
+    own[asked] = _own_points(shown, boxes[asked])
     doubtful = np.zeros(len(faces), np.bool_)
     if settings.landmark_doubt is not None:
         away = _distance(own, faces.landmarks)
