@@ -120,15 +120,16 @@ def _own_points(shown: Shown, boxes: bx.Boxes) -> Doubles:
     """
     squares = tight(boxes)
     sides = squares[:, 2:3] - squares[:, :1]
+    ways = list(product(_SHIFTS, _SHIFTS, _SCALES))
     moved = np.concatenate(
         [
             bx.scale(squares, factor) + sides * np.array([right, down] * 2, np.float32)
-            for right, down, factor in product(_SHIFTS, _SHIFTS, _SCALES)
+            for right, down, factor in ways
         ]
     )
     looks = shown.heads(moved, False), unmirrored(shown.heads(moved, True))
     seen = np.stack([bx.points(moved, heads[:, 5:]) for heads in looks])
-    mean: Doubles = seen.reshape(-1, len(boxes), 5, 2).mean(axis=0, dtype=np.float64)
+    mean: Doubles = seen.reshape(2 * len(ways), len(boxes), 5, 2).mean(axis=0, dtype=np.float64)
     return mean
 
 
