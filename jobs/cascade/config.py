@@ -18,6 +18,7 @@ from mtcnn_core.settings.samples import SampleSettings, Stage
 
 # Of the time for all fits; O-Net has the most to learn and is the slowest.
 _SHARES: dict[Stage, float] = {"p": 0.5, "r": 1.0, "o": 2.0}
+_SMALLER, _SMALLEST = 0.8, 8.0
 # What is left is for samples and comparisons.
 _FITTING = 0.7
 
@@ -54,7 +55,7 @@ class CascadeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stages: Annotated[tuple[Stage, ...], AfterValidator(_ordered)] = ("p", "r", "o")
+    stages: Annotated[tuple[Stage, ...], AfterValidator(_ordered)] = ("p", "o")
     rounds: int = Field(default=2, ge=1, le=20)
     holdout: Annotated[float, BeforeValidator(_share)] = Field(default=0.1, gt=0.0, lt=1.0)
     budget: Budget = "1h"
@@ -114,6 +115,8 @@ class CascadeConfig(Settings):
         for name in ("input", "output"):
             made[name]["storage_options"] = getattr(self, name).storage_options
         made["detect"]["weights"] = weights
+        # So that the smallest faces wanted are seen at more than one scale.
+        made["detect"]["min_face"] = max(_SMALLEST, _SMALLER * self.detect.min_face)
         said = {
             name: value
             for name, value in tree["samples"].items()

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from jobs.cascade.comparing import compare_on, landmark_error_on
@@ -19,13 +20,14 @@ from jobs.kind.run import run_job
 from jobs.samples.kind import SAMPLES
 from jobs.storage.storage import Storage
 from jobs.training.summary import read_summary
-from mtcnn_core.samples.counting import as_many_squares
+from mtcnn_core.samples.counting import as_many_faces, as_many_squares
 from mtcnn_core.settings.samples import Stage
 from mtcnn_core.weights.load import ARRAYS, load_weights, stored
 
 # Photos that squares are counted on.
 _COUNTED = 60
-_COUNTED_FIT = "fit-p-counted"
+# Photos held out that faces are counted on; they are held in memory.
+_COUNTED_AT_MOST = 300
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Rounds:
         if not number:
             return self._config.detect.weights
         last = self._config.cascade.stages[-1]
-        return str(self._place(number, _COUNTED_FIT if last == "p" else f"fit-{last}"))
+        return str(self._place(number, f"fit-{last}" if last == "r" else f"fit-{last}-counted"))
 
     def fits(self, number: int) -> list[FitSummary]:
         """How the fits of a round have ended."""
@@ -111,16 +113,19 @@ class Rounds:
         # They take a hundred times the room of the photos, and are made again in a minute.
         for name in (f"samples-{stage}", "landmarks"):
             shutil.rmtree(self._place(number, name), ignore_errors=True)
-        return self._counted(number, str(place)) if stage == "p" else str(place)
+        return str(place) if stage == "r" else self._counted(number, stage, str(place))
 
-    def _counted(self, number: int, weights: str) -> str:
-        """Shifts P-Net to as many squares as the cascade had at first; returns the folder."""
-        place = self._place(number, _COUNTED_FIT)
+    def _counted(self, number: int, stage: Stage, weights: str) -> str:
+        """Shifts P-Net or O-Net so that as much passes as at first; returns the folder."""
+        place = self._place(number, f"fit-{stage}-counted")
         if not (place / ARRAYS).is_file():
-            before = load_weights(self._config.detect.weights)
-            photos = self._inputs.held_out.others(_COUNTED)
-            detect = self._config.detect
-            shifted = as_many_squares(photos, detect, before, load_weights(weights))
+            detect, held_out = self._config.detect, self._inputs.held_out
+            pair = load_weights(detect.weights), load_weights(weights)
+            if stage == "p":
+                shifted = as_many_squares(held_out.others(_COUNTED), detect, *pair)
+            else:
+                photos = [photo.pixels for photo in islice(held_out.photos(), _COUNTED_AT_MOST)]
+                shifted = as_many_faces(photos, detect, *pair)
             Storage(str(place), {}).publish_bytes(stored(shifted), ARRAYS)
         return str(place)
 

@@ -66,6 +66,9 @@ class Fitter:
             self._first.load_state_dict(self.network.state_dict())
         self._optimiser = build_optimiser(self.network.parameters(), settings)
         self._average = Average(self.network, settings.average)
+        self._began = {
+            name: each.detach().clone() for name, each in self.network.state_dict().items()
+        }
         self.learning_rate = 0.0
 
     def _made(self, network: Network, arrays: Arrays | None) -> CropNetwork:
@@ -164,10 +167,8 @@ class Fitter:
 
     @torch.no_grad()
     def ask(self, samples: Samples) -> Heads:
-        """Returns what the averaged network says of samples as they are, on the CPU."""
-        network = CropNetwork(self.network.network)
-        network.load_state_dict(self._average.weights)
-        network = network.to(self._device).eval()
+        """Returns what the network that is kept says of samples as they are, on the CPU."""
+        network = self._kept().to(self._device).eval()
         parts = [
             network(as_they_are(samples[at : at + _AT_ONCE], self._settings.mean).pixels)
             for at in range(0, len(samples), _AT_ONCE)
@@ -177,11 +178,23 @@ class Fitter:
         return Heads(torch.cat(logits), torch.cat(boxes), points)
 
     def arrays(self) -> Arrays:
-        """Returns the averaged weights as the cascade has them."""
-        network = CropNetwork(self.network.network)
-        network.load_state_dict(self._average.weights)
+        """Returns the weights that are kept, as the cascade has them."""
+        network = self._kept()
         _move_mean(network, self._settings.mean, -1)
         return network.arrays()
+
+    @torch.no_grad()
+    def _kept(self) -> CropNetwork:
+        """The averaged network, and what it began as, blended."""
+        share = self._settings.blend
+        network = CropNetwork(self.network.network)
+        network.load_state_dict(
+            {
+                name: each.lerp(self._began[name], share)
+                for name, each in self._average.weights.items()
+            }
+        )
+        return network
 
     def state_dict(self) -> dict[str, Any]:
         """All that later steps depend on."""
@@ -189,7 +202,7 @@ class Fitter:
             "network": self.network.state_dict(),
             "average": self._average.weights,
             "optimiser": self._optimiser.state_dict(),
-            "first": self._first.state_dict() if self._first is not None else None,
+            "began": self._began,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -197,8 +210,9 @@ class Fitter:
         self.network.load_state_dict(state["network"])
         self._average.load(state["average"])
         self._optimiser.load_state_dict(state["optimiser"])
+        self._began = dict(state["began"])
         if self._first is not None:
-            self._first.load_state_dict(state["first"])
+            self._first.load_state_dict(self._began)
 
 
 # Task -> its turn.

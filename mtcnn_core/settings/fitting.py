@@ -57,6 +57,8 @@ class FittingSettings(OptimiserSettings):
         blockwise: Whether each batch is for one of the three tasks in turn, as in mtcnn-caffe.
         average: Decay of the mean over the weights of all steps that is kept in the end; 0 keeps
             those of the last step.
+        blend: Share of the weights that it began as in those that are kept: between both, networks
+            are better at what they were good at and at what is new (Wortsman et al. 2022).
         flip: Whether half of the samples are mirrored.
         colour: How much brightness and contrast are changed, at most, as a fraction.
         grey: Share of the samples that lose their colours.
@@ -88,6 +90,7 @@ class FittingSettings(OptimiserSettings):
     distillation: Share = 1.0
     blockwise: bool = False
     average: Annotated[float, Field(ge=0, lt=1)] = 0.995
+    blend: Annotated[float, Field(ge=0, lt=1)] = 0.3
     flip: bool = True
     colour: Unit = 0.15
     grey: Unit = 0.1
@@ -102,13 +105,21 @@ class FittingSettings(OptimiserSettings):
 RECIPES: Mapping[Stage, Mapping[str, Any]] = {
     # It has little to learn that it does not know, and much to lose: with O-Net's recipe average
     # precision falls by .01.
-    "r": {"classification": "all", "balance": 0.5, "learning_rate": 2e-4, "batch": 256},
+    "r": {
+        "classification": "all",
+        "balance": 0.5,
+        "learning_rate": 2e-4,
+        "batch": 256,
+        "blend": 0.0,
+    },
     "p": {
         "classification": "all",
         "balance": 0.0,
         "batch": 1024,
         "distillation": 2.0,
         "precision": "float32",
+        "blend": 0.0,
+        "epochs": 9.0,
     },
     "o": {},
 }

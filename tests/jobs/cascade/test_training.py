@@ -46,6 +46,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def config(**said: Any) -> CascadeConfig:
     small: dict[str, object] = {
         "cascade.rounds": 1,
+        "cascade.stages": ["p", "r", "o"],
         "cascade.holdout": "30%",
         "cascade.thresholds": [[0.5, 0.3, 0.05]],
         "detect.min_face": 24,
@@ -81,7 +82,7 @@ def test_what_it_leaves(trained: tuple[Path, CascadeSummary, list[Figures]]) -> 
     }
     # Samples take far more room than photos, and are gone.
     assert {path.name for path in (output / "round-1").iterdir()} == {
-        *("fit-p", "fit-p-counted", "fit-r", "fit-o"),
+        *("fit-p", "fit-p-counted", "fit-r", "fit-o", "fit-o-counted"),
     }
     assert ElementTree.parse(output / "rounds.svg").getroot().tag.endswith("svg")
     assert training_of(str(output), {}) is CascadeSummary
