@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcnn_core.cascade.boxes import visible
 from mtcnn_core.cascade.pyramid import check_image
 from mtcnn_core.cascade.second_looks import find_with_second_looks
 from mtcnn_core.dense.session import DenseSession, joined, suppressed
@@ -77,31 +78,31 @@ class DenseDetector:
     def _find_in(self, image: NDArray[np.uint8], size: tuple[int, int]) -> Faces:
         longest = self.settings.longest_side
         side = None if longest == "none" else longest
+        tile = self._session.fixed or (side and (side, side))
+        height, width = image.shape[:2]
         with self._time(DENSE):
             found = [self._session.look(image, side)]
-            if side is not None and self.settings.dense.tiles and max(image.shape[:2]) > side:
-                found += self._in_tiles(image, side)
+            if self.settings.dense.tiles and tile and (width > tile[0] or height > tile[1]):
+                found += self._in_tiles(image, *tile)
         faces = suppressed(joined(found), self.settings.dense.nms)
-        height, width = image.shape[:2]
         faces = faces.scaled(size[0] / width, size[1] / height)
         sides = (faces.boxes[:, 2:] - faces.boxes[:, :2]).max(axis=1, initial=0)
-        inside = np.all((faces.boxes[:, 2:] > 0) & (faces.boxes[:, :2] < np.array(size)), axis=1)
         wanted = (sides >= self.settings.min_face) & (faces.scores >= self.settings.min_score)
-        return faces[inside & wanted]
+        return faces[visible(faces.boxes, *size) & wanted]
 
-    def _in_tiles(self, image: NDArray[np.uint8], side: int) -> Iterator[Faces]:
-        """Yields the faces of each tile that none of its inner edges cuts."""
-        height, width = image.shape[:2]
-        for top in _starts(height, side, self.settings.dense.overlap):
-            for left in _starts(width, side, self.settings.dense.overlap):
-                tile = np.ascontiguousarray(image[top : top + side, left : left + side])
-                faces = self._session.look(tile, None if max(tile.shape[:2]) < side else side)
-                low, high = faces.boxes[:, :2], faces.boxes[:, 2:]
-                begins = low > np.where([left > 0, top > 0], _EDGE, -np.inf)
-                goes_on = [left + side < width, top + side < height]
-                ends = high < np.where(goes_on, side - _EDGE, np.inf)
-                kept = faces[np.all(begins & ends, axis=1)]
-                yield kept.moved(left, top)
+    def _in_tiles(self, image: NDArray[np.uint8], width: int, height: int) -> Iterator[Faces]:
+        """Yields the faces of each tile, at the photo's own scale, that no inner edge cuts."""
+        overlap = self.settings.dense.overlap
+        ends = np.array([image.shape[1], image.shape[0]])
+        for top in _starts(int(ends[1]), height, overlap):
+            for left in _starts(int(ends[0]), width, overlap):
+                tile = image[top : top + height, left : left + width]
+                faces = self._session.look(np.ascontiguousarray(tile), None)
+                low, high = np.array([left, top]), np.array([left + width, top + height])
+                faces = faces.moved(left, top)
+                begins = (low == 0) | (faces.boxes[:, :2] > low + _EDGE)
+                stops = (high >= ends) | (faces.boxes[:, 2:] < high - _EDGE)
+                yield faces[np.all(begins & stops, axis=1)]
 
 
 def _starts(length: int, side: int, overlap: float) -> list[int]:

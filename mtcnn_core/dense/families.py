@@ -36,13 +36,14 @@ class Family:
     boxes: Callable[[Floats, Floats, int], Boxes]
 
 
-def sure(scores: list[Floats]) -> Scores:
+def sure(scores: list[Floats], are_logits: bool) -> Scores:
     """Joins the scores of a cell: their geometric mean, as YuNet's authors do with its two.
 
     Args:
-        scores: ``(n,)`` each; probabilities, or logits where the graph ends before the sigmoid.
+        scores: ``(n,)`` each.
+        are_logits: Whether the graph ends before the sigmoid.
     """
-    parts = [np.clip(_probabilities(each), 0, 1) for each in scores]
+    parts = [np.clip(_probabilities(each) if are_logits else each, 0, 1) for each in scores]
     joined: Scores = np.prod(parts, axis=0) ** np.float32(1 / len(parts))
     return joined
 
@@ -53,16 +54,17 @@ def points(cells: Floats, numbers: Floats, stride: int) -> Floats:
     return placed
 
 
-def _probabilities(scores: Floats) -> Floats:
-    if len(scores) and (scores.min() < 0 or scores.max() > 1):
-        return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
-    return scores
+def _probabilities(logits: Floats) -> Floats:
+    # Those of background may be so low that their exponential is infinite, and 0 is right.
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
 def _yunet_boxes(cells: Floats, numbers: Floats, stride: int) -> Boxes:
     """Centres by cells from theirs, sides by the logarithm of cells."""
     centre = (cells + numbers[:, :2]) * stride
-    half = np.exp(numbers[:, 2:]) * stride / 2
+    with np.errstate(over="ignore"):  # such a box is none
+        half = np.exp(numbers[:, 2:]) * stride / 2
     return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,11 @@ from mtcnn_core.ssd.files import ModelFiles
 from mtcnn_core.ssd.session import runtime_of
 from mtcnn_core.weights.errors import ModelError
 
-# A side of an input that is left open is a multiple of the largest stride.
-_MULTIPLE = 32
-_TRIED = 320
+# Sides of the black image that a network without a size of its own is tried on: 3 cells of the
+# largest stride of its family.
+_TRIED = 384
+# Types of numbers that a network may take.
+_TYPES = tuple(map(np.dtype, (np.float32, np.float16)))
 
 
 class DenseSession:
@@ -33,6 +37,7 @@ class DenseSession:
 
     Attributes:
         family: Name of its family.
+        fixed: Width and height of the images that it takes; None if it takes any.
 
     Raises:
         ModelError: The file holds no such network.
@@ -46,8 +51,8 @@ class DenseSession:
         runtime = runtime_of(engine, model, settings.device, settings.precision)
         try:
             self._model: StartedModel = engine.open_model(model.graph, model.weights, runtime)
-            self._fixed = _sides(self._model)
-            width, height = self._fixed or (_TRIED, _TRIED)
+            self.fixed = _sides(self._model)
+            width, height = self.fixed or (_TRIED, _TRIED)
             self._grids = self._tried(width, height)
         except ModelError as error:
             raise ModelError(f"'{model.path}' cannot be the detector: {error}") from error
@@ -66,29 +71,34 @@ class DenseSession:
         """
         seen, scale = self._fitted(image, longest)
         height, width = seen.shape[:2]
-        outputs = self._model.run_all(self._grids.family.blob(seen))
+        outputs = self._run(self._grids.family.blob(seen))
         parts = []
         for grid in self._grids.grids:
-            scores = sure([rows_of(outputs[number])[:, 0] for number in grid.scores])
+            each = [rows_of(outputs[number])[:, 0] for number in grid.scores]
+            scores = sure(each, self._grids.are_logits)
             passed = np.flatnonzero(scores >= self._settings.dense.threshold)
             cells = cells_of(grid, width, height)[passed]
             numbers = rows_of(outputs[grid.boxes])[passed]
             boxes = self._grids.family.boxes(cells, numbers, grid.stride)
             marks = points(cells, rows_of(outputs[grid.points])[passed], grid.stride)
-            parts.append(Faces(boxes, scores[passed], marks))
+            parts.append(_possible(Faces(boxes, scores[passed], marks)))
         return suppressed(joined(parts), self._settings.dense.nms).scaled(1 / scale)
 
     def _tried(self, width: int, height: int) -> Grids:
         black = np.zeros((1, 3, height, width), np.float32)
-        return find_grids(self._model.run_all(black), width, height)
+        return find_grids(self._run(black), width, height)
+
+    def _run(self, blob: NDArray[np.float32]) -> list[NDArray[Any]]:
+        dtype = self._model.inputs[0].dtype
+        return self._model.run_all(blob.astype(dtype, copy=False))
 
     def _fitted(
         self, image: NDArray[np.uint8], longest: int | None
     ) -> tuple[NDArray[np.uint8], float]:
         """The image as the network takes it, black to the right and below, and its scale."""
         height, width = image.shape[:2]
-        if self._fixed is not None:
-            scale = min(self._fixed[0] / width, self._fixed[1] / height)
+        if self.fixed is not None:
+            scale = min(self.fixed[0] / width, self.fixed[1] / height)
         else:
             scale = 1.0 if longest is None else longest / max(width, height)
         size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -96,7 +106,8 @@ class DenseSession:
         if size != (width, height):
             how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
             seen = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-        wanted = self._fixed or tuple(-(-side // _MULTIPLE) * _MULTIPLE for side in size)
+        multiple = self._grids.multiple
+        wanted = self.fixed or tuple(-(-side // multiple) * multiple for side in size)
         filled = cv2.copyMakeBorder(
             seen, 0, wanted[1] - size[1], 0, wanted[0] - size[0], cv2.BORDER_CONSTANT
         )
@@ -117,10 +128,19 @@ def suppressed(faces: Faces, overlap: float) -> Faces:
     return faces[bx.nms(faces.boxes, faces.scores, overlap)]
 
 
+def _possible(faces: Faces) -> Faces:
+    """Those of finite numbers whose boxes have an area."""
+    numbers = np.concatenate([faces.boxes, faces.landmarks.reshape(-1, 10)], axis=1)
+    has_area = (faces.boxes[:, 2:] > faces.boxes[:, :2]).all(axis=1)
+    return faces[np.flatnonzero(np.isfinite(numbers).all(axis=1) & has_area)]
+
+
 def _sides(model: StartedModel) -> tuple[int, int] | None:
     """Width and height of the images that a network takes; None where both are open."""
     if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
         raise ModelError("it takes other things than one image")
+    if model.inputs[0].dtype not in _TYPES:
+        raise ModelError(f"it takes {model.inputs[0].dtype}: export it for float32 or float16")
     batch, channels, height, width = model.inputs[0].shape
     if batch not in (1, None) or channels not in (3, None):
         raise ModelError(f"it takes {batch} x {channels} x {height} x {width}, and no single image")
