@@ -30,8 +30,9 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_in
 
 from jobs.feed import FaceFeed
 from jobs.loader.crops import Part, StoredCrops, decode_into
-from jobs.loader.draws import Lane, draws, lane_blocks
+from jobs.loader.draws import draws
 from jobs.loader.index import read_index
+from jobs.loader.shares import share_of, shuffled
 from jobs.loader.split import faces_of
 
 _P, _K, _WORKERS = 30, 4, 2
@@ -174,7 +175,8 @@ def parts(feed: Path, size: int) -> dict[str, float]:
     index = read_index(str(feed), "train")
     times: dict[str, float] = {}
     began = time.perf_counter()
-    drawn = list(draws(index, lane_blocks(index, 0, 0, Lane()), _P, _K, [0, 0, 0, 1], 64 << 20))
+    runs = share_of(index, shuffled(index, 0, 0)).runs
+    drawn = list(draws(index, runs, _P, _K, [0, 0, 0, 1], 64 << 20))
     count = sum(len(each.places) for each in drawn)
     times["drawing which crops come together"] = time.perf_counter() - began
     crops = StoredCrops(str(feed), None, index)

@@ -184,7 +184,8 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     ],
     "jobs.loader": [
         ["chance", "index"],
-        ["crops", "draws"],
+        ["crops", "draws", "shares"],
+        ["epoch"],
         ["face_feed", "split"],
     ],
     "jobs.training": [

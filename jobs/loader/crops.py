@@ -74,17 +74,15 @@ class StoredCrops:
 
     def _located(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Block of each place, and row in it."""
-        numbers = np.searchsorted(self._index.starts, places, side="right") - 1
-        return numbers.astype(np.int64), places - self._index.starts[numbers]
+        numbers = self._index.blocks_of(places)
+        return numbers, places - self._index.starts[numbers]
 
     def _of_split(self, number: int) -> NDArray[np.bool_]:
         """Which rows of a block are left."""
         if number not in self._left:
             left = np.zeros(self._index.blocks[number].rows, np.bool_)
-            runs = self._index.runs_of(number)
-            firsts = self._index.first[runs] - self._index.starts[number]
-            for first, faces in zip(firsts.tolist(), self._index.faces[runs].tolist(), strict=True):
-                left[first : first + faces] = True
+            places = self._index.places_of(self._index.runs_of(number))
+            left[places - self._index.starts[number]] = True
             self._left[number] = left
         return self._left[number]
 

@@ -14,19 +14,6 @@ Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Lane:
-    """One of the readers that share an epoch.
-
-    Attributes:
-        number: Which, from 0.
-        count: How many there are: ranks times their workers.
-    """
-
-    number: int = 0
-    count: int = 1
-
-
-@dataclass(frozen=True)
 class Draw:
     """A batch.
 
@@ -39,35 +26,16 @@ class Draw:
     class_id: NDArray[np.int64]
 
 
-def lane_blocks(index: FeedIndex, seed: int, epoch: int, lane: Lane) -> list[int]:
-    """The blocks that a lane reads in an epoch, in order; no block has two lanes.
-
-    Blocks are shuffled, and each goes to the lane with the fewest faces so far.
-    """
-    chance = np.random.default_rng([seed, epoch])
-    faces = [int(index.faces[index.runs_of(number)].sum()) for number in range(len(index.blocks))]
-    loads = np.zeros(lane.count, np.int64)
-    own = []
-    for number in chance.permutation(len(index.blocks)).tolist():
-        if not faces[number]:
-            continue
-        least = int(np.argmin(loads))
-        loads[least] += faces[number]
-        if least == lane.number:
-            own.append(number)
-    return own
-
-
 @dataclass
 class Pool:
-    """The identities that a lane draws from, and their faces that were not drawn yet."""
+    """The identities that are drawn from, and their faces that were not drawn yet."""
 
     faces: dict[int, list[int]] = field(default_factory=dict)
     bytes: float = 0.0
 
-    def add(self, index: FeedIndex, block: int, chance: np.random.Generator) -> None:
-        """Adds the faces of a block, those of each identity shuffled."""
-        runs = index.runs_of(block)
+    def add(self, index: FeedIndex, runs: slice, chance: np.random.Generator) -> None:
+        """Adds the faces of runs of a block, those of each identity shuffled."""
+        (block,) = index.blocks_of(index.first[runs.start : runs.start + 1]).tolist()
         for class_id, first, count in zip(
             index.class_id[runs].tolist(),
             index.first[runs].tolist(),
@@ -109,29 +77,26 @@ class Pool:
             if not own:
                 del self.faces[class_id]
         found = np.array(places, np.int64)
-        self.bytes -= sum(
-            _face_bytes(index, block)
-            for block in (np.searchsorted(index.starts, found, side="right") - 1).tolist()
-        )
+        self.bytes -= sum(_face_bytes(index, block) for block in index.blocks_of(found).tolist())
         return Draw(found, np.repeat(ids[drawn], sizes))
 
 
 def draws(
     index: FeedIndex,
-    blocks: Sequence[int],
+    runs: Sequence[slice],
     p: int,
     k: int,
     seed: Sequence[int],
     pool_bytes: int,
 ) -> Iterator[Draw]:
-    """Yields the batches of a lane.
+    """Yields the batches of a share.
 
     Blocks are opened in order as long as what is open and not drawn has fewer bytes than the pool
     may have, or is not enough for a batch.
 
     Args:
         index: The feed.
-        blocks: Those of the lane.
+        runs: Its runs, block by block.
         p: Identities in a batch, if all have `k` faces.
         k: Faces of an identity in a batch, at most.
         seed: Numbers that all depends on that is drawn by chance.
@@ -139,7 +104,7 @@ def draws(
     """
     chance = np.random.default_rng(list(seed))
     pool = Pool()
-    following = iter(blocks)
+    following = iter(runs)
     is_open = True
     while True:
         while is_open and pool.bytes < pool_bytes:
@@ -154,12 +119,12 @@ def draws(
 
 
 def _open_next(
-    pool: Pool, following: Iterator[int], index: FeedIndex, chance: np.random.Generator
+    pool: Pool, following: Iterator[slice], index: FeedIndex, chance: np.random.Generator
 ) -> bool:
-    block = next(following, None)
-    if block is None:
+    runs = next(following, None)
+    if runs is None:
         return False
-    pool.add(index, block, chance)
+    pool.add(index, runs, chance)
     return True
 
 

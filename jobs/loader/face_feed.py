@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from jobs.loader.chance import uniform
 from jobs.loader.crops import Part, StoredCrops, decode_into
-from jobs.loader.draws import Draw, Lane, draws, lane_blocks
+from jobs.loader.draws import Draw
+from jobs.loader.epoch import Drawing, Epoch
 from jobs.loader.index import FeedIndex, read_index
+from jobs.loader.shares import Reader, Readers
 from jobs.messages.errors import UserError
 
 try:
@@ -59,7 +61,7 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         size: Side of a crop in the batch.
 
     Raises:
-        UserError: There is no feed, or no face in the split.
+        UserError: There is no feed, or no face in the split; or a number is out of its range.
     """
 
     def __init__(
@@ -80,17 +82,20 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        _check(p=(p, 1, None), k=(k, 1, None), world=(world, 1, None), rank=(rank, 0, world - 1))
+        _check(seed=(seed, 0, None), size=(1 if size is None else size, 1, None))
+        _check(pool_bytes=(pool_bytes, 1, None), window=(window, 0.01, 1))
         self._output, self._options = output, dict(storage_options or {})
-        self._p, self._k, self._seed = p, k, seed
+        self._drawing = Drawing(p, k, seed, pool_bytes)
         self._rank, self._world = rank, world
         self._window, self._augment, self._flip = window, augment, flip
-        self._pool_bytes = pool_bytes
         self._index = read_index(output, split, self._options)
         self.classes = self._index.classes
         self.size = size or max(1, round(self._index.crop.get("size", 160) * window))
         self._epoch = 0
         self._given = 0
         self._resumes = False
+        self._drawn: dict[tuple[int, int], Epoch] = {}
 
     @property
     def index(self) -> FeedIndex:
@@ -112,7 +117,11 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         self._resumes = True
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yields crops, uint8 ``(p * k, 3, size, size)`` RGB, and class ids, int64 ``(p * k,)``."""
+        """Yields crops, uint8 ``(p * k, 3, size, size)`` RGB, and class ids, int64 ``(p * k,)``.
+
+        Raises:
+            UserError: There are too few faces for a batch of each rank, or a crop is damaged.
+        """
         info = get_worker_info()
         if info is not None:
             cv2.setNumThreads(1)
@@ -120,45 +129,47 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         if not self._resumes:
             self._given = 0
         self._resumes = False
-        skipped = self._given
+        skipped, given = self._given, 0
+        epoch, reader = self._of_epoch(workers), Reader(self._rank, worker)
         crops = StoredCrops(self._output, self._options, self._index)
-        for number, draw in enumerate(self._draws(worker, workers)):
-            if number < skipped:
+        crops.skip(epoch.share(reader).others)
+        for draw, is_own in epoch.draws(reader):
+            given += is_own
+            if not is_own or given <= skipped:
                 crops.skip(draw.places)
                 continue
             batch = self._batch(draw, crops)
-            self._given = number + 1
+            self._given = given
             yield batch
+
+    def check(self, workers: int = 1) -> None:
+        """Makes sure that there is a batch for each rank in this epoch; no crop is read.
+
+        Args:
+            workers: Processes that read for each rank.
+
+        Raises:
+            UserError: There are too few faces for that.
+        """
+        self._of_epoch(workers).check()
 
     def batches(self, workers: int = 1) -> int:
         """Batches of this rank in this epoch, with so many workers; no crop is read."""
-        return sum(sum(1 for _ in self._draws(worker, workers)) for worker in range(workers))
+        given = self._of_epoch(workers).counts
+        return sum(given[Reader(self._rank, worker)] for worker in range(workers))
 
     def remainder(self, workers: int = 1) -> int:
         """Crops that are in no batch of this epoch, over all ranks; no crop is read."""
-        given = sum(
-            sum(1 for _ in self._draws(worker, workers, rank))
-            for rank in range(self._world)
-            for worker in range(workers)
-        )
-        return self._index.total - given * self._p * self._k
+        given = sum(self._of_epoch(workers).counts.values())
+        return self._index.total - given * self._drawing.p * self._drawing.k
 
-    def _draws(self, worker: int, workers: int, rank: int | None = None) -> Iterator[Draw]:
-        """The batches of a worker, with as many from each where several ranks learn together."""
-        lanes = self._world * workers
-        own = Lane((self._rank if rank is None else rank) * workers + worker, lanes)
-        most = None
-        if self._world > 1:
-            most = min(sum(1 for _ in self._lane(Lane(number, lanes))) for number in range(lanes))
-        for number, draw in enumerate(self._lane(own)):
-            if most is not None and number >= most:
-                return
-            yield draw
-
-    def _lane(self, lane: Lane) -> Iterator[Draw]:
-        blocks = lane_blocks(self._index, self._seed, self._epoch, lane)
-        seed = [self._seed, self._epoch, lane.number, lane.count]
-        return draws(self._index, blocks, self._p, self._k, seed, self._pool_bytes)
+    def _of_epoch(self, workers: int) -> Epoch:
+        """The epoch as so many workers share it, which is worked out once."""
+        which = (self._epoch, workers)
+        if which not in self._drawn:
+            readers = Readers(self._world, workers)
+            self._drawn = {which: Epoch(self._index, self._drawing, self._epoch, readers)}
+        return self._drawn[which]
 
     def _batch(self, draw: Draw, crops: StoredCrops) -> tuple[torch.Tensor, torch.Tensor]:
         out = np.empty((len(draw.places), self.size, self.size, 3), np.uint8)
@@ -171,8 +182,16 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def _parts(self, places: NDArray[np.int64]) -> Iterator[Part]:
         if not self._augment:
             return (Part(self._window) for _ in range(len(places)))
-        drawn = uniform(places, self._seed, self._epoch, 3)
+        drawn = uniform(places, self._drawing.seed, self._epoch, 3)
         return (
             Part(self._window, down, right, self._flip and mirror < 0.5)
             for down, right, mirror in drawn.tolist()
         )
+
+
+def _check(**said: tuple[float, float, float | None]) -> None:
+    """Makes sure that numbers are in their ranges: the number, the least and the most."""
+    for name, (number, least, most) in said.items():
+        if number < least or (most is not None and number > most):
+            upwards = "or more" if most is None else f"to {most}"
+            raise UserError(f"'{name}' of the feed is {number}: give {least} {upwards}")

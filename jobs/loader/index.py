@@ -67,6 +67,17 @@ class FeedIndex:
         low, high = np.searchsorted(self.first, self.starts[block : block + 2])
         return slice(int(low), int(high))
 
+    def blocks_of(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The block that each face lies in."""
+        return (np.searchsorted(self.starts, places, side="right") - 1).astype(np.int64)
+
+    def places_of(self, runs: slice) -> NDArray[np.int64]:
+        """The places of all faces of runs, in order."""
+        faces = self.faces[runs].astype(np.int64)
+        within = np.arange(faces.sum()) - np.repeat(np.cumsum(faces) - faces, faces)
+        places: NDArray[np.int64] = np.repeat(self.first[runs], faces) + within
+        return places
+
     @property
     def total(self) -> int:
         """Faces of the split."""
@@ -90,8 +101,7 @@ def read_index(output: str, split: str, options: Mapping[str, Any] | None = None
     storage = Storage(output, options)
     blocks: list[Block] = []
     ids, firsts, counts = [], [], []
-    start = highest = 0
-    highest = -1
+    start, highest = 0, -1
     splits: set[str] = set()
     for block, rows in _blocks(storage, dataset):
         class_id = np.asarray(rows["class_id"])

@@ -56,7 +56,4 @@ def read_split(
 def faces_of(index: FeedIndex) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Place and class id of each face, in order."""
     ids = np.repeat(index.class_id.astype(np.int64), index.faces)
-    first = np.repeat(index.first, index.faces)
-    ends = np.cumsum(index.faces)
-    within = np.arange(len(ids)) - np.repeat(ends - index.faces, index.faces)
-    return first + within, ids
+    return index.places_of(slice(None)), ids

@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from jobs.loader.face_feed import FaceFeed
-from jobs.messages.errors import UserError
 
 Batch = tuple[Tensor, Tensor]
 
@@ -28,7 +27,7 @@ class Batches:
 
     def __init__(self, feed: FaceFeed, loaders: int) -> None:
         self.epoch = 0
-        self._feed = feed
+        self._feed, self._loaders = feed, loaders
         with warnings.catch_warnings():  # of torchdata's own call of what PyTorch will drop
             warnings.simplefilter("ignore", UserWarning)
             from torchdata.stateful_dataloader import StatefulDataLoader
@@ -42,23 +41,17 @@ class Batches:
         """Yields crops, uint8 ``(n, 3, size, size)`` RGB, and class ids, int64 ``(n,)``.
 
         Raises:
-            UserError: There are not enough crops for a batch.
+            UserError: There are too few faces for a batch of each rank.
         """
-        given = True
         while True:
-            for batch in self._of_epoch():
-                given = True
-                yield batch
-            if not given:
-                raise UserError(
-                    "the feed has not enough faces for a batch: lower train.p or train.k"
-                )
-            given = False
+            yield from self._of_epoch()
             self._iterator = None
             self.epoch += 1
 
     def _of_epoch(self) -> Iterator[Batch]:
         self._feed.set_epoch(self.epoch)
+        # Here rather than in the loaders, which wrap what they raise; they share what is found.
+        self._feed.check(max(1, self._loaders))
         self._iterator = iter(self._loader)
         yield from self._iterator
 

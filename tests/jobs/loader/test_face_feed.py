@@ -18,7 +18,10 @@ from jobs.feed import FaceFeed  # noqa: E402
 from jobs.loader.index import read_index  # noqa: E402
 from jobs.loader.split import faces_of, read_split  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*set_vital.*:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*set_vital.*:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*worker processes in total.*:UserWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +124,58 @@ def test_ranks_share_the_crops_and_give_equally_many_batches(feed: str) -> None:
     assert len({len(batches) for batches in ranks}) == 1
     ids = [{int(i) for _, ids in batches for i in ids} for batches in ranks]
     assert not (ids[0] & ids[1] or ids[1] & ids[2] or ids[0] & ids[2])
+
+
+def test_many_readers_of_a_small_feed_lose_nothing(feed: str) -> None:
+    """24 identities of 6 are 12 batches of 4 x 3; no lane of eight would have one of its own."""
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    feeds = [FaceFeed(feed, 4, 3, rank=rank, world=2, augment=False) for rank in range(2)]
+    ranks = [list(StatefulDataLoader(each, batch_size=None, num_workers=4)) for each in feeds]
+    assert list(map(len, ranks)) == [each.batches(4) for each in feeds]
+    crops = [crop.numpy().tobytes() for rank in ranks for some, _ in rank for crop in some]
+    assert len(set(crops)) == len(crops) == feeds[0].index.total - feeds[0].remainder(4)
+    assert feeds[0].remainder(4) < 3 * 12
+
+
+def test_readers_in_turn_go_on_at_the_very_batch(feed: str) -> None:
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    def loader() -> Any:
+        return StatefulDataLoader(
+            FaceFeed(feed, 2, 3, rank=1, world=2), batch_size=None, num_workers=3
+        )
+
+    whole = list(loader())
+    stopped = loader()
+    batches = iter(stopped)
+    for _ in range(4):
+        next(batches)
+    resumed = loader()
+    resumed.load_state_dict(stopped.state_dict())
+    assert _same(list(resumed), whole[4:])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_too_few_faces_for_the_ranks_are_told_before_reading(feed: str, workers: int) -> None:
+    few = FaceFeed(feed, 12, 6, rank=1, world=3)
+    with pytest.raises(UserError, match="for a batch of 12 x 6 for each of 3 processes"):
+        few.check(max(1, workers))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"p": 0}, "'p' of the feed is 0: give 1 or more"),
+        ({"k": -1}, "'k' of the feed is -1: give 1 or more"),
+        ({"rank": 2, "world": 2}, "'rank' of the feed is 2: give 0 to 1"),
+        ({"seed": -1}, "'seed' of the feed is -1: give 0 or more"),
+        ({"window": 1.5}, "'window' of the feed is 1.5: give 0.01 to 1"),
+    ],
+)
+def test_numbers_out_of_their_ranges_are_told(feed: str, said: Any, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        FaceFeed(feed, **said)
 
 
 def test_all_identities_of_other_splits_are_left_out(feed: str) -> None:

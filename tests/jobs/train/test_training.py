@@ -159,7 +159,7 @@ def test_nn2_makes_20_steps(feed: str, tmp_path: Path) -> None:
 
 
 def test_too_few_faces_for_a_batch_is_told(feed: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"lower train\.p or train\.k"):
+    with pytest.raises(UserError, match=r"75 of 15 identities, lower p or k$"):
         train_embedding(feed, str(tmp_path / "out"), config(**{"train.p": 50}))
 
 
