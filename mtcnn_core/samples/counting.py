@@ -15,8 +15,8 @@ from mtcnn_core.settings.detector import DetectorSettings
 from mtcnn_core.stopwatch import Stopwatch
 from mtcnn_core.weights import ONET, PNET, Network, Weights
 
-_WIDEST = 8.0
-_HALVINGS = 9
+_WIDEST = 16.0
+_HALVINGS = 10
 
 Images = Sequence[NDArray[np.uint8]]
 

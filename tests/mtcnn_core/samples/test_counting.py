@@ -48,7 +48,7 @@ def test_as_many_squares_come_to_the_next_network(by: float) -> None:
 
 
 def test_as_many_faces_are_found() -> None:
-    changed = _unsure("onet", 20.0)
+    changed = _unsure("onet", 12.0)
     assert not len(FaceDetector(DETECT, changed).detect(astronaut()))
 
     shifted = as_many_faces([astronaut()], DETECT, ORIGINAL, changed)
