@@ -87,7 +87,7 @@ class Epoch:
             fewer = ", or let fewer processes learn" if world > 1 else ""
             raise UserError(
                 f"the feed has not enough faces for a batch of {said.p} x {said.k}{each}: it has "
-                f"{index.total} of {len(np.unique(index.class_id))} identities, lower p or k{fewer}"
+                f"{index.total} of {index.identities} identities, lower p or k{fewer}"
             )
 
     @cached_property

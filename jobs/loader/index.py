@@ -83,6 +83,16 @@ class FeedIndex:
         """Faces of the split."""
         return int(self.faces.sum())
 
+    @property
+    def identities(self) -> int:
+        """Identities of the split."""
+        return len(np.unique(self.class_id))
+
+    @property
+    def largest(self) -> int:
+        """Faces of the identity that has most."""
+        return int(np.bincount(self.class_id, self.faces).max())
+
 
 def read_index(output: str, split: str, options: Mapping[str, Any] | None = None) -> FeedIndex:
     """Reads which faces of a split are where.

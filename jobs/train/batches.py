@@ -10,6 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from jobs.loader.face_feed import FaceFeed
+from jobs.messages.errors import UserError
+from jobs.train.config import EmbeddingTrainingConfig
+from jobs.train.ranks import Ranks
+from mtcnn_core.facenet.networks import input_size
 
 Batch = tuple[Tensor, Tensor]
 
@@ -57,13 +61,72 @@ class Batches:
 
     def state_dict(self) -> dict[str, Any]:
         """What tells where the next batch is."""
-        return {"epoch": self.epoch, "loader": self._loader.state_dict()}
+        loader = self._loader.state_dict()
+        return {"epoch": self.epoch, "loaders": self._loaders, "loader": loader}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on behind the batch after which :meth:`state_dict` was asked."""
+        """Goes on behind the batch after which :meth:`state_dict` was asked.
+
+        Raises:
+            UserError: It was asked of so many other loaders, whose batches are others.
+        """
+        if (begun := state["loaders"]) != self._loaders:
+            raise UserError(
+                f"this training was begun with run.loaders={begun}: "
+                "go on with as many, or use another output"
+            )
         self.epoch = state["epoch"]
         self._feed.set_epoch(self.epoch)
         self._loader.load_state_dict(dict(state["loader"]))
+
+
+def feed_of(feed: str, config: EmbeddingTrainingConfig, ranks: Ranks) -> FaceFeed:
+    """The feed as one of the processes that learn reads it.
+
+    Args:
+        feed: Where it is.
+        config: All settings.
+        ranks: Which process it is.
+
+    Raises:
+        UserError: There is no feed, or no face in the split.
+    """
+    settings = config.train
+    return FaceFeed(
+        feed,
+        settings.p,
+        settings.k,
+        rank=ranks.rank,
+        world=ranks.world,
+        seed=settings.seed,
+        split=config.held_out.trained,
+        size=settings.size or input_size(settings.network),
+        window=settings.window,
+        flip=settings.flip,
+        pool_bytes=settings.pool_bytes,
+        storage_options=config.input.storage_options,
+    )
+
+
+def check_batches(feed: str, config: EmbeddingTrainingConfig) -> None:
+    """Makes sure that there is something to learn from; to be asked before anything starts.
+
+    Args:
+        feed: Where it is.
+        config: All settings.
+
+    Raises:
+        UserError: There are too few faces for a batch of each process, or no two of one identity
+            for a loss that compares those.
+    """
+    read = feed_of(feed, config, Ranks(world=config.run.workers or 1))
+    if config.train.loss == "triplet" and read.index.largest < 2:
+        raise UserError(
+            f"no identity in the split '{config.held_out.trained}' of '{feed}' has two faces, "
+            "which the triplet loss compares: give photos of one person the same label, or take "
+            "train.loss=softmax"
+        )
+    read.check(max(1, config.run.loaders))
 
 
 def _with_own_signals(worker: int) -> None:

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from jobs.loader.face_feed import FaceFeed
 from jobs.messages.errors import UserError
 from jobs.storage.storage import Storage
-from jobs.train.batches import Batches
+from jobs.train.batches import Batches, feed_of
 from jobs.train.config import EmbeddingTrainingConfig
 from jobs.train.held_out import HeldOut
 from jobs.train.log import LogRow, records_of, rows_of
@@ -76,20 +75,7 @@ class TrainingLoop:
         self._checkpoints = Checkpoints(self._storage, config.run.checkpoints)
         settings = config.train
         size = settings.size or input_size(settings.network)
-        feed = FaceFeed(
-            place.feed,
-            settings.p,
-            settings.k,
-            rank=ranks.rank,
-            world=ranks.world,
-            seed=settings.seed,
-            split=config.held_out.trained,
-            size=size,
-            window=settings.window,
-            flip=settings.flip,
-            pool_bytes=settings.pool_bytes,
-            storage_options=config.input.storage_options,
-        )
+        feed = feed_of(place.feed, config, ranks)
         self._batches = Batches(feed, config.run.loaders)
         network = build_network(settings.network, size)
         loss = build_loss(settings.loss, settings.margin, feed.classes)
@@ -109,7 +95,7 @@ class TrainingLoop:
         """Goes on from the last checkpoint, if there is one.
 
         Raises:
-            UserError: It is damaged, or of another number of workers.
+            UserError: It is damaged, or of another number of workers or loaders.
         """
         state = self._checkpoints.latest()
         if state is None:

@@ -55,17 +55,24 @@ def train_embedding(feed: str, output: str, config: EmbeddingTrainingConfig) -> 
         EmbeddingSummary,
         lambda signals, lease: _learn(feed, output, config, signals, lease),
         lambda: _export(feed, output, config),
+        lambda: _prepare(feed, config),
     )
+
+
+def _prepare(feed: str, config: EmbeddingTrainingConfig) -> None:
+    # Imported here: a training that has ended is told without PyTorch.
+    from jobs.train.batches import check_batches
+    from jobs.train.exporting import feeding
+
+    feeding(feed, config)  # raises now rather than at the end
+    check_batches(feed, config)
 
 
 def _learn(
     feed: str, output: str, config: EmbeddingTrainingConfig, signals: Interrupts, lease: Lease
 ) -> None:
-    # Imported here: a training that has ended is told without PyTorch.
-    from jobs.train.exporting import feeding
     from jobs.train.loop import Place, TrainingLoop, showing
 
-    feeding(feed, config)  # raises now rather than at the end
     place = Place(feed, output, config)
     run = config.run
     if run.workers:

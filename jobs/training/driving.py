@@ -23,6 +23,7 @@ def drive(
     kind: type[AnySummary],
     learn: Callable[[Interrupts, Lease], None],
     conclude: Callable[[], AnySummary],
+    prepare: Callable[[], None] = lambda: None,
 ) -> AnySummary:
     """Learns and concludes, unless that was done; the same call goes on where it was stopped.
 
@@ -32,6 +33,8 @@ def drive(
         kind: How such a training ends.
         learn: Learns to the end.
         conclude: Writes what was made, and tells how it ended.
+        prepare: Called before anything is written, unless it has ended; raises where settings or
+            input do not do, so that the output can still be made with others.
 
     Raises:
         jobs.messages.errors.UserError: The output is of another job, or of other settings.
@@ -43,6 +46,7 @@ def drive(
             _log.warning(warning)
         if (ended := read_summary(storage, kind)) is not None:
             return ended
+        prepare()
         lease.take()
         identity.write(storage)
         learn(signals, lease)

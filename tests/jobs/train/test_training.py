@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import ray
 
 from jobs.engine.driver import working
 from jobs.kind.loading import load
@@ -161,6 +162,35 @@ def test_nn2_makes_20_steps(feed: str, tmp_path: Path) -> None:
 def test_too_few_faces_for_a_batch_is_told(feed: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"75 of 15 identities, lower p or k$"):
         train_embedding(feed, str(tmp_path / "out"), config(**{"train.p": 50}))
+
+
+def test_too_few_faces_for_many_workers_are_told_before_ray_starts(
+    feed: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"each of 50 processes: .* let fewer processes learn"):
+        train_embedding(feed, str(tmp_path / "out"), config(**{"run.workers": 50}))
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(("begun", "now"), [(0, 1), (2, 1)])
+def test_other_loaders_have_other_batches(
+    begun: int, now: int, feed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, output = TrainingLoop.run, str(tmp_path / "out")
+    with monkeypatch.context() as patched:
+        patched.setattr(TrainingLoop, "run", lambda self, stop: run(self, lambda: self.step == 3))
+        with pytest.raises(Interrupted):
+            train_embedding(feed, output, config(**{"run.loaders": begun}))
+    with pytest.raises(UserError, match=f"begun with run.loaders={begun}: go on with as many"):
+        train_embedding(feed, output, config(**{"run.loaders": now}))
+
+
+def test_faces_of_whom_there_is_only_one_teach_no_triplets(tmp_path: Path) -> None:
+    fed = Fed.of(tmp_path, people(40, 1))
+    with pytest.raises(UserError, match=r"no identity in the split 'train' .* has two faces"):
+        train_embedding(str(fed.output), str(tmp_path / "out"), config())
+    softmax = config(**{"train.loss": "softmax", "train.steps": 2})
+    assert train_embedding(str(fed.output), str(tmp_path / "out"), softmax).steps == 2
 
 
 def test_without_persons_held_out_it_says_so_and_goes_on(
