@@ -63,7 +63,7 @@ def _matched(
             low = middle
         else:
             high = middle
-    return _shifted(network, after, (low + high) / 2)
+    return _shifted(network, after, high)
 
 
 def _squares(images: Images, detect: DetectorSettings, weights: Weights) -> int:
