@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.messages.errors import UserError
 from jobs.truth.annotated import NO_BOX, FaceRow
 from jobs.truth.table import read_table
-from jobs.truth.text import numbers
+from jobs.truth.text import numbers, read_text
 from mtcnn_core.faces import LANDMARKS
 
 _POINTS = ("lex", "ley", "rex", "rey", "nx", "ny", "lmx", "lmy", "rmx", "rmy")
@@ -29,14 +28,9 @@ def read_csv(file: Path) -> list[FaceRow]:
         UserError: It is not what it should be.
     """
     faces = []
-    rows = read_table(file, ("image",))
-    columns = _LONG_POINTS if rows and _LONG_POINTS[0] in rows[0] else _POINTS
-    missing = [name for name in columns if rows and name not in rows[0]]
-    if missing:
-        raise UserError(
-            f"'{file}' has no column {', '.join(missing)}: name the columns in its first line"
-        )
-    for row in rows:
+    header = read_text(file).partition("\n")[0]
+    columns = _LONG_POINTS if _LONG_POINTS[0] in header else _POINTS
+    for row in read_table(file, ("image", *columns)):
         place = f"the line of '{row['image']}' in '{file}'"
         points = np.array(numbers([row[name] for name in columns], place)).reshape(5, 2)
         has_box = all(row.get(name) for name in _BOX)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from jobs.extract.config import Config, load_config
-from jobs.kind.loading import presets
+from jobs.kind.loading import load, presets
 from jobs.messages.errors import UserError
+from jobs.registry import sections_of_others
 from mtcnn_core.settings.crops import PRESETS
 
 
@@ -296,7 +297,8 @@ def test_a_preset_crops_as_the_library_preset_of_its_name(name: str) -> None:
 def test_every_preset_loads() -> None:
     assert {"arcface112", "facenet", "facenet160", "widerface"} <= set(presets())
     for name, file in presets().items():
-        assert load_config(name) == load_config(str(file))
+        others = sections_of_others(Config)
+        assert load(Config, name, others=others) == load(Config, str(file), others=others)
 
 
 def test_an_unknown_preset_lists_the_known() -> None:
