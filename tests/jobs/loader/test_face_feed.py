@@ -127,7 +127,7 @@ def test_ranks_share_the_crops_and_give_equally_many_batches(feed: str) -> None:
 
 
 def test_many_readers_of_a_small_feed_lose_nothing(feed: str) -> None:
-    """24 identities of 6 are 12 batches of 4 x 3; no lane of eight would have one of its own."""
+    """25 identities of 6 are 12 batches of 4 x 3; no lane of eight would have one of its own."""
     from torchdata.stateful_dataloader import StatefulDataLoader
 
     feeds = [FaceFeed(feed, 4, 3, rank=rank, world=2, augment=False) for rank in range(2)]
@@ -234,7 +234,7 @@ def test_memory_is_bounded_by_the_pool(tmp_path: Path, monkeypatch: pytest.Monke
 def test_no_reader_keeps_what_others_read_of_a_row_group(
     feed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four ranks have 36 of 144 faces each; row groups have about 30."""
+    """Five ranks have 5 identities of 25 each; row groups have two."""
     from jobs.loader.crops import StoredCrops
 
     left: list[int] = []
@@ -245,7 +245,7 @@ def test_no_reader_keeps_what_others_read_of_a_row_group(
         left.append(self.bytes)
 
     monkeypatch.setattr(StoredCrops, "take", noted)
-    for rank in range(4):
+    for rank in range(5):
         left.clear()
-        assert len(list(FaceFeed(feed, 1, 1, rank=rank, world=4))) == 36
+        assert len(list(FaceFeed(feed, 1, 1, rank=rank, world=5))) == 30
         assert left[-1] == 0 < max(left)
