@@ -185,6 +185,7 @@ FLOORS: Mapping[str, Sequence[Sequence[str]]] = {
     "jobs.loader": [
         ["chance", "index"],
         ["crops", "draws", "shares"],
+        ["division"],
         ["epoch"],
         ["face_feed", "split"],
     ],

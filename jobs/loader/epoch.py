@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
-from jobs.loader.draws import Draw, draws
+from jobs.loader.division import Division, Drawing
+from jobs.loader.draws import Draw
 from jobs.loader.index import FeedIndex
-from jobs.loader.shares import Reader, Readers, Share, cut, share_count, share_of, shuffled
+from jobs.loader.shares import Reader, Readers, Share, capacity, share_counts, shuffled
 from jobs.messages.errors import UserError
 
-
-@dataclass(frozen=True)
-class Drawing:
-    """How batches are drawn.
-
-    Attributes:
-        p: Identities in a batch, if all have `k` faces.
-        k: Faces of an identity in a batch, at most.
-        seed: Another one draws others.
-        pool_bytes: Bytes of crops to draw from, about.
-    """
-
-    p: int
-    k: int
-    seed: int
-    pool_bytes: int
+# What cutting into shares may cost of the batches of an epoch.
+MOST_LOST = 1 / 20
 
 
 class Epoch:
     """The batches of an epoch, dealt out to readers.
 
-    The faces are cut into shares; the batches of a share go to its readers in turn. Each rank
-    gives as many batches as the others.
+    The faces are cut into as many shares as cost no more than a twentieth of the batches that one
+    share for all would have, or into one. Each rank gives as many batches as the others.
 
     Args:
         index: The feed.
@@ -49,9 +32,19 @@ class Epoch:
         self._index, self._drawing, self._number = index, drawing, number
         self._readers = readers
 
+    @property
+    def shares(self) -> list[Share]:
+        """What is drawn from."""
+        return self._division.shares
+
+    @property
+    def given(self) -> Mapping[Reader, int]:
+        """How many batches each reader gives."""
+        return self._division.given
+
     def share(self, reader: Reader) -> Share:
         """What a reader draws from, alone or with others."""
-        return self._shares[self._place[reader][0]]
+        return self.shares[self._division.place[reader][0]]
 
     def draws(self, reader: Reader) -> Iterator[tuple[Draw, bool]]:
         """Yields the batches of a reader's share, and whether each is its own.
@@ -60,14 +53,15 @@ class Epoch:
             UserError: There are too few faces for a batch of each rank.
         """
         self.check()
-        share, turn = self._place[reader]
+        division = self._division
+        share, turn = division.place[reader]
         # One rank gives all that there is, so nothing needs to be counted before.
-        most = self.counts[reader] if self._readers.world > 1 else None
+        most = division.given[reader] if self._readers.world > 1 else None
         own = 0
-        for number, draw in enumerate(self._drawn(share)):
+        for number, draw in enumerate(division.draws(share)):
             if own == most:
                 return
-            is_own = number % len(self._groups[share]) == turn
+            is_own = number % len(division.groups[share]) == turn
             own += is_own
             yield draw, is_own
 
@@ -77,12 +71,13 @@ class Epoch:
         Raises:
             UserError: There are too few faces for that.
         """
-        if self._readers.world == 1:
-            gives = any(True for share in range(len(self._shares)) for _ in self._drawn(share))
+        index, said, world = self._index, self._drawing, self._readers.world
+        if world == 1:
+            shares = range(len(self.shares))
+            gives = any(True for share in shares for _ in self._division.draws(share))
         else:
-            gives = any(self.counts.values())
+            gives = any(self.given.values())
         if not gives:
-            index, said, world = self._index, self._drawing, self._readers.world
             each = f" for each of {world} processes" if world > 1 else ""
             fewer = ", or let fewer processes learn" if world > 1 else ""
             raise UserError(
@@ -91,50 +86,22 @@ class Epoch:
             )
 
     @cached_property
-    def counts(self) -> Mapping[Reader, int]:
-        """How many batches each reader gives."""
-        given: dict[Reader, int] = {}
-        for share, group in enumerate(self._groups):
-            drawn = sum(1 for _ in self._drawn(share))
-            given |= {
-                reader: len(range(turn, drawn, len(group))) for turn, reader in enumerate(group)
-            }
-        ranks = [
-            [Reader(rank, worker) for worker in range(self._readers.workers)]
-            for rank in range(self._readers.world)
-        ]
-        least = min(sum(given[reader] for reader in rank) for rank in ranks)
-        for rank in ranks:
-            while sum(given[reader] for reader in rank) > least:
-                given[max(reversed(rank), key=lambda reader: given[reader])] -= 1
-        return given
+    def _division(self) -> Division:
+        index, said = self._index, self._drawing
+        runs = shuffled(index, said.seed, self._number)
 
-    @cached_property
-    def _shares(self) -> list[Share]:
-        return [share_of(self._index, runs) for runs in self._stretches]
+        def divided(count: int) -> Division:
+            return Division(index, said, self._number, self._readers, runs, count)
 
-    @cached_property
-    def _stretches(self) -> list[NDArray[np.int64]]:
-        said = self._drawing
-        runs = shuffled(self._index, said.seed, self._number)
-        count = share_count(self._index, runs, self._readers, said.p, said.k)
-        return cut(self._index, runs, count)
-
-    @cached_property
-    def _groups(self) -> list[list[Reader]]:
-        return self._readers.groups(len(self._stretches))
-
-    @cached_property
-    def _place(self) -> Mapping[Reader, tuple[int, int]]:
-        """Share of each reader, and which of its readers it is."""
-        return {
-            reader: (share, turn)
-            for share, group in enumerate(self._groups)
-            for turn, reader in enumerate(group)
-        }
-
-    def _drawn(self, share: int) -> Iterator[Draw]:
-        said = self._drawing
-        seed = [said.seed, self._number, share, len(self._shares)]
-        runs = self._shares[share].runs
-        return draws(self._index, runs, said.p, said.k, seed, said.pool_bytes)
+        single: Division | None = None
+        # Where that is reached nearly, the batches of a single share need not be drawn to compare.
+        best = capacity(index, runs, said.p, said.k)
+        for count in share_counts(index, runs, self._readers, said.p, said.k, MOST_LOST):
+            found = divided(count)
+            given = sum(found.given.values())
+            if single is None and given < (1 - MOST_LOST) * best:
+                single = divided(1)
+                best = sum(single.drawn)
+            if given >= (1 - MOST_LOST) * best:
+                return found
+        return single or divided(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import cv2
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from jobs.loader.chance import uniform
 from jobs.loader.crops import Part, StoredCrops, decode_into
+from jobs.loader.division import Drawing
 from jobs.loader.draws import Draw
-from jobs.loader.epoch import Drawing, Epoch
+from jobs.loader.epoch import Epoch
 from jobs.loader.index import FeedIndex, read_index
 from jobs.loader.shares import Reader, Readers
 from jobs.messages.errors import UserError
@@ -108,13 +110,27 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
             self._epoch, self._given = epoch, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where this worker is."""
-        return {"epoch": self._epoch, "given": self._given}
+        """Where this worker is, and in which batches."""
+        return {"epoch": self._epoch, "given": self._given, **self._said()}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Goes on behind the batch after which :meth:`state_dict` was asked."""
+        """Goes on behind the batch after which :meth:`state_dict` was asked.
+
+        Raises:
+            UserError: It was asked of a feed with other batches.
+        """
+        for name, value in self._said().items():
+            if state[name] != value:
+                raise UserError(
+                    f"the feed was stopped with {name}={state[name]} and has {name}={value}: "
+                    f"go on with {state[name]}, or begin the epoch anew"
+                )
         self._epoch, self._given = state["epoch"], state["given"]
         self._resumes = True
+
+    def _said(self) -> dict[str, int]:
+        """What the batches of an epoch depend on, besides the workers."""
+        return {**asdict(self._drawing), "world": self._world}
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yields crops, uint8 ``(p * k, 3, size, size)`` RGB, and class ids, int64 ``(p * k,)``.
@@ -155,12 +171,12 @@ class FaceFeed(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def batches(self, workers: int = 1) -> int:
         """Batches of this rank in this epoch, with so many workers; no crop is read."""
-        given = self._of_epoch(workers).counts
+        given = self._of_epoch(workers).given
         return sum(given[Reader(self._rank, worker)] for worker in range(workers))
 
     def remainder(self, workers: int = 1) -> int:
         """Crops that are in no batch of this epoch, over all ranks; no crop is read."""
-        given = sum(self._of_epoch(workers).counts.values())
+        given = sum(self._of_epoch(workers).given.values())
         return self._index.total - given * self._drawing.p * self._drawing.k
 
     def _of_epoch(self, workers: int) -> Epoch:

@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 
 from jobs.loader.index import FeedIndex
 
-# What cutting into shares may cost of the batches of an epoch, by counts.
-MOST_LOST = 1 / 20
-
 
 class Reader(NamedTuple):
     """One of those who share an epoch.
@@ -87,8 +84,10 @@ def cut(index: FeedIndex, runs: NDArray[np.int64], count: int) -> list[NDArray[n
     return np.split(runs, bounds)
 
 
-def share_count(index: FeedIndex, runs: NDArray[np.int64], readers: Readers, p: int, k: int) -> int:
-    """Returns the most shares that cost no more than a twentieth of the batches, or one.
+def share_counts(
+    index: FeedIndex, runs: NDArray[np.int64], readers: Readers, p: int, k: int, lost: float
+) -> Iterator[int]:
+    """Yields how many shares are worth a trial, falling; one share, which always is, not.
 
     By counts alone: what each share could give at best, and of the ranks the least.
 
@@ -98,16 +97,16 @@ def share_count(index: FeedIndex, runs: NDArray[np.int64], readers: Readers, p: 
         readers: Who shares them.
         p: Identities in a batch, if all have `k` faces.
         k: Faces of an identity in a batch, at most.
+        lost: What they may cost of the batches that one share could give, as a fraction.
     """
     whole = capacity(index, runs, p, k)
-    for count in readers.counts:
+    for count in readers.counts[:-1]:
         most = np.array([capacity(index, each, p, k) for each in cut(index, runs, count)])
         # Shares of a rank add up; of one for several ranks each gets as much as the others.
         together = max(1, readers.world // count)
         ranks = most.reshape(readers.world // together, -1).sum(1) // together
-        if ranks.min() * readers.world >= (1 - MOST_LOST) * whole:
-            return count
-    return 1
+        if whole and ranks.min() * readers.world >= (1 - lost) * whole:
+            yield count
 
 
 def capacity(index: FeedIndex, runs: NDArray[np.int64], p: int, k: int) -> int:

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.loader.division import Drawing
 from jobs.loader.draws import Draw
-from jobs.loader.epoch import Drawing, Epoch
+from jobs.loader.epoch import MOST_LOST, Epoch
 from jobs.loader.index import FeedIndex
-from jobs.loader.shares import MOST_LOST, Reader, Readers, capacity
+from jobs.loader.shares import Reader, Readers
 from jobs.messages.errors import UserError
 from tests.jobs.loader.made_up import index_of
 
@@ -46,20 +47,25 @@ def test_few_faces_are_not_lost(identities: int, readers: Readers) -> None:
     assert whole - given < max(readers.world, MOST_LOST * whole + 1)
 
 
-@given(
-    st.lists(st.integers(1, 12), min_size=12, max_size=60),
-    st.builds(Readers, st.integers(1, 4), st.integers(1, 4)),
-)
-def test_no_face_is_drawn_twice_by_whomever(faces: list[int], readers: Readers) -> None:
-    index = index_of(faces)
+skewed = st.lists(st.integers(1, 12) | st.integers(30, 90), min_size=4, max_size=60)
+
+
+@given(skewed, st.integers(1, 4), st.integers(1, 4), st.integers(2, 4), st.integers(2, 4))
+def test_readers_give_what_one_would_but_for_a_twentieth(
+    faces: list[int], world: int, workers: int, p: int, k: int
+) -> None:
+    """Whatever the labels; no face twice, and each rank as much as the others."""
+    index, drawing = index_of(faces), Drawing(p, k, 0, 2000)
+    alone = sum(Epoch(index, drawing, 0, Readers()).given.values())
     try:
-        drawn = read(index, 2, 2, readers)
+        drawn = read(index, p, k, Readers(world, workers))
     except UserError:
-        assert capacity(index, np.arange(len(index.first)), 2, 2) < 2 * readers.world
+        assert alone < world
         return
     places = np.concatenate([draw.places for lane in drawn.values() for draw in lane])
     assert len(np.unique(places)) == len(places)
     assert len(set(per_rank(drawn).values())) == 1
+    assert alone - len(places) // (p * k) <= max(world - 1, MOST_LOST * alone)
 
 
 def test_16_ranks_with_4_workers_share_an_epoch() -> None:

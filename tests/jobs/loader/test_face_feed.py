@@ -127,7 +127,7 @@ def test_ranks_share_the_crops_and_give_equally_many_batches(feed: str) -> None:
 
 
 def test_many_readers_of_a_small_feed_lose_nothing(feed: str) -> None:
-    """24 identities of 6 are 12 batches of 4 x 3; no lane of eight would have one of its own."""
+    """25 identities of 6 are 12 batches of 4 x 3; no lane of eight would have one of its own."""
     from torchdata.stateful_dataloader import StatefulDataLoader
 
     feeds = [FaceFeed(feed, 4, 3, rank=rank, world=2, augment=False) for rank in range(2)]
@@ -156,11 +156,20 @@ def test_readers_in_turn_go_on_at_the_very_batch(feed: str) -> None:
     assert _same(list(resumed), whole[4:])
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("name", ["p", "seed", "world"])
+def test_other_batches_do_not_go_on(name: str, feed: str) -> None:
+    begun = {"p": 4, "k": 3, "seed": 0, "world": 1}
+    state = FaceFeed(feed, **begun).state_dict()
+    other = FaceFeed(feed, **{**begun, name: 7})
+    with pytest.raises(UserError, match=f"{name}={begun[name]} and has {name}=7: go on with"):
+        other.load_state_dict(state)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
 def test_too_few_faces_for_the_ranks_are_told_before_reading(feed: str, workers: int) -> None:
     few = FaceFeed(feed, 12, 6, rank=1, world=3)
     with pytest.raises(UserError, match="for a batch of 12 x 6 for each of 3 processes"):
-        few.check(max(1, workers))
+        few.check(workers)
 
 
 @pytest.mark.parametrize(
@@ -220,3 +229,23 @@ def test_memory_is_bounded_by_the_pool(tmp_path: Path, monkeypatch: pytest.Monke
     pool = 40_000
     assert sum(len(ids) for _, ids in FaceFeed(str(fed.output), 4, 3, pool_bytes=pool)) > 800
     assert peak < 3 * pool < size / 4
+
+
+def test_no_reader_keeps_what_others_read_of_a_row_group(
+    feed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five ranks have 5 identities of 25 each; row groups have two."""
+    from jobs.loader.crops import StoredCrops
+
+    left: list[int] = []
+    take = StoredCrops.take
+
+    def noted(self: StoredCrops, places: np.ndarray) -> Iterator[np.ndarray]:
+        yield from take(self, places)
+        left.append(self.bytes)
+
+    monkeypatch.setattr(StoredCrops, "take", noted)
+    for rank in range(5):
+        left.clear()
+        assert len(list(FaceFeed(feed, 1, 1, rank=rank, world=5))) == 30
+        assert left[-1] == 0 < max(left)

@@ -12,7 +12,7 @@ from jobs.loader.shares import (
     Readers,
     capacity,
     cut,
-    share_count,
+    share_counts,
     share_of,
     shuffled,
 )
@@ -85,8 +85,9 @@ def test_ranks_take_turns_before_workers() -> None:
     assert group == [Reader(0, 0), Reader(1, 0), Reader(0, 1), Reader(1, 1)]
 
 
-@pytest.mark.parametrize(("identities", "count"), [(2000, 8), (395, 4), (35, 1)])
-def test_the_fewer_faces_the_fewer_shares(identities: int, count: int) -> None:
+@pytest.mark.parametrize(("identities", "counts"), [(2000, [8, 4, 2]), (395, [4, 2]), (35, [])])
+def test_the_fewer_faces_the_fewer_shares(identities: int, counts: list[int]) -> None:
     """Of 79 batches 8 shares would give 9 each, and of 7 two ranks 3, whoever shares."""
     index = index_of([4] * identities)
-    assert share_count(index, shuffled(index, 0, 0), Readers(2, 4), 5, 4) == count
+    runs = shuffled(index, 0, 0)
+    assert list(share_counts(index, runs, Readers(2, 4), 5, 4, 1 / 20)) == counts
