@@ -65,7 +65,7 @@ def variants() -> dict[str, Variant]:
 
 
 def _pyramid(kind: type[Pyramid]) -> Changes:
-    return {"mtcnn_core.cascade.detector.Pyramid": kind}
+    return {"mtcnn_core.cascade.stages.Pyramid": kind}
 
 
 _SUPPORT = {"pooling": "support", "nms_output": 0.4}

@@ -17,7 +17,7 @@ from tests.system.processes import is_unfinished, kill_all, wait_until_half_done
 _DETECT = ("--longest-side", "320", "--set", "detect.dense.threshold=0.3")
 
 
-@pytest.fixture(scope="module", params=["yunet", "scrfd"])
+@pytest.fixture(scope="module", params=["yunet", pytest.param("scrfd", marks=pytest.mark.slow)])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random network of the form of one family."""
     folder = tmp_path_factory.mktemp("model")
