@@ -101,7 +101,7 @@ def compare_on(
 def landmark_error_on(
     held_out: HeldOut, detect: DetectorSettings, weights: tuple[Weights, Weights]
 ) -> list[float]:
-    """Mean landmark error of old and new weights, of the distance of the eyes.
+    """Median landmark error of old and new weights, of the distance of the eyes.
 
     Args:
         held_out: Photos whose landmarks are known.
@@ -115,7 +115,7 @@ def landmark_error_on(
         truth[photo.name] = AnnotatedFaces(photo.truth.landmarks, photo.truth.boxes)
         for some, detector in zip(found, detectors, strict=True):
             some[photo.name] = detector.detect(photo.pixels)
-    return [landmark_errors(truth, some).mean for some in found]
+    return [landmark_errors(truth, some).median for some in found]
 
 
 def _all_thresholds(config: CascadeConfig) -> list[DetectorSettings]:

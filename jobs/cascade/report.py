@@ -61,7 +61,7 @@ class RoundReport:
         photos: Photos held out that it was tried on.
         compared: Average precisions; those at the thresholds of the settings first.
         followed: Where faces are lost, with the old weights and the new.
-        landmark_error: Mean error of landmarks, old and new, of the distance of the eyes, on
+        landmark_error: Median error of landmarks, old and new, of the distance of the eyes, on
             landmark photos held out; None if there are none.
         seconds: Seconds that the round took.
     """
@@ -117,7 +117,7 @@ class RoundReport:
         if self.landmark_error is not None:
             old, new = self.landmark_error
             notes.append(
-                f"Mean landmark error {new:.4f} of the distance of the eyes, and {old:.4f} before."
+                f"Median landmark error {new:.4f} of the distance of the eyes, and {old:.4f} before."
             )
         columns = ("thresholds", "faces", "before", "after", "difference", "95 %", "verdict")
         title = f"Round {self.number}: average precision"

@@ -88,6 +88,14 @@ class LandmarkErrors:
         return float(self.errors[self.detections >= 0].mean()) if self.found else float("nan")
 
     @property
+    def median(self) -> float:
+        """Median of the errors of the faces that were found, which few wrong annotations leave.
+
+        NaN if none was found.
+        """
+        return float(np.median(self.errors[self.detections >= 0])) if self.found else float("nan")
+
+    @property
     def mean_by_point(self) -> Floats:
         """Normalised mean error of each point, ``(5,)``, in the order of `faces.LANDMARKS`."""
         if not self.found:

@@ -101,7 +101,7 @@ class FittingSettings(OptimiserSettings):
     precision: TrainingPrecision = "bfloat16"
 
 
-# What suits each network better than the defaults, which are O-Net's.
+# What suits each network better than the defaults.
 RECIPES: Mapping[Stage, Mapping[str, Any]] = {
     # It has little to learn that it does not know, and much to lose: with O-Net's recipe average
     # precision falls by .01.
@@ -121,7 +121,8 @@ RECIPES: Mapping[Stage, Mapping[str, Any]] = {
         "blend": 0.0,
         "epochs": 9.0,
     },
-    "o": {},
+    # Chosen on photos held out, with 730 others: longer, it is surer and not better.
+    "o": {"epochs": 1.75},
 }
 
 

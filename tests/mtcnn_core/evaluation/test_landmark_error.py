@@ -53,6 +53,13 @@ def test_by_hand() -> None:
     assert errors.errors.tolist() == pytest.approx([0.2])
 
 
+def test_one_wrong_annotation_leaves_the_median() -> None:
+    offsets = {"a": 2.0, "b": 4.0, "c": 20.0}
+    truth = {name: annotated(0) for name in (*offsets, "lost")}
+    found = {name: detected(0, offset=np.array([off, 0])) for name, off in offsets.items()}
+    assert landmark_errors(truth, found).median == pytest.approx(0.1)
+
+
 def test_a_face_that_is_not_found_fails_but_has_no_error() -> None:
     truth = {"a": annotated(0), "b": annotated(0), "c": annotated(0), "d": annotated(0)}
     found = {
@@ -106,7 +113,7 @@ def test_nothing_to_find_and_nothing_found_are_nan() -> None:
     assert len(none) == 0
     assert np.isnan(none.failure_rate())
     lost = landmark_errors({"a": annotated(0)}, {})
-    assert np.isnan(lost.mean)
+    assert np.isnan(lost.mean) and np.isnan(lost.median)
     assert np.isnan(lost.mean_by_point).all()
     assert lost.failure_rate() == 1
 
