@@ -117,7 +117,7 @@ class RoundReport:
         if self.landmark_error is not None:
             old, new = self.landmark_error
             notes.append(
-                f"Median landmark error {new:.4f} of the distance of the eyes, and {old:.4f} before."
+                f"Median landmark error {new:.4f} of the distance of the eyes, {old:.4f} before."
             )
         columns = ("thresholds", "faces", "before", "after", "difference", "95 %", "verdict")
         title = f"Round {self.number}: average precision"
