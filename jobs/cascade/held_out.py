@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -19,6 +19,9 @@ from jobs.truth.faces import read_ground_truth
 from jobs.truth.held_out import is_held_out
 from jobs.truth.names import Names
 from mtcnn_core.samples.truth import TrueFaces
+
+# A teacher's score from which on a face counts as one.
+_SURE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +53,7 @@ class HeldOut:
         config: All settings.
 
     Attributes:
-        truth: Name -> faces, of those that are held out.
+        truth: Name -> faces, of those that are held out; what a teacher doubts is to be ignored.
 
     Raises:
         UserError: There are too few to compare anything on.
@@ -62,7 +65,7 @@ class HeldOut:
         share = config.cascade.holdout
         faces = read_ground_truth(truth).faces
         self.truth: Mapping[str, TrueFaces] = {
-            name: some for name, some in faces.items() if is_held_out(name, share)
+            name: _judged(some) for name, some in faces.items() if is_held_out(name, share)
         }
         if not self.truth or len(self.truth) == len(faces):
             raise UserError(
@@ -94,3 +97,8 @@ class HeldOut:
             decoded = decode(item, self._limits) if wanted(name) else None
             if decoded is not None and decoded.pixels is not None:
                 yield name, decoded.pixels
+
+
+def _judged(faces: TrueFaces) -> TrueFaces:
+    """Faces as detections are judged by: whether one that is doubted is a face, nobody knows."""
+    return replace(faces, ignored=faces.ignored | (faces.scores < _SURE))

@@ -44,6 +44,9 @@ _CASCADE_FLAGS = (
     Flag("init", "fit.init", str, "What the networks begin as.", "NAME|scratch"),
 )
 
+# Lowest score of a teacher's faces.
+_DOUBTED = 0.3
+
 
 @app.command()
 @takes(*_FLAGS, "ray-address")
@@ -119,8 +122,14 @@ def label(
     from jobs.extract.kind import EXTRACT
     from jobs.kind.run import run_job
 
-    # No crop is learned from: samples are cut from the photos.
-    said: dict[str, object] = {"detect.detector": teacher, "crop.format": "none"}
+    # No crop is learned from: samples are cut from the photos. Scores are targets, so what a
+    # teacher doubts is told as well.
+    said: dict[str, object] = {
+        "detect.detector": teacher,
+        "detect.dense.threshold": _DOUBTED,
+        "detect.ssd.threshold": _DOUBTED,
+        "crop.format": "none",
+    }
     summary = run_job(EXTRACT, photos, output, given.load(EXTRACT, said))
     Console().print(job_table(EXTRACT, summary, output))
     return summary.exit_code
