@@ -70,7 +70,7 @@ def _yunet_boxes(cells: Floats, numbers: Floats, stride: int) -> Boxes:
 
 def _scrfd_boxes(cells: Floats, numbers: Floats, stride: int) -> Boxes:
     """Edges by cells from theirs: left, up, right, down."""
-    signs = np.array([-1, -1, 1, 0.9], np.float32)
+    signs = np.array([-1, -1, 1, 1], np.float32)
     placed = (np.concatenate([cells, cells], axis=1) + signs * numbers) * stride
     return np.asarray(placed, np.float32)
 
