@@ -96,29 +96,38 @@ def test_photos_of_any_shape(
     assert np.isfinite(faces.boxes).all()
 
 
-@pytest.mark.parametrize("size", [None, (128, 96)])
-def test_tiles_find_what_is_small_where_it_is(
-    tmp_path: Path, rng: Any, size: tuple[int, int] | None
-) -> None:
-    form = Form("scrfd", anchors=2, size=size)
-    # One tile alone tells what there is to find.
-    part: Pixels = rng.integers(0, 256, (48, 48, 3), np.uint8)
-    near = np.zeros((96, 128, 3), np.uint8)
-    near[24:72, 32:80] = part
-    plain = _detector(tmp_path, form, dense={"threshold": 0.6})
-    expected = plain.detect(near)
-    inside = np.all((expected.boxes > 2) & (expected.boxes < (126, 94, 126, 94)), axis=1)
-    expected = expected[inside]
+@pytest.mark.parametrize("height", [128, 96])
+def test_tiles_find_what_is_small_where_it_is(tmp_path: Path, rng: Any, height: int) -> None:
+    form = Form("scrfd", anchors=2, size=None if height == 128 else (128, 96))
+    settings = {"threshold": 0.6, "nms": 1.0}  # so that nothing found elsewhere has a say
+    plain = _detector(tmp_path, form, dense=settings)
+    tile: Pixels = np.zeros((height, 128, 3), np.uint8)
+    tile[24:72, 32:80] = rng.integers(0, 256, (48, 48, 3), np.uint8)
+    expected = plain.detect(tile)
+    ends = (126, height - 2, 126, height - 2)
+    expected = expected[np.all((expected.boxes > 2) & (expected.boxes < ends), axis=1)]
     assert len(expected) > 3
+    # The second tile from above in the third column; no other shows any of it.
+    left, top = 2 * 128, {128: 117, 96: 96}[height]
     photo = np.zeros((480, 640, 3), np.uint8)
-    photo[24 : 24 + 48, 32 : 32 + 48] = part
-    assert len(plain.detect(photo)) < len(expected)
-    tiles = _detector(tmp_path, form, dense={"threshold": 0.6, "tiles": True})
+    photo[top : top + height, left : left + 128] = tile
+    tiles = _detector(tmp_path, form, dense={**settings, "tiles": True, "overlap": 0})
     found = tiles.detect(photo)
     for score, box in zip(expected.scores, expected.boxes, strict=True):
         at = int(np.abs(found.scores - score).argmin())
         assert found.scores[at] == pytest.approx(score, abs=1e-5)
-        np.testing.assert_allclose(found.boxes[at], box, rtol=0, atol=1e-3)
+        np.testing.assert_allclose(found.boxes[at], box + [left, top] * 2, rtol=0, atol=1e-3)
+
+
+def test_what_the_edge_of_a_tile_cuts_is_left_to_its_neighbour(tmp_path: Path, rng: Any) -> None:
+    photo: Pixels = rng.integers(0, 256, (128, 256, 3), np.uint8)
+    detector = _detector(tmp_path, dense={"tiles": True, "overlap": 0})
+    first, second = detector._in_tiles(photo, 128, 128)
+    assert first.boxes[:, 2].max() < 126
+    assert second.boxes[:, 0].min() > 130
+    # What reaches out of the photo is not cut.
+    assert first.boxes[:, :2].min() < 0
+    assert second.boxes[:, 2].max() > 256
 
 
 def test_tiles_cover_the_photo_and_overlap(tmp_path: Path, rng: Any) -> None:
